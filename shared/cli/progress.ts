@@ -61,7 +61,10 @@ export function startProgress(options: ProgressOptions): Progress {
     finish(remark) {
       const seconds = (performance.now() - startedAt) / 1000;
       const amount = formatAmount(lastDone - initial, options.unit);
-      show(`${options.label} done · ${amount} in ${formatDuration(seconds)}${remark ? ` · ${remark}` : ''}`, true);
+      show(
+        `${options.label} done · ${amount} in ${formatDuration(seconds)}${remark ? ` · ${remark}` : ''}`,
+        true,
+      );
     },
   };
 }
