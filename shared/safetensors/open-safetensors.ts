@@ -1,0 +1,136 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { RegmeanError } from '../errors.ts';
+import { type FloatTensor, sizeOf } from '../tensor.ts';
+import { decodeInto } from './convert.ts';
+import { type Dtype, elementBytes, isFloatDtype } from './dtype.ts';
+import { lengthPrefixBytes, parseHeader, parseHeaderLength, type TensorEntry } from './header.ts';
+
+/** One read asks the system for at most this much: reads of 2 GiB and more fail on most platforms. */
+const maxReadBytes = 1 << 28;
+
+/** Elements that need a conversion are read in blocks of this size, so that the bytes never lie in memory whole. */
+const conversionBlockBytes = 1 << 22;
+
+/** Tensors by name, read one at a time: a safetensors file, or a model folder with one or several of them. */
+export interface TensorReader {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Values of an F32, F16, BF16 or F64 tensor as float32. */
+  readFloat32(name: string): Promise<FloatTensor>;
+  /** Values of a floating point or integer tensor as float64; exact. */
+  readFloat64(name: string): Promise<Float64Array>;
+  /** The tensor's bytes as stored. */
+  readBytes(name: string): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** An open safetensors file whose header has been checked. */
+export interface SafetensorsFile extends TensorReader {
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Opens a safetensors file and checks its header; tensors are read when they are asked for.
+ *
+ * @throws RegmeanError `not-found` when there is no such file; `invalid-input` when it is not a sound safetensors file
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await openForReading(path);
+  try {
+    const { size } = await file.stat();
+    const prefix = new Uint8Array(Math.min(lengthPrefixBytes, size));
+    await readFully(file, path, prefix, 0);
+    const headerBytes = parseHeaderLength(path, prefix, size);
+    const json = new Uint8Array(headerBytes);
+    await readFully(file, path, json, lengthPrefixBytes);
+    const { tensors, metadata } = parseHeader(path, json, size);
+    return { path, tensors, metadata, ...readersOf(file, path, tensors), close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function readersOf(
+  file: FileHandle,
+  path: string,
+  tensors: ReadonlyMap<string, TensorEntry>,
+): Pick<TensorReader, 'readFloat32' | 'readFloat64' | 'readBytes'> {
+  const entryOf = (name: string): TensorEntry => {
+    const entry = tensors.get(name);
+    if (entry === undefined) throw new RegmeanError('not-found', `${path}: no tensor ${name}`);
+    return entry;
+  };
+  return {
+    async readFloat32(name) {
+      const entry = entryOf(name);
+      if (!isFloatDtype(entry.dtype)) {
+        const where = `${path}: tensor ${name}`;
+        throw new RegmeanError('invalid-input', `${where}: must be floating point, is ${entry.dtype}`);
+      }
+      const data = new Float32Array(sizeOf(entry.shape));
+      await readNumbers(file, `${path}: tensor ${name}`, entry, 'F32', data);
+      return { shape: entry.shape, data };
+    },
+    async readFloat64(name) {
+      const entry = entryOf(name);
+      const data = new Float64Array(sizeOf(entry.shape));
+      await readNumbers(file, `${path}: tensor ${name}`, entry, 'F64', data);
+      return data;
+    },
+    async readBytes(name) {
+      const entry = entryOf(name);
+      const bytes = new Uint8Array(entry.byteLength);
+      await readFully(file, `${path}: tensor ${name}`, bytes, entry.byteOffset);
+      return bytes;
+    },
+  };
+}
+
+async function readNumbers(
+  file: FileHandle,
+  where: string,
+  entry: TensorEntry,
+  wanted: Dtype,
+  target: Float32Array | Float64Array,
+): Promise<void> {
+  if (entry.dtype === wanted) {
+    const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+    return readFully(file, where, bytes, entry.byteOffset);
+  }
+  const block = new Uint8Array(Math.min(conversionBlockBytes, entry.byteLength));
+  const width = elementBytes(entry.dtype);
+  for (let done = 0; done < entry.byteLength; done += block.length) {
+    const bytes = block.subarray(0, Math.min(block.length, entry.byteLength - done));
+    await readFully(file, where, bytes, entry.byteOffset + done);
+    decodeInto(where, entry.dtype, bytes, target.subarray(done / width, (done + bytes.length) / width));
+  }
+}
+
+async function readFully(
+  file: FileHandle,
+  where: string,
+  target: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const length = Math.min(maxReadBytes, target.length - done);
+    const { bytesRead } = await file.read(target, done, length, position + done);
+    if (bytesRead === 0) {
+      throw new RegmeanError('invalid-input', `${where}: file ended ${target.length - done} bytes too early`);
+    }
+    done += bytesRead;
+  }
+}
+
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, 'r');
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new RegmeanError('not-found', `${path}: no such file`, { cause: error });
+  }
+  throw new RegmeanError('invalid-input', `${path}: must be a safetensors file, is a folder`);
+}
