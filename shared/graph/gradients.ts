@@ -1,0 +1,78 @@
+/**
+ * @file Reverse-mode differentiation: walks the nodes backwards and appends each op's vector-Jacobian product.
+ * Cotangents of broadcast inputs are summed back to the input's shape here, once for all ops.
+ */
+import { RegmeanError } from '../errors.ts';
+import { formatShape } from '../tensor.ts';
+import type { Dim, Node, Value } from './graph.ts';
+import { add } from './ops/elementwise.ts';
+import { reduceSum } from './ops/reduce.ts';
+import { reshapeLike } from './ops/shape.ts';
+
+/**
+ * Appends the backward pass of a scalar.
+ *
+ * @param loss a scalar value
+ * @param targets the values to differentiate by
+ * @returns the gradient of each target, in order, of the target's shape
+ * @throws when `loss` is no scalar, when an op on the way has no gradient rule, or when a target has no part in it
+ */
+export function gradients(loss: Value, targets: readonly Value[]): Value[] {
+  if (loss.shape.length !== 0) {
+    throw new RegmeanError(
+      'invalid-input',
+      `gradients: the loss must be a scalar, got ${formatShape(loss.shape)}`,
+    );
+  }
+  const graph = loss.graph;
+  const dependent = dependentValues(graph.nodes, targets);
+  const cotangents = new Map<Value, Value>([[loss, graph.scalar(1, loss.dtype)]]);
+
+  for (const node of [...graph.nodes].reverse()) {
+    const outputs = node.outputs.map((output) => cotangents.get(output) ?? null);
+    if (outputs.every((cotangent) => cotangent === null)) continue;
+    if (!node.inputs.some((input) => input !== null && dependent.has(input))) continue;
+    if (node.op.vjp === undefined) {
+      throw new RegmeanError('unsupported', `gradients: ${node.op.type} (${node.name}) has no gradient rule`);
+    }
+    const vjp = node.op.vjp;
+    const ofInputs = graph.scope(`gradient/${node.name}`, () => vjp({ node, cotangents: outputs }));
+    for (const [index, input] of node.inputs.entries()) {
+      const contribution = ofInputs[index] ?? null;
+      if (input === null || contribution === null || !dependent.has(input)) continue;
+      const reduced = sumToShape(contribution, input);
+      const sum = cotangents.get(input);
+      cotangents.set(input, sum === undefined ? reduced : add(sum, reduced));
+    }
+  }
+
+  return targets.map((target) => {
+    const gradient = cotangents.get(target);
+    if (gradient === undefined) {
+      throw new RegmeanError('invalid-input', `gradients: the loss does not depend on ${target.name}`);
+    }
+    return gradient;
+  });
+}
+
+/** Every value that changes when one of `targets` does. */
+function dependentValues(nodes: readonly Node[], targets: readonly Value[]): Set<Value> {
+  const dependent = new Set<Value>(targets);
+  for (const node of nodes) {
+    if (node.inputs.some((input) => input !== null && dependent.has(input))) {
+      for (const output of node.outputs) dependent.add(output);
+    }
+  }
+  return dependent;
+}
+
+/** Sums a cotangent over the dimensions along which its input was broadcast. */
+function sumToShape(cotangent: Value, input: Value): Value {
+  const extra = cotangent.shape.length - input.shape.length;
+  const axes = cotangent.shape.flatMap((dim: Dim, axis): number[] => {
+    if (axis < extra) return [axis];
+    return input.shape[axis - extra] === 1 && dim !== 1 ? [axis] : [];
+  });
+  const summed = axes.length === 0 ? cotangent : reduceSum(cotangent, axes, true);
+  return reshapeLike(summed, input);
+}

@@ -1,0 +1,19 @@
+/** @file Every op of the graph, by family. To add one: its family's file, and a case in the ops' gradient tests. */
+export * from './activation.ts';
+export * from './dropout.ts';
+export * from './elementwise.ts';
+export * from './indexing.ts';
+export * from './matrix.ts';
+export * from './normalization.ts';
+export * from './reduce.ts';
+export {
+  cast,
+  concat,
+  expandLike,
+  reshape,
+  reshapeLike,
+  slice,
+  transpose,
+  transposeLast,
+  zerosLike,
+} from './shape.ts';

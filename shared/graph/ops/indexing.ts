@@ -1,0 +1,105 @@
+/** @file Reading and adding at indices: embeddings, picking labels, cumulative positions. */
+import type { Dim, Op, Value } from '../graph.ts';
+import { cotangentOf, inputOf, required, requireSameDim } from './checks.ts';
+import { expandLike, reshape, zerosLike } from './shape.ts';
+
+const gatherOp: Op = {
+  type: 'Gather',
+  infer: (inputs) => {
+    const table = required('Gather', inputs, 0);
+    const indices = required('Gather', inputs, 1);
+    return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const table = inputOf(node, 0);
+    const indices = inputOf(node, 1);
+    const width = table.shape.slice(1);
+    const dy = reshape(cotangentOf(cotangents), ['rows', ...width]);
+    const rows = reshape(indices, ['rows', ...width.map(() => 1)]);
+    return [scatterAddRows(zerosLike(table), expandLike(rows, dy), dy), null];
+  },
+};
+
+/**
+ * Rows of a table: an embedding lookup.
+ *
+ * @param table [rows, ..]
+ * @param indices any shape, int32 or int64
+ * @returns [...indices' shape, ..]
+ */
+export function gather(table: Value, indices: Value): Value {
+  return table.graph.apply1(gatherOp, [table, indices], { axis: 0n });
+}
+
+const scatterElementsOp: Op = {
+  type: 'ScatterElements',
+  infer: (inputs) => {
+    const target = required('ScatterElements', inputs, 0);
+    const updates = required('ScatterElements', inputs, 2);
+    requireSameDim('ScatterElements', 'ranks', target.shape.length, updates.shape.length);
+    return [{ dtype: target.dtype, shape: target.shape }];
+  },
+};
+
+/** `target` with `updates` added at `indices` along axis 0; equal indices add up. */
+function scatterAddRows(target: Value, indices: Value, updates: Value): Value {
+  return target.graph.apply1(scatterElementsOp, [target, indices, updates], { axis: 0n, reduction: 'add' });
+}
+
+const gatherElementsOp: Op = {
+  type: 'GatherElements',
+  infer: (inputs) => {
+    const x = required('GatherElements', inputs, 0);
+    const indices = required('GatherElements', inputs, 1);
+    return [{ dtype: x.dtype, shape: indices.shape }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const x = inputOf(node, 0);
+    const scattered = x.graph.apply1(
+      scatterElementsOp,
+      [zerosLike(x), inputOf(node, 1), cotangentOf(cotangents)],
+      { axis: BigInt(x.shape.length - 1), reduction: 'add' },
+    );
+    return [scattered, null];
+  },
+};
+
+/**
+ * One element of each row of the last axis.
+ *
+ * @param x [rows, classes]
+ * @param indices [rows, 1], int32
+ * @returns [rows, 1]
+ */
+export function gatherLast(x: Value, indices: Value): Value {
+  return x.graph.apply1(gatherElementsOp, [x, indices], { axis: BigInt(x.shape.length - 1) });
+}
+
+const cumSumOp: Op = {
+  type: 'CumSum',
+  infer: (inputs) => {
+    const x = required('CumSum', inputs, 0);
+    return [{ dtype: x.dtype, shape: x.shape }];
+  },
+};
+
+/** The running sum along an axis, the element itself included; has no gradient. */
+export function cumSum(x: Value, axis: number): Value {
+  return x.graph.apply1(cumSumOp, [x, x.graph.constant(BigInt64Array.of(BigInt(axis)), [])]);
+}
+
+const rangeOp: Op = {
+  type: 'Range',
+  infer: (inputs) => [{ dtype: required('Range', inputs, 0).dtype, shape: ['range'] }],
+};
+const sizeOfAxisOp: Op = { type: 'Shape', infer: () => [{ dtype: 'int64', shape: [1] }] };
+const squeezeOp: Op = { type: 'Squeeze', infer: () => [{ dtype: 'int64', shape: [] }] };
+
+/** The integers 0, 1, .. up to the size of an axis of `like`: int64 [that size]. */
+export function positionsOf(like: Value, axis: number): Value {
+  const graph = like.graph;
+  const size = graph.apply1(sizeOfAxisOp, [like], { start: BigInt(axis), end: BigInt(axis + 1) });
+  const count = graph.apply1(squeezeOp, [size]);
+  const positions = graph.apply1(rangeOp, [graph.scalar(0, 'int64'), count, graph.scalar(1, 'int64')]);
+  return reshape(positions, [like.shape[axis] as Dim]);
+}

@@ -1,0 +1,74 @@
+/** @file Sums and means over axes. */
+import { RegmeanError } from '../../errors.ts';
+import { type Dim, type Op, positiveAxis, productOf, type Value } from '../graph.ts';
+import { cotangentOf, inputOf, required } from './checks.ts';
+import { div, mulScalar } from './elementwise.ts';
+import { expandLike } from './shape.ts';
+
+const reduceSumOps = new Map<string, Op>();
+
+function reduceSumOp(axes: readonly number[], keepDims: boolean): Op {
+  const key = `${axes.join(',')}:${keepDims}`;
+  const known = reduceSumOps.get(key);
+  if (known !== undefined) return known;
+  const op: Op = {
+    type: 'ReduceSum',
+    infer: (inputs) => {
+      const x = required('ReduceSum', inputs, 0);
+      const kept = x.shape.map((dim, axis): Dim => (axes.includes(axis) ? 1 : dim));
+      return [{ dtype: x.dtype, shape: keepDims ? kept : kept.filter((_, axis) => !axes.includes(axis)) }];
+    },
+    vjp: ({ node, cotangents }) => {
+      if (!keepDims && axes.length !== inputOf(node, 0).shape.length) {
+        throw new RegmeanError('unsupported', 'ReduceSum: gradient needs kept dimensions or a full sum');
+      }
+      return [expandLike(cotangentOf(cotangents), inputOf(node, 0)), null];
+    },
+  };
+  reduceSumOps.set(key, op);
+  return op;
+}
+
+/** The sum over axes, which stay as dimensions of size 1 when `keepDims`. */
+export function reduceSum(x: Value, axes: readonly number[], keepDims: boolean): Value {
+  const rank = x.shape.length;
+  const positive = axes.map((axis) => positiveAxis(axis, rank));
+  return x.graph.apply1(reduceSumOp(positive, keepDims), [x, x.graph.integers(positive)], {
+    keepdims: keepDims ? 1n : 0n,
+  });
+}
+
+/** The sum of all elements: a scalar. */
+export function sumAll(x: Value): Value {
+  const axes = x.shape.map((_, axis) => axis);
+  return axes.length === 0 ? x : reduceSum(x, axes, false);
+}
+
+/** The mean over the last axis, kept as a dimension of size 1. */
+export function meanLast(x: Value): Value {
+  const width = x.shape.at(-1);
+  if (typeof width !== 'number') {
+    throw new RegmeanError('invalid-input', `mean: the last size of ${x.name} must be known, got ${width}`);
+  }
+  return mulScalar(reduceSum(x, [-1], true), 1 / width);
+}
+
+const sizeOp: Op = { type: 'Size', infer: () => [{ dtype: 'int64', shape: [] }] };
+const sizeCast = new Map<string, Op>(
+  (['float32', 'float64'] as const).map((dtype) => [
+    dtype,
+    { type: 'Cast', infer: () => [{ dtype, shape: [] }] },
+  ]),
+);
+
+/** The mean of all elements: a scalar. */
+export function meanAll(x: Value): Value {
+  const size = productOf(x.shape);
+  if (typeof size === 'number') return mulScalar(sumAll(x), 1 / size);
+  const castOp = sizeCast.get(x.dtype);
+  if (castOp === undefined) throw new RegmeanError('invalid-input', `mean: ${x.name} must be floating point`);
+  const count = x.graph.apply1(castOp, [x.graph.apply1(sizeOp, [x])], {
+    to: x.dtype === 'float32' ? 1n : 11n,
+  });
+  return div(sumAll(x), count);
+}

@@ -1,0 +1,256 @@
+/** @file Ops that move elements without computing: reshape, transpose, expand, slice, concat, cast. */
+import { RegmeanError } from '../../errors.ts';
+import { formatShape } from '../../tensor.ts';
+import {
+  broadcastShapes,
+  type Dim,
+  type DType,
+  type Graph,
+  type Op,
+  positiveAxis,
+  productOf,
+  type Shape,
+  sameDims,
+  type Value,
+} from '../graph.ts';
+import { cotangentOf, inputOf, required } from './checks.ts';
+
+const castCodes: Readonly<Record<DType, bigint>> = {
+  float32: 1n,
+  int32: 6n,
+  int64: 7n,
+  bool: 9n,
+  float64: 11n,
+};
+
+const shapeOps = new Map<string, Op>();
+
+/** Ops whose output shape the caller states (ONNX reads it from a run-time tensor) are made per shape. */
+function opWithShape(type: string, shape: Shape, vjp: Op['vjp']): Op {
+  const key = `${type}:${shape.join(',')}`;
+  const known = shapeOps.get(key);
+  if (known !== undefined) return known;
+  const op: Op = {
+    type,
+    infer: (inputs) => [{ dtype: required(type, inputs, 0).dtype, shape }],
+    ...(vjp === undefined ? {} : { vjp }),
+  };
+  shapeOps.set(key, op);
+  return op;
+}
+
+const shapeOf: Op = {
+  type: 'Shape',
+  infer: (inputs, attributes) => {
+    const rank = required('Shape', inputs, 0).shape.length;
+    const start = Number(attributes.start ?? 0n);
+    const end = Number(attributes.end ?? BigInt(rank));
+    return [{ dtype: 'int64', shape: [end - start] }];
+  },
+};
+
+const concatOp: Op = {
+  type: 'Concat',
+  infer: (inputs, attributes) => {
+    const axis = Number(attributes.axis);
+    const first = required('Concat', inputs, 0);
+    const sizes = inputs.map((_, index) => required('Concat', inputs, index).shape[axis] as Dim);
+    const total = sizes.every((size) => typeof size === 'number')
+      ? sizes.reduce<number>((sum, size) => sum + Number(size), 0)
+      : sizes.join('+');
+    return [{ dtype: first.dtype, shape: first.shape.map((dim, at) => (at === axis ? total : dim)) }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const dy = cotangentOf(cotangents);
+    const axis = Number(node.attributes.axis);
+    let start = 0;
+    return node.inputs.map((_, index) => {
+      const size = inputOf(node, index).shape[axis];
+      if (typeof size !== 'number') {
+        throw new RegmeanError('unsupported', `Concat: gradient needs sizes known now, got ${size}`);
+      }
+      start += size;
+      return slice(dy, axis, start - size, start);
+    });
+  },
+};
+
+/** Joins values along an axis. */
+export function concat(values: readonly Value[], axis: number): Value {
+  const first = required('Concat', values, 0);
+  return first.graph.apply1(concatOp, values, { axis: BigInt(positiveAxis(axis, first.shape.length)) });
+}
+
+/** The sizes of `shape` as an int64 tensor, from constants and from the shapes of the graph's inputs. */
+export function shapeTensor(graph: Graph, shape: Shape): Value {
+  const unknown = shape.filter((dim) => typeof dim !== 'number').length;
+  if (unknown <= 1) return graph.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)));
+  return concat(
+    shape.map((dim) => {
+      if (typeof dim === 'number') return graph.integers([dim]);
+      for (const input of graph.inputs) {
+        const axis = input.shape.indexOf(dim);
+        if (axis >= 0) {
+          return graph.apply1(shapeOf, [input], { start: BigInt(axis), end: BigInt(axis + 1) });
+        }
+      }
+      throw new RegmeanError('invalid-input', `reshape: no input has a dimension ${dim}`);
+    }),
+    0,
+  );
+}
+
+/**
+ * The same elements, row-major, under another shape.
+ *
+ * @param shape symbolic sizes must be dimensions of graph inputs, or the one size that follows from the others
+ */
+export function reshape(x: Value, shape: Shape): Value {
+  if (sameDims(x.shape, shape)) return x;
+  const from = productOf(x.shape);
+  const to = productOf(shape);
+  if (typeof from === 'number' && typeof to === 'number' && from !== to) {
+    throw new RegmeanError(
+      'invalid-input',
+      `reshape: ${x.name} must keep its ${from} elements, got ${formatShape(x.shape)} to ${formatShape(shape)}`,
+    );
+  }
+  const op = opWithShape('Reshape', shape, ({ node, cotangents }) => {
+    const input = inputOf(node, 0);
+    return [reshapeLike(cotangentOf(cotangents), input), null];
+  });
+  return x.graph.apply1(op, [x, shapeTensor(x.graph, shape)]);
+}
+
+/** The same elements under the shape that `like` has at run time. */
+export function reshapeLike(x: Value, like: Value): Value {
+  if (sameDims(x.shape, like.shape)) return x;
+  const unknown = like.shape.filter((dim) => typeof dim !== 'number').length;
+  if (unknown <= 1) return reshape(x, like.shape);
+  const op = opWithShape('Reshape', like.shape, ({ node, cotangents }) => [
+    reshapeLike(cotangentOf(cotangents), inputOf(node, 0)),
+    null,
+  ]);
+  return x.graph.apply1(op, [x, x.graph.apply1(shapeOf, [like])]);
+}
+
+/** Repeats `x` along broadcast dimensions up to the shape that `like` has at run time. */
+export function expandLike(x: Value, like: Value): Value {
+  if (sameDims(x.shape, like.shape)) return x;
+  broadcastShapes('expand', x.shape, like.shape);
+  const op = opWithShape('Expand', like.shape, ({ cotangents }) => [cotangentOf(cotangents), null]);
+  return x.graph.apply1(op, [x, x.graph.apply1(shapeOf, [like])]);
+}
+
+/** A tensor of zeros of the type and run-time shape of `like`. */
+export function zerosLike(like: Value): Value {
+  return expandLike(like.graph.scalar(0, like.dtype), like);
+}
+
+const transposeOp: Op = {
+  type: 'Transpose',
+  infer: (inputs, attributes) => {
+    const x = required('Transpose', inputs, 0);
+    const permutation = attributes.perm as readonly bigint[];
+    return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[Number(axis)] as Dim) }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const permutation = (node.attributes.perm as readonly bigint[]).map(Number);
+    const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+    return [transpose(cotangentOf(cotangents), inverse)];
+  },
+};
+
+/** Permutes axes: result axis `i` is axis `permutation[i]` of `x`. */
+export function transpose(x: Value, permutation: readonly number[]): Value {
+  if (permutation.length !== x.shape.length) {
+    throw new RegmeanError(
+      'invalid-input',
+      `Transpose: permutation must name ${x.shape.length} axes, got [${permutation.join(', ')}]`,
+    );
+  }
+  return x.graph.apply1(transposeOp, [x], { perm: permutation.map(BigInt) });
+}
+
+/** Swaps the last two axes, as in the transpose of a matrix. */
+export function transposeLast(x: Value): Value {
+  const rank = x.shape.length;
+  const axes = x.shape.map((_, axis) => axis);
+  return transpose(x, [...axes.slice(0, rank - 2), rank - 1, rank - 2]);
+}
+
+const castOp: Op = {
+  type: 'Cast',
+  infer: (inputs, attributes) => {
+    const dtype = (Object.keys(castCodes) as DType[]).find((name) => castCodes[name] === attributes.to);
+    return [{ dtype: dtype as DType, shape: required('Cast', inputs, 0).shape }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const from = inputOf(node, 0).dtype;
+    return [from.startsWith('float') ? cast(cotangentOf(cotangents), from) : null];
+  },
+};
+
+/** Converts the element type. */
+export function cast(x: Value, to: DType): Value {
+  return x.dtype === to ? x : x.graph.apply1(castOp, [x], { to: castCodes[to] });
+}
+
+const sliceOps = new Map<string, Op>();
+
+/** Elements `start` (included) to `end` (excluded) of one axis. */
+export function slice(x: Value, axis: number, start: number, end: number): Value {
+  const at = positiveAxis(axis, x.shape.length);
+  const size = x.shape[at];
+  if (typeof size === 'number' && (start < 0 || end > size || start >= end)) {
+    throw new RegmeanError(
+      'invalid-input',
+      `Slice: ${x.name} must hold ${start}..${end} on axis ${at}, got ${size}`,
+    );
+  }
+  const key = `${at}:${start}:${end}`;
+  const op: Op = sliceOps.get(key) ?? {
+    type: 'Slice',
+    infer: (inputs) => {
+      const input = required('Slice', inputs, 0);
+      return [{ dtype: input.dtype, shape: input.shape.map((dim, i) => (i === at ? end - start : dim)) }];
+    },
+    vjp: ({ node, cotangents }) => {
+      const input = inputOf(node, 0);
+      return [padLike(cotangentOf(cotangents), input, at, start), null, null, null];
+    },
+  };
+  sliceOps.set(key, op);
+  const graph = x.graph;
+  return graph.apply1(op, [x, graph.integers([start]), graph.integers([end]), graph.integers([at])]);
+}
+
+/** `dy` set into zeros of the shape of `like`, beginning at `start` of `axis`: what a slice's gradient is. */
+function padLike(dy: Value, like: Value, axis: number, start: number): Value {
+  const graph = dy.graph;
+  const width = dy.shape[axis];
+  const rows = like.shape[axis];
+  if (typeof width !== 'number') throw new RegmeanError('unsupported', 'Slice: gradient needs a known width');
+  const before = like.shape.map((_, at) => (at === axis ? start : 0));
+  if (typeof rows === 'number') {
+    const after = like.shape.map((_, at) => (at === axis ? rows - start - width : 0));
+    return graph.apply1(opWithShape('Pad', like.shape, undefined), [
+      dy,
+      graph.integers([...before, ...after]),
+    ]);
+  }
+  // The size of the axis is known only at run time: the padding after is size - (start + width).
+  const size = graph.apply1(shapeOf, [like], { start: BigInt(axis), end: BigInt(axis + 1) });
+  const tail = graph.apply1(integerSubtract, [size, graph.integers([start + width])]);
+  const zeros = (count: number): Value[] => (count > 0 ? [graph.integers(Array<number>(count).fill(0))] : []);
+  const pads = concat(
+    [graph.integers(before), ...zeros(axis), tail, ...zeros(like.shape.length - axis - 1)],
+    0,
+  );
+  return graph.apply1(opWithShape('Pad', like.shape, undefined), [dy, pads]);
+}
+
+const integerSubtract: Op = {
+  type: 'Sub',
+  infer: (inputs) => [{ dtype: 'int64', shape: required('Sub', inputs, 0).shape }],
+};

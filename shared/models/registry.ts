@@ -1,0 +1,33 @@
+import { RegmeanError } from '../errors.ts';
+import type { Architecture, ModelConfig } from './architecture.ts';
+import { bert } from './bert.ts';
+import { distilbert } from './distilbert.ts';
+import { roberta } from './roberta.ts';
+
+/** Forgets the concrete config type: a config only ever goes back to the architecture that parsed it. */
+function register<C extends ModelConfig>(architecture: Architecture<C>): Architecture {
+  return {
+    ...architecture,
+    encoder: (scope, config, inputs) => architecture.encoder(scope, config as C, inputs),
+    head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),
+  };
+}
+
+const architectures = new Map(
+  [register(bert), register(roberta), register(distilbert)].map((architecture) => [
+    architecture.modelType,
+    architecture,
+  ]),
+);
+
+/** The architecture of a `model_type`. Throws naming those there are. */
+export function architectureOf(modelType: unknown): Architecture {
+  const architecture = architectures.get(String(modelType));
+  if (architecture === undefined) {
+    throw new RegmeanError(
+      'unsupported',
+      `config.json: model_type must be one of ${[...architectures.keys()].join(', ')}, got ${modelType}`,
+    );
+  }
+  return architecture;
+}

@@ -1,0 +1,111 @@
+/**
+ * @file What a model file is written with: a scope that knows the module's name, declares parameters under
+ * Hugging Face's exact names, and remembers how each one begins when a model or a head is new.
+ */
+import { RegmeanError } from '../errors.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import * as ops from '../graph/ops/index.ts';
+
+/** How a new parameter begins; `normal` with the model's initializer range. */
+export type Initializer = 'normal' | 'zeros' | 'ones';
+
+/** A parameter as a model declares it. */
+export interface ParameterDeclaration {
+  readonly value: Value;
+  readonly initializer: Initializer;
+  /** Whether it belongs to the task head: new when a base model without this head is fine-tuned. */
+  readonly inHead: boolean;
+}
+
+/** Dropout of a graph for training; null where nothing is dropped. */
+export interface DropoutSeed {
+  readonly seed: number;
+}
+
+/** The build of one model's graph. */
+export interface ModelBuild {
+  readonly graph: Graph;
+  readonly dropout: DropoutSeed | null;
+  readonly declarations: Map<string, ParameterDeclaration>;
+}
+
+/** One module of a model: where parameters are declared. */
+export interface ModuleScope {
+  readonly build: ModelBuild;
+  /** Full name of the module with a dot at its end; empty for the root. */
+  readonly prefix: string;
+  readonly inHead: boolean;
+}
+
+/** The submodule `name`. */
+export function at(scope: ModuleScope, name: string): ModuleScope {
+  return { ...scope, prefix: `${scope.prefix}${name}.` };
+}
+
+/** Declares a parameter of the module, or returns the one declared before (a shared module). */
+export function parameter(
+  scope: ModuleScope,
+  name: string,
+  shape: readonly number[],
+  initializer: Initializer,
+): Value {
+  const full = scope.prefix + name;
+  const known = scope.build.declarations.get(full);
+  if (known !== undefined) return known.value;
+  const value = scope.build.graph.parameter(full, shape);
+  scope.build.declarations.set(full, { value, initializer, inHead: scope.inHead });
+  return value;
+}
+
+/**
+ * `nn.Linear`: x W^T + b.
+ *
+ * @param x [rows, in]
+ * @returns [rows, out]
+ */
+export function linear(scope: ModuleScope, name: string, x: Value, outputSize: number): Value {
+  const inputSize = lastSize(x);
+  const module = at(scope, name);
+  return scope.build.graph.scope(scope.prefix + name, () => {
+    const weight = parameter(module, 'weight', [outputSize, inputSize], 'normal');
+    const bias = parameter(module, 'bias', [outputSize], 'zeros');
+    return ops.linear(x, weight, bias);
+  });
+}
+
+/** `nn.LayerNorm` over the last axis. */
+export function layerNorm(scope: ModuleScope, name: string, x: Value, epsilon: number): Value {
+  const size = lastSize(x);
+  const module = at(scope, name);
+  return scope.build.graph.scope(scope.prefix + name, () => {
+    const weight = parameter(module, 'weight', [size], 'ones');
+    const bias = parameter(module, 'bias', [size], 'zeros');
+    return ops.layerNormalization(x, weight, bias, epsilon);
+  });
+}
+
+/** `nn.Embedding`: a table of `rows` vectors, looked up at `indices`. */
+export function embedding(
+  scope: ModuleScope,
+  name: string,
+  indices: Value,
+  rows: number,
+  width: number,
+): Value {
+  const table = parameter(at(scope, name), 'weight', [rows, width], 'normal');
+  return scope.build.graph.scope(scope.prefix + name, () => ops.gather(table, indices));
+}
+
+/** `nn.Dropout`: the identity in graphs for inference. */
+export function dropout(scope: ModuleScope, x: Value, probability: number): Value {
+  const training = scope.build.dropout;
+  return training === null ? x : ops.dropout(x, probability, training.seed);
+}
+
+function lastSize(x: Value): number {
+  const size = x.shape.at(-1);
+  if (typeof size !== 'number') {
+    throw new RegmeanError('invalid-input', `${x.name}: the last size must be known, got ${size}`);
+  }
+  return size;
+}

@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../../../shared/graph/gradients.ts';
+import { Graph } from '../../../shared/graph/graph.ts';
+import * as ops from '../../../shared/graph/ops/index.ts';
+import { createSession } from '../../../shared/runtime/session.ts';
+import { checkOp } from '../../support/check-op.ts';
+
+const positive = (x: number): number => 1.5 + x;
+const awayFromZero = (x: number): number => (x >= 0 ? x + 0.1 : x - 0.1);
+const softmaxOf = (row: Float64Array): number[] => {
+  const exponentials = [...row].map(Math.exp);
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((e) => e / sum);
+};
+
+describe('element-wise ops agree with JavaScript and with finite differences', () => {
+  it('add', () =>
+    checkOp({
+      shapes: [
+        [2, 3],
+        [2, 3],
+      ],
+      build: ops.add,
+      reference: (a, b) => a.map((x, i) => x + (b[i] ?? 0)),
+    }));
+  it('add with broadcasting on both sides', () =>
+    checkOp({
+      shapes: [
+        [2, 1, 3],
+        [4, 1],
+      ],
+      build: ops.add,
+    }));
+  it('sub', () => checkOp({ shapes: [[2, 3], [3]], build: ops.sub }));
+  it('mul', () =>
+    checkOp({
+      shapes: [
+        [2, 3],
+        [2, 1],
+      ],
+      build: ops.mul,
+    }));
+  it('mul of a value with itself', () =>
+    checkOp({ shapes: [[3]], build: (x) => ops.mul(x, x), reference: (x) => x.map((v) => v * v) }));
+  it('div', () => checkOp({ shapes: [[2, 3], [3]], build: ops.div, domain: positive }));
+  it('neg', () => checkOp({ shapes: [[4]], build: ops.neg, reference: (x) => x.map((v) => -v) }));
+  it('exp', () => checkOp({ shapes: [[4]], build: ops.exp, reference: (x) => x.map(Math.exp) }));
+  it('log', () =>
+    checkOp({ shapes: [[4]], build: ops.log, domain: positive, reference: (x) => x.map(Math.log) }));
+  it('sqrt', () =>
+    checkOp({ shapes: [[4]], build: ops.sqrt, domain: positive, reference: (x) => x.map(Math.sqrt) }));
+  it('where', () =>
+    checkOp({
+      shapes: [[2, 3], [3]],
+      build: (a, b) => ops.where(a.graph.constant(Uint8Array.of(1, 0, 1), [3]), a, b),
+    }));
+});
+
+describe('activations agree with finite differences', () => {
+  it('erf', () => checkOp({ shapes: [[5]], build: ops.erf, dtype: 'float32' }));
+  it('gelu', () => checkOp({ shapes: [[5]], build: ops.gelu, dtype: 'float32' }));
+  it('relu', () =>
+    checkOp({
+      shapes: [[5]],
+      build: ops.relu,
+      domain: awayFromZero,
+      reference: (x) => x.map((v) => Math.max(v, 0)),
+    }));
+  it('tanh', () => checkOp({ shapes: [[5]], build: ops.tanh, reference: (x) => x.map(Math.tanh) }));
+  it('sigmoid', () =>
+    checkOp({ shapes: [[5]], build: ops.sigmoid, reference: (x) => x.map((v) => 1 / (1 + Math.exp(-v))) }));
+  it('softplus', () =>
+    checkOp({
+      shapes: [[5]],
+      build: ops.softplus,
+      dtype: 'float32',
+      reference: (x) => x.map((v) => Math.log1p(Math.exp(v))),
+    }));
+  it('softmax', () => checkOp({ shapes: [[1, 5]], build: ops.softmax, reference: (x) => softmaxOf(x) }));
+  it('softmax over the last of three axes', () => checkOp({ shapes: [[2, 2, 3]], build: ops.softmax }));
+  it('logSoftmax', () =>
+    checkOp({ shapes: [[1, 5]], build: ops.logSoftmax, reference: (x) => softmaxOf(x).map(Math.log) }));
+});
+
+describe('matrix products agree with finite differences', () => {
+  it('matMul', () =>
+    checkOp({
+      shapes: [
+        [2, 3],
+        [3, 4],
+      ],
+      build: ops.matMul,
+    }));
+  it('matMul over batches', () =>
+    checkOp({
+      shapes: [
+        [2, 2, 3, 2],
+        [2, 2, 2, 3],
+      ],
+      build: ops.matMul,
+    }));
+  it('matMul with a broadcast right side', () =>
+    checkOp({
+      shapes: [
+        [2, 3, 2],
+        [2, 4],
+      ],
+      build: ops.matMul,
+    }));
+  for (const transA of [false, true]) {
+    for (const transB of [false, true]) {
+      it(`gemm with transA ${transA} and transB ${transB}`, () =>
+        checkOp({
+          shapes: [transA ? [3, 2] : [2, 3], transB ? [4, 3] : [3, 4], [4]],
+          build: (a, b, bias) => ops.gemm(a, b, { transA, transB, bias }),
+        }));
+    }
+  }
+  it('linear without a bias', () =>
+    checkOp({
+      shapes: [
+        [2, 3],
+        [4, 3],
+      ],
+      build: (x, w) => ops.linear(x, w, null),
+    }));
+});
+
+describe('shape ops agree with finite differences', () => {
+  it('reshape', () =>
+    checkOp({ shapes: [[2, 6]], build: (x) => ops.reshape(x, [3, 4]), reference: (x) => x }));
+  it('transpose', () => checkOp({ shapes: [[2, 3, 4]], build: (x) => ops.transpose(x, [2, 0, 1]) }));
+  it('slice', () => checkOp({ shapes: [[2, 5]], build: (x) => ops.slice(x, 1, 1, 4) }));
+  it('concat', () =>
+    checkOp({
+      shapes: [
+        [2, 2],
+        [2, 3],
+      ],
+      build: (a, b) => ops.concat([a, b], 1),
+    }));
+  it('cast', () =>
+    checkOp({ shapes: [[3]], dtype: 'float32', build: (x) => ops.cast(ops.cast(x, 'float64'), 'float32') }));
+});
+
+describe('reductions agree with finite differences', () => {
+  it('reduceSum', () => checkOp({ shapes: [[2, 3, 2]], build: (x) => ops.reduceSum(x, [1], true) }));
+  it('sumAll', () =>
+    checkOp({ shapes: [[2, 3]], build: ops.sumAll, reference: (x) => [x.reduce((a, b) => a + b, 0)] }));
+  it('meanLast', () => checkOp({ shapes: [[2, 4]], build: ops.meanLast }));
+  it('meanAll', () =>
+    checkOp({ shapes: [[2, 4]], build: ops.meanAll, reference: (x) => [x.reduce((a, b) => a + b, 0) / 8] }));
+});
+
+describe('normalisation and indexing agree with finite differences', () => {
+  it('layerNormalization', () =>
+    checkOp({
+      shapes: [[3, 6], [6], [6]],
+      build: (x, scale, bias) => ops.layerNormalization(x, scale, bias, 1e-5),
+    }));
+  it('gather, with an index used twice', () =>
+    checkOp({
+      shapes: [[4, 3]],
+      build: (table) => ops.gather(table, table.graph.constant(Int32Array.of(2, 0, 2, 3), [2, 2])),
+    }));
+  it('gatherLast', () =>
+    checkOp({
+      shapes: [[3, 4]],
+      build: (x) => ops.gatherLast(x, x.graph.constant(Int32Array.of(1, 0, 3), [3, 1])),
+    }));
+});
+
+describe('symbolic sizes', () => {
+  it('reshapes, slices and differentiates with sizes known only at run time', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', ['batch', 'seq', 4]);
+    const rows = ops.reshape(x, ['batch*seq', 4]);
+    const heads = ops.transpose(ops.reshape(rows, ['batch', 'seq', 2, 2]), [0, 2, 1, 3]);
+    const back = ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), ['batch*seq', 4]);
+    const first = ops.slice(ops.reshape(back, ['batch', 'seq', 4]), 1, 0, 1);
+    const loss = ops.sumAll(ops.mul(first, first));
+    graph.output('gradient', gradients(loss, [x])[0] ?? x);
+    const session = await createSession(graph);
+    for (const [batch, seq] of [
+      [2, 3],
+      [1, 5],
+    ] as const) {
+      const data = Float32Array.from({ length: batch * seq * 4 }, (_, i) => i);
+      const result = await session.run(new Map([['x', { shape: [batch, seq, 4], data }]]));
+      const expected = data.map((value, i) => (Math.floor(i / 4) % seq === 0 ? 2 * value : 0));
+      expect(result.get('gradient')?.data).toEqual(expected);
+    }
+    await session.dispose();
+  });
+});
+
+describe('dropout', () => {
+  const build = (seed: number, probability: number) => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', ['n']);
+    const y = ops.dropout(x, probability, seed);
+    graph.output('y', y);
+    graph.output('gradient', gradients(ops.sumAll(y), [x])[0] ?? x);
+    return createSession(graph);
+  };
+  const ones = new Map([['x', { shape: [10_000], data: new Float32Array(10_000).fill(1) }]]);
+
+  it('keeps the mean, scales what it keeps, and passes gradients only there', async () => {
+    const session = await build(1, 0.25);
+    const result = await session.run(ones);
+    const y = result.get('y')?.data as Float32Array;
+    const kept = y.filter((value) => value !== 0);
+    expect(kept.every((value) => Math.abs(value - 4 / 3) < 1e-6)).toBe(true);
+    expect(Math.abs(kept.length / 10_000 - 0.75)).toBeLessThan(0.02);
+    expect(result.get('gradient')?.data).toEqual(y);
+  });
+
+  it('draws the same masks from the same seed, others from another, and new ones at every run', async () => {
+    const first = await build(1, 0.5);
+    const same = await build(1, 0.5);
+    const other = await build(2, 0.5);
+    const y1 = (await first.run(ones)).get('y')?.data;
+    expect((await same.run(ones)).get('y')?.data).toEqual(y1);
+    expect((await other.run(ones)).get('y')?.data).not.toEqual(y1);
+    expect((await first.run(ones)).get('y')?.data).not.toEqual(y1);
+  });
+
+  it('refuses a probability of 1', () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [2]);
+    expect(() => ops.dropout(x, 1, 0)).toThrow('dropout: probability must be in [0, 1), got 1');
+  });
+});
+
+describe('errors name what is wrong', () => {
+  it('an op without a gradient rule', () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [2]);
+    expect(() => gradients(ops.sumAll(ops.max(x, graph.scalar(0))), [x])).toThrow(
+      'Max (Max) has no gradient rule',
+    );
+  });
+
+  it('shapes that do not fit', () => {
+    const graph = new Graph();
+    const a = graph.input('a', 'float32', [2, 3]);
+    const b = graph.input('b', 'float32', [4, 5]);
+    expect(() => ops.matMul(a, b)).toThrow('inner sizes must be equal, got 3 and 4');
+    expect(() => ops.add(a, b)).toThrow('shapes must broadcast, got [2, 3] and [4, 5]');
+    expect(() => ops.reshape(a, [7])).toThrow('reshape: a must keep its 6 elements, got [2, 3] to [7]');
+  });
+
+  it('a run without an input, or with one of another shape', async () => {
+    const graph = new Graph();
+    graph.output('y', ops.neg(graph.input('x', 'float32', ['n', 2])));
+    const session = await createSession(graph);
+    await expect(session.run(new Map())).rejects.toThrow('run: input x is missing');
+    await expect(session.run(new Map([['x', { shape: [3, 1], data: new Float32Array(3) }]]))).rejects.toThrow(
+      'run: x must be [n, 2], got [3, 1]',
+    );
+    await session.dispose();
+  });
+});
