@@ -1,0 +1,50 @@
+import { RegmeanError } from '../errors.ts';
+
+/**
+ * Slack for rounding in float32 accumulation, relative to sqrt(g_ii g_jj). A Gram of correlated features comes
+ * within about 1e-6 of the bound; values that never were a sum of outer products miss it by far more.
+ */
+const relativeSlack = 1e-3;
+
+/**
+ * Checks that values can be X^T X: all finite, a diagonal that is not negative, |g_ij| <= sqrt(g_ii g_jj), and
+ * g_ij = g_ji where both are stored.
+ *
+ * @param where names file and Gram in errors
+ * @param values [d(d+1)/2] packed or [d, d] square
+ * @throws RegmeanError `refused`, naming the entry and the rule
+ */
+export function checkGramValues(
+  where: string,
+  values: Float64Array,
+  dimension: number,
+  storage: 'packed' | 'square',
+): void {
+  const roots = new Float64Array(dimension);
+  for (let i = 0, position = 0; i < dimension; i++) {
+    const diagonal = values[position] as number;
+    if (!(diagonal >= 0 && Number.isFinite(diagonal))) {
+      throw refused(where, i, i, `must be finite and not negative, is ${diagonal}`);
+    }
+    roots[i] = Math.sqrt(diagonal);
+    position += storage === 'square' ? dimension + 1 : dimension - i;
+  }
+  for (let row = 0, position = 0; row < dimension; row++) {
+    for (let column = storage === 'square' ? 0 : row; column < dimension; column++) {
+      const value = values[position++] as number;
+      const bound = (roots[row] as number) * (roots[column] as number);
+      if (!(Math.abs(value) <= bound * (1 + relativeSlack))) {
+        throw refused(where, row, column, `must be at most sqrt(g_ii g_jj) = ${bound}, is ${value}`);
+      }
+      if (storage === 'packed') continue;
+      const mirrored = values[column * dimension + row] as number;
+      if (!(Math.abs(value - mirrored) <= bound * relativeSlack)) {
+        throw refused(where, row, column, `must equal entry [${column}, ${row}], ${value} and ${mirrored}`);
+      }
+    }
+  }
+}
+
+function refused(where: string, row: number, column: number, rule: string): RegmeanError {
+  return new RegmeanError('refused', `${where}: entry [${row}, ${column}] ${rule}`);
+}

@@ -1,0 +1,63 @@
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { listFolder } from '../files/atomic-folder.ts';
+import { readJson } from '../files/read-json.ts';
+import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';
+import { type GramFile, openGrams } from './open-grams.ts';
+import { gramsFile } from './write-grams.ts';
+
+const configSchema = z.looseObject({
+  model_type: z.string().optional(),
+  id2label: z.record(z.string(), z.string()).optional(),
+});
+
+/** A contribution folder, open for reading. */
+export interface Contribution {
+  readonly folder: string;
+  /** The manifest's agent; the folder's name for a folder without manifest. */
+  readonly agent: string;
+  /** Absent for model folders that were made elsewhere. */
+  readonly manifest: ContributionManifest | undefined;
+  /** config.json */
+  readonly config: z.infer<typeof configSchema>;
+  /** Class names in the order of the head's outputs; absent when config.json has no `id2label`. */
+  readonly labels: readonly string[] | undefined;
+  readonly weights: ModelWeights;
+  /** Absent when the folder has no `grams.safetensors`. */
+  readonly grams: GramFile | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a contribution: a Hugging Face model folder, usually with `grams.safetensors` and `contribution.json`.
+ * Headers are checked; values are not (see validate-contribution.ts).
+ *
+ * @throws RegmeanError when the folder, its config.json or its weights are missing or malformed
+ */
+export async function openContribution(folder: string): Promise<Contribution> {
+  const weights = await openModelWeights(folder);
+  let grams: GramFile | undefined;
+  const close = async (): Promise<void> => {
+    await weights.close();
+    await grams?.close();
+  };
+  try {
+    const names = (await listFolder(folder)) ?? [];
+    const config = await readJson(join(folder, 'config.json'), configSchema);
+    const manifest = names.includes(manifestFile) ? await readManifest(folder) : undefined;
+    if (names.includes(gramsFile)) grams = await openGrams(join(folder, gramsFile));
+    const agent = manifest?.agent ?? basename(resolve(folder));
+    return { folder, agent, manifest, config, labels: labelsOf(config), weights, grams, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function labelsOf(config: z.infer<typeof configSchema>): readonly string[] | undefined {
+  if (config.id2label === undefined) return undefined;
+  return Object.entries(config.id2label)
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .map(([, label]) => label);
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { readJson } from '../files/read-json.ts';
+import { taskKinds } from '../task.ts';
+import { sha256Schema } from './manifest.ts';
+
+/** Name of the record that `regmean train` leaves in a fine-tuned folder. */
+export const trainingRecordFile = 'training.json';
+
+/** `training.json`: how a model was fine-tuned; `regmean stats` fills the manifest of a contribution from it. */
+export const trainingRecordSchema = z.object({
+  task: z.enum(taskKinds),
+  /** Class names in the order of the head's outputs; empty for regression and masked-lm. */
+  labels: z.array(z.string()),
+  baseFingerprint: sha256Schema.optional(),
+  seed: z.int().optional(),
+  /** Seed that a new head was initialised from. */
+  headSeed: z.int().optional(),
+  /** Training examples. */
+  examples: z.int().nonnegative().optional(),
+  epochs: z.number().nonnegative().optional(),
+  metrics: z.record(z.string(), z.number()).optional(),
+  tool: z.string().optional(),
+});
+
+/** How a model was fine-tuned. */
+export type TrainingRecord = z.infer<typeof trainingRecordSchema>;
+
+/** Reads `training.json` of a fine-tuned folder. */
+export async function readTrainingRecord(folder: string): Promise<TrainingRecord> {
+  return readJson(join(folder, trainingRecordFile), trainingRecordSchema);
+}
+
+/** Writes `training.json` into a fine-tuned folder. */
+export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<void> {
+  await writeJsonAtomically(join(folder, trainingRecordFile), trainingRecordSchema.parse(record));
+}

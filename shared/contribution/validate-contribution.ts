@@ -1,0 +1,171 @@
+/**
+ * @file Every check that a contribution passes before it may touch a round: cheap ones first, values last. Each
+ * refusal names the file or tensor and the rule.
+ */
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RegmeanError } from '../errors.ts';
+import { listFolder } from '../files/atomic-folder.ts';
+import { sha256OfFile } from '../files/checksum.ts';
+import { isFloatDtype } from '../safetensors/dtype.ts';
+import type { TaskKind } from '../task.ts';
+import { formatShape, sameShape } from '../tensor.ts';
+import { checkGramValues } from './check-gram-values.ts';
+import { type ContributionManifest, manifestFile } from './manifest.ts';
+import { type Contribution, openContribution } from './open-contribution.ts';
+import type { GramFile } from './open-grams.ts';
+
+/** What a round asks of a contribution; what is absent is not checked. */
+export interface ContributionExpectations {
+  readonly agent?: string;
+  readonly baseFingerprint?: string;
+  readonly task?: TaskKind;
+  readonly labels?: readonly string[];
+  /** Whether there must be Grams. */
+  readonly grams?: boolean;
+  /** The exact tensors that there must be: those of an accepted contribution, or of the base with its head. */
+  readonly tensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  /** Tensors of the base: one that occurs here too must have the same shape. */
+  readonly baseTensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+}
+
+/**
+ * Checks a contribution folder: manifest, files and their SHA-256, base fingerprint, task and labels, names, shapes
+ * and dtypes of all tensors, the Grams' dimensions and row counts, and that every value is finite and every Gram
+ * symmetric with entries that a sum of outer products can have.
+ *
+ * @returns the manifest
+ * @throws RegmeanError `refused`, naming file or tensor and the rule
+ */
+export async function validateContribution(
+  folder: string,
+  expectations: ContributionExpectations = {},
+): Promise<ContributionManifest> {
+  const contribution = await openContribution(folder);
+  try {
+    const { manifest } = contribution;
+    if (manifest === undefined) throw refused(`${folder}: must hold ${manifestFile}`);
+    checkManifest(folder, manifest, expectations);
+    checkLabels(contribution, manifest);
+    checkTensors(contribution, expectations);
+    if (expectations.grams === true && contribution.grams === undefined) {
+      throw refused(`${folder}: must hold Grams`);
+    }
+    if (contribution.grams !== undefined) checkGramLayers(contribution, contribution.grams);
+    await checkFiles(folder, manifest);
+    await checkWeightValues(contribution);
+    if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
+    return manifest;
+  } finally {
+    await contribution.close();
+  }
+}
+
+function checkManifest(
+  folder: string,
+  manifest: ContributionManifest,
+  expected: ContributionExpectations,
+): void {
+  const where = join(folder, manifestFile);
+  const same = (field: string, got: string, wanted: string | undefined, hint?: string): void => {
+    if (wanted === undefined || got === wanted) return;
+    const message = `${where}: ${field} must be ${wanted}, got ${got}`;
+    throw new RegmeanError('refused', message, hint === undefined ? {} : { hint });
+  };
+  same('agent', manifest.agent, expected.agent);
+  const baseHint = 'fine-tune from the base model of the round';
+  same('base fingerprint', manifest.baseFingerprint, expected.baseFingerprint, baseHint);
+  same('task', manifest.task, expected.task);
+  same('labels', JSON.stringify(manifest.labels), jsonOf(expected.labels));
+  const unknown = manifest.seenLabels?.find((label) => !manifest.labels.includes(label));
+  if (unknown !== undefined) throw refused(`${where}: seen label ${unknown} is not among the labels`);
+}
+
+function checkLabels({ folder, labels }: Contribution, manifest: ContributionManifest): void {
+  if (manifest.labels.length === 0 || labels === undefined) return;
+  const inConfig = JSON.stringify(labels);
+  const inManifest = JSON.stringify(manifest.labels);
+  if (inConfig !== inManifest) {
+    throw refused(
+      `${folder}: labels of config.json must be those of the manifest ${inManifest}, got ${inConfig}`,
+    );
+  }
+}
+
+function checkTensors({ folder, weights }: Contribution, expected: ContributionExpectations): void {
+  for (const [name, { shape }] of expected.tensors ?? []) {
+    const entry = weights.tensors.get(name);
+    if (entry === undefined) throw refused(`${folder}: tensor ${name} is missing`);
+    requireShape(folder, name, entry.shape, shape);
+  }
+  for (const [name, { shape }] of weights.tensors) {
+    if (expected.tensors !== undefined && !expected.tensors.has(name)) {
+      throw refused(`${folder}: tensor ${name} is not one of the model`);
+    }
+    const base = expected.baseTensors?.get(name);
+    if (base !== undefined) requireShape(folder, name, shape, base.shape);
+  }
+}
+
+function requireShape(folder: string, name: string, got: readonly number[], wanted: readonly number[]): void {
+  if (sameShape(got, wanted)) return;
+  throw refused(`${folder}: tensor ${name} must have shape ${formatShape(wanted)}, got ${formatShape(got)}`);
+}
+
+function checkGramLayers({ folder, weights }: Contribution, { path, grams, layers }: GramFile): void {
+  for (const [layer, gramName] of layers) {
+    const shape = weights.tensors.get(`${layer}.weight`)?.shape;
+    if (shape === undefined) throw refused(`${path}: layer ${layer} has no weight in ${folder}`);
+    const dimension = grams.get(gramName)?.dimension;
+    if (shape.length !== 2 || dimension === undefined || !shape.includes(dimension)) {
+      const weight = `weight ${formatShape(shape)} of layer ${layer}`;
+      throw refused(`${path}: Gram ${gramName} of dimension ${dimension} does not fit ${weight}`);
+    }
+  }
+}
+
+async function checkFiles(folder: string, manifest: ContributionManifest): Promise<void> {
+  for (const name of (await listFolder(folder)) ?? []) {
+    if (name !== manifestFile && manifest.files[name] === undefined) {
+      throw refused(`${join(folder, name)}: is not listed in ${manifestFile}`);
+    }
+  }
+  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
+    const path = join(folder, name);
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => undefined,
+    );
+    if (size !== bytes) throw refused(`${path}: must have ${bytes} bytes, has ${size ?? 'no file'}`);
+    const actual = await sha256OfFile(path);
+    if (actual !== sha256) throw refused(`${path}: SHA-256 must be ${sha256}, is ${actual}`);
+  }
+}
+
+async function checkWeightValues({ folder, weights }: Contribution): Promise<void> {
+  for (const [name, entry] of weights.tensors) {
+    if (!isFloatDtype(entry.dtype)) continue;
+    const { data } = await weights.readFloat32(name);
+    const position = data.findIndex((value) => !Number.isFinite(value));
+    if (position < 0) continue;
+    throw refused(
+      `${folder}: tensor ${name} must be finite, value ${position} of ${formatShape(entry.shape)} is ${data[position]}`,
+    );
+  }
+}
+
+async function checkAllGramValues(file: GramFile): Promise<void> {
+  for (const [name, { dimension, storage }] of file.grams) {
+    const values = await file.readStored(name);
+    checkGramValues(`${file.path}: Gram ${name}`, values, dimension, storage);
+  }
+}
+
+function jsonOf(labels: readonly string[] | undefined): string | undefined {
+  return labels === undefined ? undefined : JSON.stringify(labels);
+}
+
+function refused(message: string): RegmeanError {
+  return new RegmeanError('refused', message);
+}

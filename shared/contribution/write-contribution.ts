@@ -1,0 +1,59 @@
+import { constants } from 'node:fs';
+import { copyFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { sha256OfFile } from '../files/checksum.ts';
+import { openModelWeights } from '../safetensors/model-weights.ts';
+import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
+import { companionFilesOf } from './model-files.ts';
+import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
+
+/** What a contribution is made from. */
+export interface ContributionSource {
+  /** The fine-tuned model folder; weights, configuration and tokenizer are copied from it. */
+  readonly modelFolder: string;
+  readonly grams: readonly GramToWrite[];
+  /** Module name of every linear layer -> name of the Gram of its input. */
+  readonly layers: ReadonlyMap<string, string>;
+  /** The manifest, except for what is computed here. */
+  readonly manifest: Omit<ContributionManifest, 'format' | 'files'>;
+}
+
+/**
+ * Writes a contribution folder atomically: a copy of the model, `grams.safetensors` and `contribution.json`.
+ *
+ * @throws RegmeanError when `target` already holds something, or the model folder has no readable weights
+ */
+export async function writeContribution(
+  target: string,
+  source: ContributionSource,
+): Promise<ContributionManifest> {
+  const weights = await openModelWeights(source.modelFolder);
+  await weights.close();
+  const copied = [...(await companionFilesOf(source.modelFolder)), ...weights.files];
+  return writeFolderAtomically(target, async (folder) => {
+    for (const name of copied) {
+      await copyFile(join(source.modelFolder, name), join(folder, name), constants.COPYFILE_FICLONE);
+    }
+    if (source.grams.length > 0) await writeGrams(join(folder, gramsFile), source.grams, source.layers);
+    const manifest = manifestSchema.parse({
+      format: 'regmean-contribution/1',
+      ...source.manifest,
+      files: await describeFiles(folder),
+    });
+    await writeJsonAtomically(join(folder, manifestFile), manifest);
+    return manifest;
+  });
+}
+
+/** Size and SHA-256 of every file in a folder except its manifest, by name. */
+export async function describeFiles(folder: string): Promise<ContributionManifest['files']> {
+  const files: ContributionManifest['files'] = {};
+  for (const name of (await listFolder(folder)) ?? []) {
+    if (name === manifestFile) continue;
+    const path = join(folder, name);
+    files[name] = { bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
+  }
+  return files;
+}

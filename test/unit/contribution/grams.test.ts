@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  dimensionOfPacked,
+  packedLength,
+  packUpper,
+  unpackSymmetric,
+} from '../../../shared/contribution/gram-packing.ts';
+import { openGrams } from '../../../shared/contribution/open-grams.ts';
+import { writeGrams } from '../../../shared/contribution/write-grams.ts';
+import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-grams-'));
+  path = join(folder, 'grams.safetensors');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('gram packing', () => {
+  it('stores the upper triangle row after row, with the diagonal', () => {
+    const packed = packUpper(Float64Array.of(1, 2, 3, 0, 4, 5, 0, 0, 6), 3);
+    expect(packed).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+    expect(unpackSymmetric(packed, 3)).toEqual(Float64Array.of(1, 2, 3, 2, 4, 5, 3, 5, 6));
+  });
+
+  it('finds the dimension from the length', () => {
+    for (const dimension of [1, 2, 3, 768, 3072]) {
+      expect(dimensionOfPacked('gram', packedLength(dimension))).toBe(dimension);
+    }
+    expect(() => dimensionOfPacked('file: Gram g', 5)).toThrow(
+      'file: Gram g: a packed Gram has d(d+1)/2 values, got 5',
+    );
+    expect(() => dimensionOfPacked('g', 0)).toThrow('got 0');
+  });
+});
+
+describe('openGrams', () => {
+  it('reads packed sums with their rows and shared layers', async () => {
+    const layers = new Map([
+      ['q', 'q'],
+      ['k', 'q'],
+    ]);
+    await writeGrams(
+      path,
+      [{ name: 'q', dimension: 2, rows: 8, packed: async () => Float32Array.of(8, 2, 4) }],
+      layers,
+    );
+    const file = await openGrams(path);
+    expect(file.grams.get('q')).toEqual({ dimension: 2, rows: 8, storage: 'packed' });
+    expect(file.layers).toEqual(layers);
+    expect(await file.readSymmetric('q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
+    expect(await file.readSymmetric('q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
+    await file.close();
+  });
+
+  it('reads square Grams made elsewhere as means, one per module', async () => {
+    const data = Float32Array.of(1, 2, 4, 5);
+    await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { format: 'pt' });
+    const file = await openGrams(path);
+    expect(file.layers).toEqual(new Map([['dense', 'dense']]));
+    expect(await file.readSymmetric('dense', 'mean')).toEqual(Float64Array.of(1, 3, 3, 5));
+    await expect(file.readSymmetric('dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
+    await file.close();
+  });
+
+  it('takes square Grams as sums when the metadata gives their rows', async () => {
+    const data = Float64Array.of(4, 2, 2, 8);
+    await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { rows: '{"dense":4}' });
+    const file = await openGrams(path);
+    expect(await file.readSymmetric('dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
+    expect(await file.readSymmetric('dense', 'sum')).toEqual(data);
+    await file.close();
+  });
+
+  const gram = { name: 'g', shape: [3], data: Float32Array.of(1, 0, 1) };
+  const refusal = async (metadata: Record<string, string>, tensor: object = {}): Promise<string> => {
+    await writeSafetensors(path, [{ ...gram, ...tensor }], metadata);
+    return openGrams(path).then(
+      () => 'accepted',
+      (error: Error) => error.message.replace(path, 'FILE'),
+    );
+  };
+
+  it('rejects metadata that does not agree with the tensors', async () => {
+    const format = 'regmean-grams/1';
+    expect(await refusal({ format, layers: '{}' })).toBe('FILE: format regmean-grams/1 needs metadata rows');
+    expect(await refusal({ format, rows: '{"g":1}' })).toBe(
+      'FILE: format regmean-grams/1 needs metadata layers',
+    );
+    expect(await refusal({ rows: '{' })).toBe('FILE: metadata rows must be JSON');
+    expect(await refusal({ rows: '{"g":0}' })).toBe(
+      'FILE: metadata rows must map names to positive row counts',
+    );
+    expect(await refusal({ rows: '{"g":1,"h":1}' })).toBe('FILE: rows name Gram h, which is not there');
+    expect(await refusal({ rows: '{"g":1}', layers: '{"g":"h"}' })).toBe(
+      'FILE: layer g names Gram h, which is not there',
+    );
+    expect(await refusal({ rows: '{"g":1}', layers: '{}' })).toBe('FILE: Gram g belongs to no layer');
+  });
+
+  it('rejects shapes and dtypes that no Gram has', async () => {
+    expect(await refusal({})).toBe('FILE: Gram g: a packed Gram needs its row count in metadata rows');
+    expect(await refusal({ rows: '{"g":1}' }, { shape: [2, 2], data: Int32Array.of(1, 0, 0, 1) })).toBe(
+      'FILE: Gram g: must be floating point, is I32',
+    );
+    expect(await refusal({ rows: '{"g":1}' }, { shape: [1, 3] })).toBe(
+      'FILE: Gram g: must be packed [d(d+1)/2] or square [d, d], is [1, 3]',
+    );
+    expect(await refusal({ rows: '{"g":1}' }, { shape: [2], data: Float32Array.of(1, 0) })).toBe(
+      'FILE: Gram g: a packed Gram has d(d+1)/2 values, got 2',
+    );
+  });
+});
