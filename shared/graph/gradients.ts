@@ -55,15 +55,19 @@ export function gradients(loss: Value, targets: readonly Value[]): Value[] {
   });
 }
 
-/** Every value that changes when one of `targets` does. */
+/** Every value that has a derivative by one of `targets`: integers and truth values (sizes, masks) have none. */
 function dependentValues(nodes: readonly Node[], targets: readonly Value[]): Set<Value> {
   const dependent = new Set<Value>(targets);
   for (const node of nodes) {
     if (node.inputs.some((input) => input !== null && dependent.has(input))) {
-      for (const output of node.outputs) dependent.add(output);
+      for (const output of node.outputs) if (isFloat(output)) dependent.add(output);
     }
   }
   return dependent;
+}
+
+function isFloat(value: Value): boolean {
+  return value.dtype === 'float32' || value.dtype === 'float64';
 }
 
 /** Sums a cotangent over the dimensions along which its input was broadcast. */
