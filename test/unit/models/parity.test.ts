@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AdamW, createAdamW } from '../../../agent/training/adamw.ts';
+import { createArena, fillArena, type ParameterArena } from '../../../agent/training/parameter-arena.ts';
+import { createLossAndGradients, type LossAndGradients } from '../../../agent/training/train-step.ts';
+import { loadModel, type Model } from '../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../shared/models/model-graph.ts';
+import { createSession } from '../../../shared/runtime/session.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import type { ComparableTensor } from '../../support/allclose.ts';
+import '../../support/allclose.ts';
+import { feedsOf, labelledPositions } from '../../support/fixture-feeds.ts';
+import {
+  type ExpectedTensor,
+  type FixtureBatch,
+  readTorchFixture,
+  type TorchFixture,
+  torchFixtureFolder,
+  withPrefix,
+} from '../../support/torch-fixture.ts';
+
+const cases: readonly { name: string; task: TaskKind }[] = [
+  { name: 'bert-text-classification', task: 'text-classification' },
+  { name: 'bert-multi-label-classification', task: 'multi-label-classification' },
+  { name: 'bert-regression', task: 'regression' },
+  { name: 'bert-masked-lm', task: 'masked-lm' },
+  { name: 'roberta-text-classification', task: 'text-classification' },
+  { name: 'roberta-token-classification', task: 'token-classification' },
+  { name: 'roberta-masked-lm', task: 'masked-lm' },
+  { name: 'distilbert-text-classification', task: 'text-classification' },
+  { name: 'distilbert-token-classification', task: 'token-classification' },
+  { name: 'distilbert-masked-lm', task: 'masked-lm' },
+];
+
+// PyTorch itself, in float32, is within 2e-6 of these float64 references.
+const logitsTolerance = 1e-5;
+const gradientTolerance = 1e-5;
+const weightTolerance = 1e-5;
+
+describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) => {
+  let fixture: TorchFixture;
+  let model: Model;
+
+  beforeAll(async () => {
+    fixture = await readTorchFixture(name);
+    const loaded = await loadModel(torchFixtureFolder(name), { task });
+    expect(loaded.surplus).toEqual([]);
+    model = loaded.model;
+  });
+
+  it('logits of every batch', async () => {
+    const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
+    graph.output('logits', logits);
+    const session = await createSession(graph);
+    for (const [index, batch] of fixture.batches.entries()) {
+      const results = await session.run(new Map([...model.weights, ...feedsOf(task, batch)]));
+      const expected = expectedLogits(fixture, index, task, batch);
+      const actual = { shape: expected.shape, data: results.get('logits')?.data ?? [] };
+      expect(actual.data).toHaveLength(expected.data.length);
+      expect(actual).toBeAllclose(expected, { rtol: logitsTolerance, name: `logits of batch ${index}` });
+    }
+    await session.dispose();
+  });
+
+  describe('in training', () => {
+    let weights: ParameterArena;
+    let gradients: ParameterArena;
+    let backward: LossAndGradients;
+    let optimizer: AdamW;
+
+    beforeAll(async () => {
+      const shapes = new Map([...model.weights].map(([parameter, tensor]) => [parameter, tensor.shape]));
+      weights = createArena(shapes);
+      gradients = createArena(shapes);
+      fillArena(weights, model.weights);
+      const options = { parameters: weights.tensors, gradientArena: gradients, dropoutSeed: null };
+      backward = await createLossAndGradients(model, options);
+      const { betas, epsilon, weightDecay, maxGradientNorm } = fixture.optimizer;
+      const [beta1, beta2] = betas;
+      optimizer = await createAdamW(weights, gradients, {
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        maxGradientNorm,
+      });
+    });
+
+    afterAll(async () => {
+      await backward.dispose();
+      await optimizer.dispose();
+    });
+
+    const lossOf = (index: number): Promise<number> =>
+      backward.run(feedsOf(task, fixture.batches[index] as FixtureBatch));
+
+    it('the loss of every batch', async () => {
+      for (const [index, expected] of fixture.losses.entries()) {
+        expect(await lossOf(index)).toBeCloseTo(expected, 5);
+      }
+    });
+
+    it('the gradient of every parameter', async () => {
+      await lossOf(0);
+      const expected = withPrefix(fixture.expected, 'grad.');
+      const largest = Math.max(...[...expected.values()].map(({ data }) => Math.max(...data.map(Math.abs))));
+      const noise = { rtol: 0, atol: 1e-6 * largest };
+      compareAll(gradients.tensors, expected, 'gradient of', (parameter) =>
+        fixture.noiseTensors.includes(parameter) ? noise : { rtol: gradientTolerance },
+      );
+    });
+
+    it('the weights, losses and gradient norms of ten AdamW steps', async () => {
+      for (const [index, expected] of fixture.steps.entries()) {
+        const loss = await lossOf(index % fixture.batches.length);
+        const gradientNorm = await optimizer.step(fixture.optimizer.learningRate);
+        expect(loss, `loss of step ${index + 1}`).toBeCloseTo(expected.loss, 5);
+        expect(gradientNorm / expected.gradientNorm, `gradient norm of step ${index + 1}`).toBeCloseTo(1, 5);
+        const after = withPrefix(fixture.expected, `step${index + 1}.`);
+        if (after.size === 0) continue;
+        for (const parameter of fixture.noiseTensors) after.delete(parameter);
+        compareAll(weights.tensors, after, `after step ${index + 1}`, () => ({ rtol: weightTolerance }));
+      }
+    });
+  });
+});
+
+function compareAll(
+  actual: ReadonlyMap<string, ComparableTensor>,
+  expected: ReadonlyMap<string, ExpectedTensor>,
+  what: string,
+  toleranceOf: (name: string) => { rtol: number; atol?: number },
+): void {
+  expect(expected.size).toBeGreaterThan(0);
+  for (const [name, tensor] of expected) {
+    const found = actual.get(name);
+    expect(found, `${what} ${name}`).toBeDefined();
+    if (found !== undefined) {
+      expect(found).toBeAllclose(tensor, { name: `${what} ${name}`, ...toleranceOf(name) });
+    }
+  }
+}
+
+/** Logits of a batch; for masked-lm only the rows that carry a label, which are all that the engine computes. */
+function expectedLogits(
+  fixture: TorchFixture,
+  index: number,
+  task: TaskKind,
+  batch: FixtureBatch,
+): ExpectedTensor {
+  const logits = fixture.expected.get(`logits.${index}`) as ExpectedTensor;
+  if (task !== 'masked-lm') return logits;
+  const classes = logits.shape.at(-1) as number;
+  const positions = labelledPositions(batch);
+  const rows = positions.map((row) => [...logits.data.subarray(row * classes, (row + 1) * classes)]);
+  return { shape: [positions.length, classes], data: Float64Array.from(rows.flat()) };
+}
