@@ -1,0 +1,93 @@
+import { RegmeanError } from '../errors.ts';
+import { ignoredLabel, type TaskKind } from '../task.ts';
+import type { Batch, EncodedExample } from './example.ts';
+
+/**
+ * One batch of the examples at `indices`, padded on the right to the longest of them: ids with `padTokenId`,
+ * mask and token types with 0, token labels with -100.
+ *
+ * @param padTokenId 0 for BERT, 1 for RoBERTa, whose positions are counted from it
+ * @throws RegmeanError `invalid-input` when some examples have labels and others have none
+ */
+export function collate(
+  examples: readonly EncodedExample[],
+  indices: readonly number[],
+  padTokenId: number,
+  task: TaskKind,
+): Batch {
+  const chosen = indices.map((index) => exampleAt(examples, index));
+  const batchSize = chosen.length;
+  const seqLength = chosen.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0);
+  const inputIds = new Int32Array(batchSize * seqLength).fill(padTokenId);
+  const attentionMask = new Int32Array(batchSize * seqLength);
+  const tokenTypeIds = new Int32Array(batchSize * seqLength);
+  let tokens = 0;
+  for (const [row, example] of chosen.entries()) {
+    inputIds.set(example.inputIds, row * seqLength);
+    attentionMask.set(example.attentionMask, row * seqLength);
+    tokenTypeIds.set(example.tokenTypeIds, row * seqLength);
+    for (const flag of example.attentionMask) tokens += flag;
+  }
+  return {
+    batchSize,
+    seqLength,
+    inputIds,
+    attentionMask,
+    tokenTypeIds,
+    labels: collateLabels(chosen, seqLength, task),
+    indices,
+    tokens,
+  };
+}
+
+function exampleAt(examples: readonly EncodedExample[], index: number): EncodedExample {
+  const example = examples[index];
+  if (example === undefined)
+    throw new RangeError(`collate: index must be below ${examples.length}, got ${index}`);
+  return example;
+}
+
+function collateLabels(
+  examples: readonly EncodedExample[],
+  seqLength: number,
+  task: TaskKind,
+): Int32Array | Float32Array | null {
+  const first = examples.find(({ labels }) => labels !== null)?.labels ?? null;
+  if (first === null || task === 'masked-lm') return null;
+  switch (task) {
+    case 'text-classification':
+      return Int32Array.from(examples, (example) => scalarLabel(example));
+    case 'regression':
+      return Float32Array.from(examples, (example) => scalarLabel(example));
+    case 'multi-label-classification': {
+      const classes = (first as Float32Array).length;
+      return place(new Float32Array(examples.length * classes), examples, classes);
+    }
+    case 'token-classification':
+      return place(new Int32Array(examples.length * seqLength).fill(ignoredLabel), examples, seqLength);
+  }
+}
+
+function scalarLabel(example: EncodedExample): number {
+  if (typeof example.labels !== 'number') throw unlabelled(example);
+  return example.labels;
+}
+
+function place<T extends Int32Array | Float32Array>(
+  target: T,
+  examples: readonly EncodedExample[],
+  stride: number,
+): T {
+  for (const [row, example] of examples.entries()) {
+    if (example.labels === null || typeof example.labels === 'number') throw unlabelled(example);
+    target.set(example.labels, row * stride);
+  }
+  return target;
+}
+
+function unlabelled({ source }: EncodedExample): RegmeanError {
+  return new RegmeanError(
+    'invalid-input',
+    `${source.file}, row ${source.row}: must have a label like the other rows of its batch, got none`,
+  );
+}

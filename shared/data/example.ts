@@ -1,0 +1,47 @@
+import type { RowSource } from './row.ts';
+
+/**
+ * What a model should say about an example: a class index (text classification) or a value (regression);
+ * 0/1 per class (multi-label, [classes]); a class index per token, -100 where there is none (token
+ * classification, [length]); null for an unlabelled example.
+ */
+export type ExampleLabels = number | Float32Array | Int32Array | null;
+
+/** One tokenized row, unpadded. */
+export interface EncodedExample {
+  /** Token ids, [length]. */
+  readonly inputIds: Int32Array;
+  /** 0 for the first text and 1 for the second, [length]; zeros where the model has no token types. */
+  readonly tokenTypeIds: Int32Array;
+  /** 1 for tokens, 0 for padding, [length]. */
+  readonly attentionMask: Int32Array;
+  readonly labels: ExampleLabels;
+  /**
+   * For rows of words: where the first token of each word stands in `inputIds`, [words]; -1 for a word that
+   * was cut off or that the tokenizer leaves nothing of. Null for other rows.
+   */
+  readonly wordPositions: Int32Array | null;
+  readonly source: RowSource;
+}
+
+/** Examples padded to the longest of them. int32 throughout: ONNX Gather takes int32. */
+export interface Batch {
+  readonly batchSize: number;
+  readonly seqLength: number;
+  /** [batchSize * seqLength], row-major. */
+  readonly inputIds: Int32Array;
+  /** [batchSize * seqLength], 1 for tokens, 0 for padding. */
+  readonly attentionMask: Int32Array;
+  /** [batchSize * seqLength]. */
+  readonly tokenTypeIds: Int32Array;
+  /**
+   * Text classification: Int32Array [batchSize]; token classification: Int32Array [batchSize * seqLength],
+   * -100 ignored; regression: Float32Array [batchSize]; multi-label: Float32Array [batchSize * classes];
+   * null when the examples are unlabelled.
+   */
+  readonly labels: Int32Array | Float32Array | null;
+  /** Position of each row in the data set, [batchSize]. */
+  readonly indices: readonly number[];
+  /** Tokens without padding. */
+  readonly tokens: number;
+}

@@ -1,0 +1,54 @@
+import { createRandom, deriveSeed, shuffle } from '../random.ts';
+
+/** Batches' worth of examples that are sorted together: enough for even lengths, few enough to stay random. */
+const batchesPerBucket = 50;
+
+/**
+ * The batches of one training epoch: examples are shuffled, sorted by length inside buckets of 50 batches so
+ * that little is padded, cut into batches, and the batches shuffled. Every example occurs exactly once; the
+ * last batch of a bucket may be smaller. The same (seed, epoch) always gives the same plan.
+ *
+ * @param lengths tokens of each example
+ * @returns positions in `lengths`, batch by batch
+ */
+export function planBatches(
+  lengths: ArrayLike<number>,
+  { batchSize, seed, epoch }: { batchSize: number; seed: number; epoch: number },
+): number[][] {
+  const random = createRandom(deriveSeed(seed, 'batches', epoch));
+  const order = shuffle(
+    Array.from({ length: lengths.length }, (_, index) => index),
+    random,
+  );
+  const batches: number[][] = [];
+  const bucketSize = batchSize * batchesPerBucket;
+  for (let start = 0; start < order.length; start += bucketSize) {
+    batches.push(...cut(sortByLength(order.slice(start, start + bucketSize), lengths), batchSize));
+  }
+  return shuffle(batches, random);
+}
+
+/**
+ * The batches of one pass without training: all examples sorted by length, shortest first. `Batch.indices`
+ * tells which results belong to which example.
+ *
+ * @param lengths tokens of each example
+ * @returns positions in `lengths`, batch by batch
+ */
+export function planEvaluationBatches(lengths: ArrayLike<number>, batchSize: number): number[][] {
+  const order = Array.from({ length: lengths.length }, (_, index) => index);
+  return cut(sortByLength(order, lengths), batchSize);
+}
+
+/** Sorts positions by length in place, ties in their present order. */
+function sortByLength(positions: number[], lengths: ArrayLike<number>): number[] {
+  return positions.sort((a, b) => (lengths[a] as number) - (lengths[b] as number));
+}
+
+function cut(positions: readonly number[], batchSize: number): number[][] {
+  const batches: number[][] = [];
+  for (let start = 0; start < positions.length; start += batchSize) {
+    batches.push(positions.slice(start, start + batchSize));
+  }
+  return batches;
+}

@@ -1,0 +1,11 @@
+import { readLines } from './read-lines.ts';
+import type { FileRecord } from './row.ts';
+
+/** Records of a plain text file: one text a line under the column `text`, blank lines skipped. */
+export async function* readTextLines(path: string): AsyncGenerator<FileRecord> {
+  let row = 0;
+  for await (const text of readLines(path)) {
+    row++;
+    if (text.trim() !== '') yield { row, values: { text } };
+  }
+}

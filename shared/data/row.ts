@@ -1,0 +1,49 @@
+import type { RegmeanError } from '../errors.ts';
+
+/** Where a row comes from: the file as the user named it and the 1-based line (Parquet: the 1-based row). */
+export interface RowSource {
+  readonly file: string;
+  readonly row: number;
+}
+
+/**
+ * A label as it stands in the file: a class name, a class index or a regression value; a list for
+ * multi-label and token classification; `null` where the row is unlabelled or labels were not asked for.
+ */
+export type RawLabel = string | number | readonly (string | number)[] | null;
+
+/** What a model reads from one row. */
+export type RowInput =
+  | { readonly kind: 'text'; readonly text: string; readonly textPair: string | null }
+  | { readonly kind: 'words'; readonly words: readonly string[] }
+  | {
+      readonly kind: 'ids';
+      readonly inputIds: readonly number[];
+      readonly tokenTypeIds: readonly number[] | null;
+      readonly attentionMask: readonly number[] | null;
+    };
+
+/** One row of a data file, checked for types and lengths, before tokenization. */
+export interface Row {
+  readonly source: RowSource;
+  readonly input: RowInput;
+  readonly label: RawLabel;
+}
+
+/** A record of a data file: column names and values as the format gives them. */
+export interface FileRecord {
+  /** 1-based line of the file, or 1-based row for Parquet. */
+  readonly row: number;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** What a format reader needs from its caller. */
+export interface ReaderContext {
+  /** Takes note of a bad row; the reader goes on with the next one. */
+  reject(row: number, problem: string): void;
+  /** The error for a set of columns that cannot serve the task, or null. Asked once by formats with a header. */
+  checkColumns(columns: readonly string[]): RegmeanError | null;
+}
+
+/** Reads the records of one file in order, without holding the file in memory. */
+export type FormatReader = (path: string, context: ReaderContext) => AsyncGenerator<FileRecord>;

@@ -1,0 +1,184 @@
+/**
+ * @file From a record of any format to a checked row. Column names are those of Hugging Face's datasets; the
+ * first one present wins. In CSV a list is written as a JSON array.
+ */
+import type { TaskKind } from '../task.ts';
+import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
+import { show } from './row-problems.ts';
+
+const textColumns = ['text', 'sentence', 'sentence1'];
+const pairColumns = ['text_pair', 'sentence2'];
+const labelColumns: Readonly<Record<TaskKind, readonly string[]>> = {
+  'text-classification': ['label', 'labels'],
+  'multi-label-classification': ['labels', 'label'],
+  regression: ['label', 'labels'],
+  'token-classification': ['tags', 'ner_tags', 'labels'],
+  'masked-lm': [],
+};
+
+/** What rows are read for. */
+export interface RowPurpose {
+  readonly task: TaskKind;
+  /** Whether every row must carry a label; otherwise label columns are not looked at. */
+  readonly labelled: boolean;
+}
+
+/** Why a record with `columns` cannot serve the purpose, or null. */
+export function missingColumn(columns: readonly string[], { task, labelled }: RowPurpose): string | null {
+  const inputs = [...(task === 'token-classification' ? ['tokens'] : textColumns), 'input_ids'];
+  const needs = [inputs, ...(labelled && labelColumns[task].length > 0 ? [labelColumns[task]] : [])];
+  for (const names of needs) {
+    if (firstPresent(columns, names) === null)
+      return `needs a column ${anyOf(names)}, got ${listed(columns)}`;
+  }
+  return null;
+}
+
+/** The row of a record, or a sentence that says what is wrong with it. */
+export function toRow(file: string, { row, values }: FileRecord, purpose: RowPurpose): Row | string {
+  try {
+    const columns = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined);
+    const missing = missingColumn(columns, purpose);
+    if (missing !== null) return missing;
+    const input = inputOf(values, columns, purpose.task);
+    const label = purpose.labelled ? labelOf(values, columns, purpose.task, input) : null;
+    return { source: { file, row }, input, label };
+  } catch (error) {
+    if (error instanceof BadValue) return error.message;
+    throw error;
+  }
+}
+
+class BadValue extends Error {}
+
+type Values = FileRecord['values'];
+
+function inputOf(values: Values, columns: readonly string[], task: TaskKind): RowInput {
+  if (columns.includes('input_ids')) {
+    const inputIds = integers(values, 'input_ids', 0);
+    if (inputIds.length === 0) throw new BadValue('input_ids: must not be empty');
+    const sameLength = (column: string): number[] | null => {
+      if (!columns.includes(column)) return null;
+      const list = integers(values, column, 0);
+      if (list.length !== inputIds.length) throw new BadValue(lengths(column, list, 'input_ids', inputIds));
+      return list;
+    };
+    const attentionMask = sameLength('attention_mask');
+    if (attentionMask?.some((flag) => flag > 1)) throw new BadValue('attention_mask: must hold 0 and 1 only');
+    if (attentionMask?.every((flag) => flag === 0)) {
+      throw new BadValue('attention_mask: must let at least one token through');
+    }
+    return { kind: 'ids', inputIds, tokenTypeIds: sameLength('token_type_ids'), attentionMask };
+  }
+  if (task === 'token-classification') {
+    const words = list(values, 'tokens');
+    if (!words.every((word) => typeof word === 'string'))
+      throw new BadValue('tokens: must be a list of strings');
+    if (words.length === 0) throw new BadValue('tokens: must not be empty');
+    return { kind: 'words', words };
+  }
+  const pairColumn = firstPresent(columns, pairColumns);
+  return {
+    kind: 'text',
+    text: string(values, firstPresent(columns, textColumns) ?? 'text'),
+    textPair: pairColumn === null ? null : string(values, pairColumn),
+  };
+}
+
+function labelOf(values: Values, columns: readonly string[], task: TaskKind, input: RowInput): RawLabel {
+  const column = firstPresent(columns, labelColumns[task]);
+  if (column === null) return null;
+  const value = values[column];
+  switch (task) {
+    case 'text-classification': {
+      if (Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''))
+        return value as RawLabel;
+      throw new BadValue(`${column}: must be a class name or index, got ${show(value)}`);
+    }
+    case 'regression': {
+      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+      if (typeof number === 'number' && Number.isFinite(number)) return number;
+      throw new BadValue(`${column}: must be a finite number, got ${show(value)}`);
+    }
+    case 'multi-label-classification': {
+      if (Number.isSafeInteger(value)) return [value as number];
+      if (value === '') return [];
+      const isName = typeof value === 'string' && !value.startsWith('[');
+      return isName ? [value] : namesOrIntegers(values, column);
+    }
+    case 'token-classification': {
+      const tags = namesOrIntegers(values, column);
+      const [name, items] = input.kind === 'ids' ? ['input_ids', input.inputIds] : ['tokens', wordsOf(input)];
+      if (tags.length !== items.length) throw new BadValue(lengths(column, tags, name, items));
+      return tags;
+    }
+    case 'masked-lm':
+      return null;
+  }
+}
+
+function wordsOf(input: RowInput): readonly string[] {
+  return input.kind === 'words' ? input.words : [];
+}
+
+function string(values: Values, column: string): string {
+  const value = values[column];
+  if (typeof value !== 'string') throw new BadValue(`${column}: must be a string, got ${show(value)}`);
+  return value;
+}
+
+function list(values: Values, column: string): readonly unknown[] {
+  const value = values[column];
+  const parsed = typeof value === 'string' && value.startsWith('[') ? parseJson(value) : value;
+  if (!Array.isArray(parsed)) {
+    throw new BadValue(`${column}: must be a list (in CSV: a JSON array), got ${show(value)}`);
+  }
+  return parsed;
+}
+
+function integers(values: Values, column: string, least: number): number[] {
+  const items = list(values, column);
+  const bad = items.find((item) => !Number.isSafeInteger(item) || (item as number) < least);
+  if (bad !== undefined)
+    throw new BadValue(`${column}: must hold integers from ${least} up, got ${show(bad)}`);
+  return items as number[];
+}
+
+function namesOrIntegers(values: Values, column: string): (string | number)[] {
+  const items = list(values, column);
+  const bad = items.findIndex(
+    (item) => !Number.isSafeInteger(item) && (typeof item !== 'string' || item === ''),
+  );
+  if (bad >= 0) throw new BadValue(`${column}: must hold class names or integers, got ${show(items[bad])}`);
+  return items as (string | number)[];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function firstPresent(columns: readonly string[], names: readonly string[]): string | null {
+  return names.find((name) => columns.includes(name)) ?? null;
+}
+
+function lengths(
+  column: string,
+  items: readonly unknown[],
+  other: string,
+  others: readonly unknown[],
+): string {
+  return `${column}: must be as many as ${other} (${others.length}), got ${items.length}`;
+}
+
+function anyOf(names: readonly string[]): string {
+  const quoted = names.map((name) => `"${name}"`);
+  return quoted.length === 1 ? (quoted[0] ?? '') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}
+
+function listed(columns: readonly string[]): string {
+  return columns.length === 0 ? 'none' : columns.map((name) => `"${name}"`).join(', ');
+}

@@ -1,0 +1,156 @@
+import { encodeLabels } from '../data/encode-labels.ts';
+import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import type { LabelSpace } from '../data/label-space.ts';
+import type { Row } from '../data/row.ts';
+import { createRowProblems } from '../data/row-problems.ts';
+import { RegmeanError } from '../errors.ts';
+import { ignoredLabel, type TaskKind } from '../task.ts';
+import type { TokenEncoding, Tokenizer } from './tokenizer.ts';
+
+const leastMaxLength = 8;
+
+/** Rows ready for batching. */
+export interface EncodedRows {
+  /** One example per row, in the order of the rows. */
+  readonly examples: readonly EncodedExample[];
+  /** How many rows were cut to the maximum length. */
+  readonly truncated: number;
+}
+
+/** Limits of the model that reads the examples. */
+export interface EncodeLimits {
+  /** The most tokens of an example, special tokens included; the tokenizer's own limit holds besides. */
+  readonly maxLength: number;
+  /** Rows of `input_ids` are checked against it. */
+  readonly vocabSize?: number;
+}
+
+/** Whether any row is text or words; rows of `input_ids` need no tokenizer. */
+export function needsTokenizer(rows: readonly Row[]): boolean {
+  return rows.some(({ input }) => input.kind !== 'ids');
+}
+
+/**
+ * Tokenizes rows and turns their labels into numbers. Text is cut to the maximum length; rows of `input_ids`
+ * are taken as they are. In token classification the first token of each word carries the word's label, all
+ * other tokens and special tokens -100.
+ *
+ * @param tokenizer null when no row needs one, see {@link needsTokenizer}
+ * @param space the classes; null for regression and masked-lm, and when rows are unlabelled
+ * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels, rows of
+ * `input_ids` that are too long or outside the vocabulary, and text without a tokenizer
+ */
+export async function encodeRows(
+  rows: readonly Row[],
+  task: TaskKind,
+  tokenizer: Tokenizer | null,
+  space: LabelSpace | null,
+  limits: EncodeLimits,
+): Promise<EncodedRows> {
+  const maxLength = Math.min(limits.maxLength, tokenizer?.maxLength ?? Number.POSITIVE_INFINITY);
+  if (!(maxLength >= leastMaxLength)) {
+    throw new RegmeanError(
+      'usage',
+      `max length: must be at least ${leastMaxLength} tokens, got ${maxLength}`,
+    );
+  }
+  const labels = encodeLabels(rows, task, space);
+  const encodings = await encodeInputs(rows, tokenizer, maxLength);
+  checkGivenIds(rows, limits);
+  const examples = rows.map(({ input, source }, index): EncodedExample => {
+    const own = labels[index] ?? null;
+    if (input.kind === 'ids') {
+      const length = input.inputIds.length;
+      return {
+        inputIds: Int32Array.from(input.inputIds),
+        tokenTypeIds: input.tokenTypeIds ? Int32Array.from(input.tokenTypeIds) : new Int32Array(length),
+        attentionMask: input.attentionMask
+          ? Int32Array.from(input.attentionMask)
+          : new Int32Array(length).fill(1),
+        labels: own,
+        wordPositions: null,
+        source,
+      };
+    }
+    const encoding = encodings.get(index);
+    if (encoding === undefined) throw new Error(`row ${index} was not tokenized`);
+    const { inputIds, tokenTypeIds, wordPositions } = encoding;
+    return {
+      inputIds,
+      tokenTypeIds,
+      attentionMask: new Int32Array(inputIds.length).fill(1),
+      labels: wordPositions === null ? own : alignLabels(own, wordPositions, inputIds.length),
+      wordPositions,
+      source,
+    };
+  });
+  let truncated = 0;
+  for (const encoding of encodings.values()) truncated += encoding.truncated ? 1 : 0;
+  return { examples, truncated };
+}
+
+async function encodeInputs(
+  rows: readonly Row[],
+  tokenizer: Tokenizer | null,
+  maxLength: number,
+): Promise<Map<number, TokenEncoding>> {
+  const texts: { index: number; text: string; textPair: string | null }[] = [];
+  const sentences: { index: number; words: readonly string[] }[] = [];
+  for (const [index, { input, source }] of rows.entries()) {
+    if (input.kind === 'ids') continue;
+    if (tokenizer === null) {
+      throw new RegmeanError(
+        'invalid-input',
+        `${source.file}, row ${source.row}: needs a tokenizer, got none with the model`,
+        { hint: 'add tokenizer.json to the model folder, or give rows of input_ids' },
+      );
+    }
+    if (input.kind === 'text') texts.push({ index, text: input.text, textPair: input.textPair });
+    else sentences.push({ index, words: input.words });
+  }
+  const encodings = new Map<number, TokenEncoding>();
+  if (tokenizer === null) return encodings;
+  const textEncodings = await tokenizer.encodeTexts(texts, maxLength);
+  const wordEncodings =
+    sentences.length === 0
+      ? []
+      : await tokenizer.encodeWords(
+          sentences.map(({ words }) => words),
+          maxLength,
+        );
+  for (const [position, { index }] of texts.entries()) set(encodings, index, textEncodings[position]);
+  for (const [position, { index }] of sentences.entries()) set(encodings, index, wordEncodings[position]);
+  return encodings;
+}
+
+function set(
+  encodings: Map<number, TokenEncoding>,
+  index: number,
+  encoding: TokenEncoding | undefined,
+): void {
+  if (encoding !== undefined) encodings.set(index, encoding);
+}
+
+function alignLabels(labels: ExampleLabels, wordPositions: Int32Array, length: number): Int32Array | null {
+  if (!(labels instanceof Int32Array)) return null;
+  const aligned = new Int32Array(length).fill(ignoredLabel);
+  for (const [word, position] of wordPositions.entries()) {
+    if (position >= 0) aligned[position] = labels[word] as number;
+  }
+  return aligned;
+}
+
+function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize }: EncodeLimits): void {
+  const problems = createRowProblems();
+  for (const { input, source } of rows) {
+    if (input.kind !== 'ids') continue;
+    const { length } = input.inputIds;
+    const stray = vocabSize === undefined ? undefined : input.inputIds.find((id) => id >= vocabSize);
+    if (length > maxLength)
+      problems.add(source, `input_ids: must be at most ${maxLength} tokens, got ${length}`);
+    else if (stray !== undefined) {
+      problems.add(source, `input_ids: must be below the vocabulary size ${vocabSize}, got ${stray}`);
+    }
+  }
+  problems.throwIfAny();
+}
