@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 
 /** Parses config.json with a schema; unknown fields are other tools' business. Throws naming the first bad field. */

@@ -127,11 +127,6 @@ export const distilbert: Architecture<DistilBertConfig> = {
     }
     const first = firstToken(hidden, config.hiddenSize);
     const dense = ops.relu(linear(scope, 'pre_classifier', first, config.hiddenSize));
-    return linear(
-      scope,
-      'classifier',
-      dropout(scope, dense, config.classifierDropout),
-      request.labelCount,
-    );
+    return linear(scope, 'classifier', dropout(scope, dense, config.classifierDropout), request.labelCount);
   },
 };

@@ -1,0 +1,165 @@
+/**
+ * @file Pretrains the small base model of the demo by masked language modelling, with the project's own engine:
+ * `npm run pretrain -- --out DIR`. About an hour on two cores.
+ */
+import { mkdir } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { Tokenizer } from 'tokenizers';
+import { formatDuration, startProgress } from '../../shared/cli/progress.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../shared/models/model-graph.ts';
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
+import { adamWDefaults, createAdamW } from '../training/adamw.ts';
+import { createArena, fillArena } from '../training/parameter-arena.ts';
+import { linearSchedule } from '../training/schedule.ts';
+import { createLossAndGradients } from '../training/train-step.ts';
+import { pretrainingTexts } from './corpus.ts';
+import { maskTokens } from './mask-tokens.ts';
+import { learnVocabulary } from './train-tokenizer.ts';
+import { writeTokenizer } from './write-tokenizer.ts';
+
+const seed = 20_231;
+const vocabularySize = 8192;
+const maxLength = 128;
+const batchSize = 32;
+const peakLearningRate = 1e-3;
+const warmupRatio = 0.06;
+const saveEverySteps = 500;
+/** Batches of this many sequences times the batch size are sorted by length, so that little is padded. */
+const bucketBatches = 32;
+const specialTokens = { pad: 0, unknown: 1, cls: 2, sep: 3, mask: 4, firstOrdinary: 5 } as const;
+
+const baseConfig = {
+  model_type: 'bert',
+  architectures: ['BertForMaskedLM'],
+  vocab_size: vocabularySize,
+  hidden_size: 256,
+  num_hidden_layers: 4,
+  num_attention_heads: 4,
+  intermediate_size: 1024,
+  hidden_act: 'gelu',
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  max_position_embeddings: maxLength,
+  type_vocab_size: 2,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-12,
+  pad_token_id: specialTokens.pad,
+} as const;
+
+const vocabulary = {
+  size: vocabularySize,
+  padTokenId: specialTokens.pad,
+  maskTokenId: specialTokens.mask,
+  firstOrdinaryId: specialTokens.firstOrdinary,
+};
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { out: { type: 'string' }, epochs: { type: 'string', default: '6' } },
+  });
+  if (values.out === undefined) throw new RegmeanError('usage', 'pretrain: --out DIR is required');
+  const epochs = Number(values.epochs);
+  const started = performance.now();
+  await mkdir(values.out, { recursive: true });
+  const texts = pretrainingTexts();
+  await writeTokenizer(values.out, learnVocabulary(texts.train, vocabularySize), maxLength);
+  const tokenizer = Tokenizer.fromFile(`${values.out}/tokenizer.json`);
+  const train = await encodeTexts(tokenizer, texts.train);
+  const heldOut = await encodeTexts(tokenizer, texts.heldOut);
+
+  const initial = createModel(baseConfig, 'masked-lm', [], seed);
+  const shapes = new Map([...initial.weights].map(([name, tensor]) => [name, tensor.shape]));
+  const parameters = createArena(shapes);
+  fillArena(parameters, initial.weights);
+  const gradientArena = createArena(shapes);
+  const step = await createLossAndGradients(initial, {
+    parameters: parameters.tensors,
+    gradientArena,
+    dropoutSeed: null,
+  });
+  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults);
+  const model: Model = { ...initial, weights: parameters.tensors };
+
+  const stepsPerEpoch = Math.ceil(train.length / batchSize);
+  const totalSteps = stepsPerEpoch * epochs;
+  const tokensPerEpoch = train.reduce((sum, sequence) => sum + sequence.length, 0);
+  const progress = startProgress({ label: 'pretraining', total: tokensPerEpoch * epochs, unit: 'tokens' });
+  let tokens = 0;
+  let averageLoss = Number.NaN;
+  let steps = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const random = createRandom(deriveSeed(seed, 'epoch', epoch));
+    for (const batch of batches(train, createRandom(deriveSeed(seed, 'order', epoch)))) {
+      const loss = await step.run(maskTokens(batch, vocabulary, random));
+      await optimizer.step(linearSchedule(steps, totalSteps, warmupRatio, peakLearningRate));
+      averageLoss = Number.isNaN(averageLoss) ? loss : 0.98 * averageLoss + 0.02 * loss;
+      tokens += batch.reduce((sum, sequence) => sum + sequence.length, 0);
+      steps++;
+      progress.update(tokens, `epoch ${epoch + 1}/${epochs} · loss ${averageLoss.toFixed(3)}`);
+      if (steps % saveEverySteps === 0) await saveModel(values.out, model, { dtype: 'F16' });
+    }
+    const { accuracy, loss } = await maskedAccuracy(model, parameters.tensors, heldOut);
+    process.stdout.write(
+      `epoch ${epoch + 1}: held-out masked accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)}\n`,
+    );
+  }
+  progress.finish();
+  await saveModel(values.out, model, { dtype: 'F16' });
+  await step.dispose();
+  await optimizer.dispose();
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(`${tokens} tokens, ${steps} steps in ${formatDuration(seconds)}\n`);
+}
+
+async function encodeTexts(tokenizer: Tokenizer, texts: readonly string[]): Promise<Int32Array[]> {
+  tokenizer.setTruncation(maxLength);
+  const encodings = await tokenizer.encodeBatch([...texts]);
+  return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
+}
+
+/** All sequences in shuffled batches of similar length. */
+function batches(sequences: readonly Int32Array[], random: () => number): Int32Array[][] {
+  const order = shuffle([...sequences], random);
+  const planned: Int32Array[][] = [];
+  const bucket = bucketBatches * batchSize;
+  for (let start = 0; start < order.length; start += bucket) {
+    const sorted = order.slice(start, start + bucket).sort((a, b) => a.length - b.length);
+    for (let at = 0; at < sorted.length; at += batchSize) planned.push(sorted.slice(at, at + batchSize));
+  }
+  return shuffle(planned, random);
+}
+
+/** Share of masked tokens that the model predicts exactly, with the same masks at every call. */
+async function maskedAccuracy(
+  model: Model,
+  parameters: ReadonlyMap<string, RunTensor>,
+  sequences: readonly Int32Array[],
+): Promise<{ accuracy: number; loss: number }> {
+  const built = buildModelGraph(model, { withLoss: true, dropoutSeed: null });
+  built.graph.output('logits', built.logits);
+  if (built.loss !== null) built.graph.output('loss', built.loss);
+  const session = await createSession(built.graph);
+  const random = createRandom(deriveSeed(seed, 'held-out'));
+  let correct = 0;
+  let predicted = 0;
+  let lossSum = 0;
+  for (const batch of batches(sequences, createRandom(seed))) {
+    const feeds = maskTokens(batch, vocabulary, random);
+    const results = await session.run(new Map([...parameters, ...feeds]));
+    const logits = results.get('logits')?.data as Float32Array;
+    const labels = feeds.get('labels')?.data as Int32Array;
+    for (const [row, label] of labels.entries()) {
+      const scores = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      if (scores.indexOf(scores.reduce((a, b) => Math.max(a, b))) === label) correct++;
+    }
+    predicted += labels.length;
+    lossSum += Number(results.get('loss')?.data[0]) * labels.length;
+  }
+  await session.dispose();
+  return { accuracy: correct / predicted, loss: lossSum / predicted };
+}
+
+await main();

@@ -1,0 +1,171 @@
+/**
+ * @file AdamW (Loshchilov & Hutter, 2019) as PyTorch computes it: decay before the update, epsilon after the bias
+ * correction. The update runs in ONNX Runtime, in place, one cache-sized chunk of the flat arrays at a time.
+ */
+import { RegmeanError } from '../../shared/errors.ts';
+import { Graph } from '../../shared/graph/graph.ts';
+import * as ops from '../../shared/graph/ops/index.ts';
+import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
+import type { ParameterArena } from './parameter-arena.ts';
+
+/** Elements per update: four arrays of 256 KiB stay in a core's cache. */
+const chunkLength = 1 << 16;
+
+/** Hyperparameters that do not change during training. */
+export interface AdamWOptions {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Gradients are scaled down to this global norm; Infinity leaves them. */
+  readonly maxGradientNorm: number;
+}
+
+/** PyTorch's defaults, with the clipping that fine-tuning usually has. */
+export const adamWDefaults: AdamWOptions = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradientNorm: 1,
+};
+
+/** The optimizer's memory: moments and the number of steps taken. */
+export interface AdamWState {
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+  readonly step: number;
+}
+
+/** An optimizer over one arena of parameters and one of gradients. */
+export interface AdamW {
+  /**
+   * Updates the parameters from the gradients.
+   *
+   * @returns the global norm of the gradients before clipping
+   * @throws when a gradient is not finite
+   */
+  step(learningRate: number): Promise<number>;
+  state(): AdamWState;
+  restore(state: AdamWState): void;
+  dispose(): Promise<void>;
+}
+
+/** Creates an optimizer; `gradients` must have the layout of `parameters`. */
+export async function createAdamW(
+  parameters: ParameterArena,
+  gradients: ParameterArena,
+  options: AdamWOptions,
+  threads?: number,
+): Promise<AdamW> {
+  const firstMoment = new Float32Array(parameters.flat.length);
+  const secondMoment = new Float32Array(parameters.flat.length);
+  const session = await createSession(updateGraph(options), threads === undefined ? {} : { threads });
+  const chunks = chunkRanges(parameters).map(({ start, end, decayed }) => {
+    const view = (flat: Float32Array): RunTensor => ({
+      shape: [end - start],
+      data: flat.subarray(start, end),
+    });
+    const [p, m, v] = [view(parameters.flat), view(firstMoment), view(secondMoment)];
+    const feeds: [string, RunTensor][] = [
+      ['p', p],
+      ['g', view(gradients.flat)],
+      ['m', m],
+      ['v', v],
+    ];
+    const into = new Map([
+      ['new_p', p],
+      ['new_m', m],
+      ['new_v', v],
+    ]);
+    return { decayed, feeds, into };
+  });
+  let step = 0;
+
+  return {
+    async step(learningRate) {
+      const norm = globalNorm(gradients.flat);
+      if (!Number.isFinite(norm)) throw notFinite(gradients, step + 1);
+      step++;
+      const scalar = (value: number): RunTensor => ({ shape: [], data: Float32Array.of(value) });
+      const clip = scalar(Math.min(1, options.maxGradientNorm / (norm + 1e-6)));
+      const stepSize = scalar(learningRate / (1 - options.beta1 ** step));
+      const rootCorrection = scalar(Math.sqrt(1 - options.beta2 ** step));
+      const keep = scalar(1 - learningRate * options.weightDecay);
+      const keepAll = scalar(1);
+      for (const chunk of chunks) {
+        const feeds = new Map([
+          ...chunk.feeds,
+          ['clip', clip],
+          ['step_size', stepSize],
+          ['root_correction', rootCorrection],
+          ['keep', chunk.decayed ? keep : keepAll],
+        ]);
+        await session.run(feeds, chunk.into);
+      }
+      return norm;
+    },
+    state: () => ({ firstMoment, secondMoment, step }),
+    restore(state) {
+      firstMoment.set(state.firstMoment);
+      secondMoment.set(state.secondMoment);
+      step = state.step;
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+/**
+ * One update of a chunk. With g the clipped gradient:
+ * m' = beta1 m + (1 - beta1) g; v' = beta2 v + (1 - beta2) g^2;
+ * p' = keep p - stepSize m' / (sqrt(v') / rootCorrection + epsilon).
+ * Each result is the last use of the array it replaces, which makes updating in place safe.
+ */
+function updateGraph(options: AdamWOptions): Graph {
+  const graph = new Graph();
+  const vector = (name: string) => graph.input(name, 'float32', ['n']);
+  const scalar = (name: string) => graph.input(name, 'float32', []);
+  const g = ops.mul(vector('g'), scalar('clip'));
+  const m = ops.add(ops.mulScalar(vector('m'), options.beta1), ops.mulScalar(g, 1 - options.beta1));
+  const v = ops.add(
+    ops.mulScalar(vector('v'), options.beta2),
+    ops.mulScalar(ops.mul(g, g), 1 - options.beta2),
+  );
+  const root = ops.addScalar(ops.div(ops.sqrt(v), scalar('root_correction')), options.epsilon);
+  const change = ops.mul(ops.div(m, root), scalar('step_size'));
+  graph.output('new_m', m);
+  graph.output('new_v', v);
+  graph.output('new_p', ops.sub(ops.mul(vector('p'), scalar('keep')), change));
+  return graph;
+}
+
+function chunkRanges(arena: ParameterArena): { start: number; end: number; decayed: boolean }[] {
+  const ranges = [];
+  const sections = [
+    { from: 0, to: arena.decayedLength, decayed: true },
+    { from: arena.decayedLength, to: arena.flat.length, decayed: false },
+  ];
+  for (const { from, to, decayed } of sections) {
+    for (let start = from; start < to; start += chunkLength) {
+      ranges.push({ start, end: Math.min(to, start + chunkLength), decayed });
+    }
+  }
+  return ranges;
+}
+
+/** The Euclidean norm, summed in float64. */
+function globalNorm(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    sum += value * value;
+  }
+  return Math.sqrt(sum);
+}
+
+function notFinite(gradients: ParameterArena, step: number): RegmeanError {
+  const name = [...gradients.tensors].find(([, tensor]) => !tensor.data.every(Number.isFinite))?.[0];
+  return new RegmeanError('numerical', `training: the gradient of ${name} is not finite at step ${step}`, {
+    hint: 'lower the learning rate; check the data for extreme values',
+  });
+}

@@ -1,0 +1,43 @@
+/** @file The label names of a head, as config.json carries them. */
+import { RegmeanError } from '../errors.ts';
+import type { TaskKind } from '../task.ts';
+
+const defaultLabelCount = 2;
+
+/**
+ * The labels of config.json, in the order of the logits.
+ *
+ * @throws when `id2label` does not number its labels 0, 1, ..
+ */
+export function labelsOf(
+  configJson: Readonly<Record<string, unknown>>,
+  task: TaskKind,
+  where: string,
+): readonly string[] {
+  if (task === 'regression') return ['LABEL_0'];
+  if (task === 'masked-lm') return [];
+  const id2label = configJson.id2label;
+  if (typeof id2label !== 'object' || id2label === null) {
+    const count = typeof configJson.num_labels === 'number' ? configJson.num_labels : defaultLabelCount;
+    return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
+  }
+  const byId = new Map(Object.entries(id2label).map(([id, label]) => [Number(id), String(label)]));
+  return Array.from({ length: byId.size }, (_, id) => {
+    const label = byId.get(id);
+    if (label === undefined) {
+      throw new RegmeanError(
+        'invalid-input',
+        `${where}/config.json: id2label must number its ${byId.size} labels from 0, got no label ${id}`,
+      );
+    }
+    return label;
+  });
+}
+
+/** The `problem_type` field of config.json for a task. */
+export function problemTypeOf(task: TaskKind): { problem_type?: string } {
+  if (task === 'text-classification') return { problem_type: 'single_label_classification' };
+  if (task === 'multi-label-classification') return { problem_type: 'multi_label_classification' };
+  if (task === 'regression') return { problem_type: 'regression' };
+  return {};
+}

@@ -1,0 +1,230 @@
+/** @file Reads and writes Hugging Face model folders: config.json, the weights under their exact names, the rest copied. */
+import { copyFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RegmeanError } from '../errors.ts';
+import { listFolder } from '../files/atomic-folder.ts';
+import { writeJsonAtomically } from '../files/atomic-write.ts';
+import type { FloatDtype } from '../safetensors/dtype.ts';
+import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
+import { writeSafetensors } from '../safetensors/write-safetensors.ts';
+import type { TaskKind } from '../task.ts';
+import { type FloatTensor, formatShape, type StateDict, sameShape } from '../tensor.ts';
+import { initialTensor } from './initialize.ts';
+import { labelsOf, problemTypeOf } from './labels.ts';
+import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
+import { architectureOf } from './registry.ts';
+import type { ParameterDeclaration } from './scope.ts';
+
+/** A model in memory. */
+export interface Model extends ModelIdentity {
+  /** config.json as it was read, unknown fields included. */
+  readonly configJson: Readonly<Record<string, unknown>>;
+  /** Every parameter, float32, in the order of the model. */
+  readonly weights: StateDict;
+  /** Names of the parameters that belong to the task head. */
+  readonly headParameters: ReadonlySet<string>;
+}
+
+/** What a folder's weights are loaded for. */
+export interface LoadRequest {
+  readonly task: TaskKind;
+  /** Classes of the head; config.json's `id2label` when absent. */
+  readonly labels?: readonly string[];
+  /** Makes the head's missing parameters from this seed; without it they are an error. */
+  readonly headSeed?: number;
+}
+
+/** A loaded model, and what was made or left out on the way. */
+export interface LoadedModel {
+  readonly model: Model;
+  /** Head parameters made from the seed, because the folder has none for this task. */
+  readonly initialized: readonly string[];
+  /** Tensors of the folder that this model has no place for. */
+  readonly surplus: readonly string[];
+}
+
+/** Files beside the weights that make up a model folder and travel with it. */
+export const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'added_tokens.json',
+] as const;
+
+/** Reads config.json of a model folder. */
+export async function readConfigJson(folder: string): Promise<Record<string, unknown>> {
+  const path = join(folder, 'config.json');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {
+      cause,
+    });
+  }
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json };
+  } catch {
+    // Falls through: the same message for text that is no JSON and for JSON that is no object.
+  }
+  throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
+}
+
+/**
+ * Loads a model for a task.
+ *
+ * @throws naming every parameter that is missing or has another shape than config.json implies
+ */
+export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
+  const configJson = await readConfigJson(folder);
+  const architecture = architectureOf(configJson.model_type);
+  const identity: ModelIdentity = {
+    architecture,
+    config: architecture.parseConfig(configJson),
+    task: request.task,
+    labels: request.labels ?? labelsOf(configJson, request.task, folder),
+  };
+  const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
+  const file = await openModelWeights(folder);
+  try {
+    const { weights, initialized, surplus } = await readParameters(
+      folder,
+      file,
+      identity,
+      parameters,
+      request,
+    );
+    const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
+    return { model: { ...identity, configJson, weights, headParameters }, initialized, surplus };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A model with new weights, drawn from the seed: the beginning of pretraining. */
+export function createModel(
+  configJson: Readonly<Record<string, unknown>>,
+  task: TaskKind,
+  labels: readonly string[],
+  seed: number,
+): Model {
+  const architecture = architectureOf(configJson.model_type);
+  const config = architecture.parseConfig(configJson);
+  const identity: ModelIdentity = { architecture, config, task, labels };
+  const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
+  const weights = new Map(
+    [...parameters].map(([name, declared]) => [
+      name,
+      initialTensor(name, declared, config.initializerRange, seed),
+    ]),
+  );
+  const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
+  return { ...identity, configJson, weights, headParameters };
+}
+
+/** Where a model is written, and what goes along. */
+export interface SaveOptions {
+  /** Folder whose tokenizer files are copied. */
+  readonly tokenizerFrom?: string;
+  /** Element type of the weights on disk; float32 when absent. */
+  readonly dtype?: FloatDtype;
+}
+
+/** Writes a model folder: config.json for its task and labels, model.safetensors, the tokenizer's files. */
+export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
+  const className = model.architecture.classNames[model.task];
+  const dtype = options.dtype ?? 'F32';
+  const config = {
+    ...model.configJson,
+    ...(className === undefined ? {} : { architectures: [className] }),
+    ...(model.task === 'masked-lm'
+      ? {}
+      : {
+          id2label: Object.fromEntries(model.labels.map((label, id) => [String(id), label])),
+          label2id: Object.fromEntries(model.labels.map((label, id) => [label, id])),
+        }),
+    ...problemTypeOf(model.task),
+    torch_dtype: dtype === 'F16' ? 'float16' : 'float32',
+  };
+  await writeSafetensors(
+    join(folder, weightsFile),
+    [...model.weights].map(([name, tensor]) => ({ name, shape: tensor.shape, data: tensor.data, dtype })),
+    { format: 'pt' },
+  );
+  if (options.tokenizerFrom !== undefined) await copyTokenizer(options.tokenizerFrom, folder);
+  await writeJsonAtomically(join(folder, 'config.json'), config);
+}
+
+/** Copies the tokenizer's files of one model folder to another. */
+export async function copyTokenizer(from: string, to: string): Promise<void> {
+  const present = (await listFolder(from)) ?? [];
+  for (const name of tokenizerFiles) {
+    if (present.includes(name)) await copyFile(join(from, name), join(to, name));
+  }
+}
+
+async function readParameters(
+  folder: string,
+  file: ModelWeights,
+  identity: ModelIdentity,
+  parameters: ReadonlyMap<string, ParameterDeclaration>,
+  request: LoadRequest,
+): Promise<{ weights: StateDict; initialized: string[]; surplus: string[] }> {
+  const stored = storedNames(file, identity.architecture.encoderName);
+  const weights = new Map<string, FloatTensor>();
+  const initialized: string[] = [];
+  const problems: string[] = [];
+  for (const [name, declared] of parameters) {
+    const shape = declared.value.shape.map(Number);
+    const key = stored.get(name);
+    const found = key === undefined ? undefined : file.tensors.get(key);
+    const renewed = declared.inHead && request.headSeed !== undefined;
+    if (key !== undefined && found !== undefined && sameShape(found.shape, shape)) {
+      weights.set(name, await file.readFloat32(key));
+    } else if (renewed) {
+      initialized.push(name);
+      weights.set(
+        name,
+        initialTensor(name, declared, identity.config.initializerRange, request.headSeed ?? 0),
+      );
+    } else if (found === undefined) {
+      problems.push(`${name} ${formatShape(shape)} is missing`);
+    } else {
+      problems.push(`${name} must be ${formatShape(shape)}, got ${formatShape(found.shape)}`);
+    }
+    if (key !== undefined) stored.delete(name);
+  }
+  if (problems.length > 0) {
+    const shown = problems.slice(0, 10).join('; ');
+    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
+    throw new RegmeanError('invalid-input', `${folder}: weights do not fit config.json: ${shown}${more}`);
+  }
+  const ignored = identity.architecture.ignoredParameters;
+  const surplus = [...stored.keys()].filter((name) => !ignored.some((pattern) => pattern.test(name)));
+  return { weights, initialized, surplus };
+}
+
+/**
+ * Our parameter name -> the file's: checkpoints of the bare encoder leave its name out, and old ones call
+ * LayerNorm's weight and bias gamma and beta.
+ */
+function storedNames(file: ModelWeights, encoderName: string): Map<string, string> {
+  const names = [...file.tensors.keys()];
+  const bare = !names.some((name) => name.startsWith(`${encoderName}.`));
+  return new Map(
+    names.map((name) => {
+      const modern = name
+        .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
+        .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+      return [bare && !isHeadName(modern) ? `${encoderName}.${modern}` : modern, name];
+    }),
+  );
+}
+
+function isHeadName(name: string): boolean {
+  return /^(classifier|cls|lm_head|pre_classifier|vocab_)/.test(name);
+}

@@ -1,0 +1,61 @@
+/** @file Assembles the graph of a model with a head: inputs, encoder, logits, and a loss when asked for. */
+import { Graph, type Value } from '../graph/graph.ts';
+import type { TaskKind } from '../task.ts';
+import type { Architecture, ModelConfig } from './architecture.ts';
+import { labelsInput, taskLoss } from './loss.ts';
+import type { ModelBuild, ParameterDeclaration } from './scope.ts';
+
+/** Which model: family, configuration, and the task that its head is for. */
+export interface ModelIdentity {
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  readonly task: TaskKind;
+  /** Names of the classes, in the order of the logits; one name for regression. */
+  readonly labels: readonly string[];
+}
+
+/** A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `labels`, `masked_positions`. */
+export interface ModelGraph {
+  readonly graph: Graph;
+  /** [batch, labels]; [batch*seq, labels] for token-classification; [masked, vocab] for masked-lm. */
+  readonly logits: Value;
+  /** A scalar; null in graphs for inference. */
+  readonly loss: Value | null;
+  /** Every parameter under its Hugging Face name, in the order of the model. */
+  readonly parameters: ReadonlyMap<string, ParameterDeclaration>;
+}
+
+/** What a graph is built for. `dropoutSeed` null builds it without dropout. */
+export interface ModelGraphPurpose {
+  readonly withLoss: boolean;
+  readonly dropoutSeed: number | null;
+}
+
+/** Builds the graph of a model. No outputs are marked yet. */
+export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose): ModelGraph {
+  const graph = new Graph();
+  const inputs = {
+    inputIds: graph.input('input_ids', 'int32', ['batch', 'seq']),
+    attentionMask: graph.input('attention_mask', 'int32', ['batch', 'seq']),
+    tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
+  };
+  const labelCount = model.labels.length;
+  const maskedPositions =
+    model.task === 'masked-lm' ? graph.input('masked_positions', 'int32', ['masked']) : null;
+  const labels = purpose.withLoss ? labelsInput(graph, model.task, labelCount) : null;
+
+  const build: ModelBuild = {
+    graph,
+    dropout: purpose.dropoutSeed === null ? null : { seed: purpose.dropoutSeed },
+    declarations: new Map(),
+  };
+  const scope = { build, prefix: '', inHead: false };
+  const hidden = model.architecture.encoder(scope, model.config, inputs);
+  const logits = model.architecture.head({ ...scope, inHead: true }, model.config, hidden, {
+    task: model.task,
+    labelCount,
+    maskedPositions,
+  });
+  const loss = labels === null ? null : taskLoss(model.task, logits, labels);
+  return { graph, logits, loss, parameters: build.declarations };
+}
