@@ -1,0 +1,181 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createModel, loadModel, readConfigJson, saveModel } from '../../../shared/models/model-folder.ts';
+import { openModelWeights } from '../../../shared/safetensors/model-weights.ts';
+import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
+import type { FloatTensor } from '../../../shared/tensor.ts';
+import { torchFixtureFolder } from '../../support/torch-fixture.ts';
+
+const bertClassifier = torchFixtureFolder('bert-text-classification');
+const bertMaskedLm = torchFixtureFolder('bert-masked-lm');
+const labels = ['buy', 'sell'];
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-model-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Copies a fixture's model into `folder`, its tensors renamed, replaced or, where `change` gives null, left out. */
+async function copyModel(
+  from: string,
+  change: (name: string, tensor: FloatTensor) => [string, FloatTensor] | null,
+): Promise<void> {
+  const file = await openModelWeights(from);
+  const tensors = [];
+  for (const name of file.tensors.keys()) {
+    const changed = change(name, await file.readFloat32(name));
+    if (changed !== null) tensors.push({ name: changed[0], ...changed[1] });
+  }
+  await file.close();
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+  await cp(join(from, 'config.json'), join(folder, 'config.json'));
+}
+
+describe('loadModel', () => {
+  it('reads the labels of the head from config.json', async () => {
+    const { model, initialized, surplus } = await loadModel(bertClassifier, { task: 'text-classification' });
+    expect(model.labels).toEqual(['negative', 'neutral', 'positive']);
+    expect([...model.headParameters]).toEqual(
+      expect.arrayContaining(['bert.pooler.dense.weight', 'classifier.bias']),
+    );
+    expect({ initialized, surplus }).toEqual({ initialized: [], surplus: [] });
+  });
+
+  it('makes a missing head from the seed, the same one every time, and says what it left out', async () => {
+    const request = { task: 'text-classification', labels, headSeed: 5 } as const;
+    const first = await loadModel(bertMaskedLm, request);
+    const second = await loadModel(bertMaskedLm, request);
+    const other = await loadModel(bertMaskedLm, { ...request, headSeed: 6 });
+    expect([...first.initialized].sort()).toEqual([
+      'bert.pooler.dense.bias',
+      'bert.pooler.dense.weight',
+      'classifier.bias',
+      'classifier.weight',
+    ]);
+    expect(first.surplus).toContain('cls.predictions.transform.dense.weight');
+    const weightOf = ({ model }: typeof first) => model.weights.get('classifier.weight');
+    expect(weightOf(first)?.shape).toEqual([2, 24]);
+    expect(weightOf(second)).toEqual(weightOf(first));
+    expect(weightOf(other)).not.toEqual(weightOf(first));
+  });
+
+  it('refuses a missing head without a seed, naming each parameter', async () => {
+    await expect(loadModel(bertMaskedLm, { task: 'text-classification', labels })).rejects.toThrow(
+      'classifier.weight [2, 24] is missing; classifier.bias [2] is missing',
+    );
+  });
+
+  it('refuses an encoder tensor of another shape, whatever the seed', async () => {
+    const name = 'bert.encoder.layer.1.output.dense.weight';
+    await copyModel(bertClassifier, (key, tensor) =>
+      key === name ? [key, { shape: [16, 96], data: tensor.data }] : [key, tensor],
+    );
+    await expect(loadModel(folder, { task: 'text-classification', headSeed: 1 })).rejects.toThrow(
+      `${name} must be [32, 48], got [16, 96]`,
+    );
+  });
+
+  it('reads a checkpoint of the bare encoder, whose names lack the prefix', async () => {
+    await copyModel(bertClassifier, (name, tensor) =>
+      name.startsWith('bert.') ? [name.slice('bert.'.length), tensor] : null,
+    );
+    const bare = await loadModel(folder, { task: 'text-classification', headSeed: 1 });
+    const whole = await loadModel(bertClassifier, { task: 'text-classification' });
+    expect(bare.initialized).toEqual(['classifier.weight', 'classifier.bias']);
+    const name = 'bert.encoder.layer.0.attention.self.query.weight';
+    expect(bare.model.weights.get(name)).toEqual(whole.model.weights.get(name));
+  });
+
+  it('reads old names of LayerNorm parameters, and ignores buffers and tied copies', async () => {
+    const modern = await loadModel(bertMaskedLm, { task: 'masked-lm' });
+    await copyModel(bertMaskedLm, (name, tensor) => [
+      name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta'),
+      tensor,
+    ]);
+    const file = await openModelWeights(folder);
+    const tensors = [];
+    for (const name of file.tensors.keys()) tensors.push({ name, ...(await file.readFloat32(name)) });
+    await file.close();
+    const words = tensors.find(({ name }) => name.endsWith('word_embeddings.weight'));
+    if (words !== undefined) tensors.push({ ...words, name: 'cls.predictions.decoder.weight' });
+    const positions = {
+      name: 'bert.embeddings.position_ids',
+      shape: [1, 2],
+      data: BigInt64Array.of(0n, 1n),
+    };
+    await writeSafetensors(join(folder, 'model.safetensors'), [...tensors, positions]);
+    const old = await loadModel(folder, { task: 'masked-lm' });
+    expect(old.surplus).toEqual([]);
+    expect([...old.model.weights]).toEqual([...modern.model.weights]);
+  });
+
+  it('refuses a model_type it has no code for', async () => {
+    await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
+    await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
+      'config.json: model_type must be one of bert, roberta, distilbert, got mamba',
+    );
+  });
+
+  it('refuses labels that are not numbered from 0', async () => {
+    await copyModel(bertClassifier, (name, tensor) => [name, tensor]);
+    const config = await readConfigJson(folder);
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, id2label: { 1: 'a', 2: 'b' } }));
+    await expect(loadModel(folder, { task: 'text-classification' })).rejects.toThrow(
+      'id2label must number its 2 labels from 0, got no label 0',
+    );
+  });
+
+  it('says what a model folder is when there is none', async () => {
+    await expect(loadModel(join(folder, 'nothing'), { task: 'masked-lm' })).rejects.toThrow(
+      'must be a Hugging Face model folder with config.json',
+    );
+  });
+});
+
+describe('saveModel', () => {
+  it('writes a folder that loads as the same model and keeps unknown fields of config.json', async () => {
+    const { model } = await loadModel(torchFixtureFolder('distilbert-token-classification'), {
+      task: 'token-classification',
+    });
+    await saveModel(folder, { ...model, configJson: { ...model.configJson, custom: [1, 2] } });
+    const again = await loadModel(folder, { task: 'token-classification' });
+    expect([...again.model.weights]).toEqual([...model.weights]);
+    expect(again.model.labels).toEqual(model.labels);
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      custom: [1, 2],
+      architectures: ['DistilBertForTokenClassification'],
+      id2label: { 0: 'O', 4: 'I-LOC' },
+      label2id: { O: 0, 'I-LOC': 4 },
+    });
+  });
+
+  it('stores float16 within half a unit of its last place', async () => {
+    const { model } = await loadModel(bertClassifier, { task: 'text-classification' });
+    await saveModel(folder, model, { dtype: 'F16' });
+    const again = await loadModel(folder, { task: 'text-classification' });
+    const smallestNormal = 2 ** -14;
+    for (const [name, tensor] of model.weights) {
+      const stored = again.model.weights.get(name)?.data ?? new Float32Array();
+      const errors = tensor.data.map(
+        (x, i) => Math.abs(x - (stored[i] as number)) / Math.max(Math.abs(x), smallestNormal),
+      );
+      expect(Math.max(...errors), name).toBeLessThanOrEqual(2 ** -11);
+    }
+  });
+});
+
+describe('createModel', () => {
+  it('draws weights with the initializer range; LayerNorm begins as the identity', async () => {
+    const model = createModel(await readConfigJson(bertMaskedLm), 'masked-lm', [], 3);
+    const words = model.weights.get('bert.embeddings.word_embeddings.weight')?.data ?? new Float32Array();
+    const deviation = Math.sqrt(words.reduce((sum, x) => sum + x * x, 0) / words.length);
+    expect(deviation).toBeGreaterThan(0.018);
+    expect(deviation).toBeLessThan(0.022);
+    expect(new Set(model.weights.get('bert.embeddings.LayerNorm.weight')?.data)).toEqual(new Set([1]));
+    expect(new Set(model.weights.get('bert.embeddings.LayerNorm.bias')?.data)).toEqual(new Set([0]));
+  });
+});
