@@ -1,0 +1,92 @@
+import { RegmeanError } from '../../shared/errors.ts';
+import type { Table, TableRow } from './table.ts';
+
+/** The scores of one model, in [0, 1], by the name of the test set. */
+export interface ModelScores {
+  readonly label: string;
+  readonly scores: ReadonlyMap<string, number>;
+}
+
+/** What the comparison is made of. */
+export interface Results {
+  readonly domains: readonly string[];
+  readonly outOfDomain: readonly string[];
+  /** Each agent's own model; `label` is the agent's domain. */
+  readonly singles: readonly ModelScores[];
+  /** What serves all domains at once: merged models and the ensemble. */
+  readonly combined: readonly ModelScores[];
+}
+
+/**
+ * The comparison as a table in percent: a column per domain, their macro average, and the macro average over the
+ * out-of-domain test sets when there are any. The best score of a column is bold; summaries of several models compete
+ * with nobody.
+ *
+ * @throws RegmeanError `invalid-input` when a model lacks a score
+ */
+export function resultsTable(results: Results): Table {
+  const { domains, outOfDomain, singles, combined } = results;
+  const columnsOf = (model: ModelScores): number[] => {
+    const unseen = outOfDomain.length > 0 ? [mean(outOfDomain.map((name) => scoreOf(model, name)))] : [];
+    const seen = domains.map((name) => scoreOf(model, name));
+    return [...seen, mean(seen), ...unseen];
+  };
+  const singleColumns = singles.map(columnsOf);
+  const combinedColumns = combined.map(columnsOf);
+  const meanColumn = domains.length;
+  const best = indexOfLargest(singleColumns.map((columns) => columns[meanColumn] ?? 0));
+  const competing = [...singleColumns, ...combinedColumns];
+  const largest = (singleColumns[0] ?? []).map((_, column) =>
+    Math.max(...competing.map((row) => row[column] ?? 0)),
+  );
+  const rowOf = (label: string, columns: readonly number[]): TableRow => ({
+    label,
+    cells: columns.map(percent),
+    bold: columns.map((score, column) => percent(score) === percent(largest[column] ?? 0)),
+  });
+  const summaryOf = (label: string, columns: readonly number[]): TableRow => ({
+    label,
+    cells: columns.map(percent),
+  });
+  const own = singles.map((model) => scoreOf(model, model.label));
+  return {
+    labelHeader: 'model',
+    columns: [...domains, 'average', ...(outOfDomain.length > 0 ? ['unseen'] : [])],
+    groups: [
+      singles.map((model, index) => rowOf(`trained on ${model.label} only`, singleColumns[index] ?? [])),
+      [
+        summaryOf(`average of these ${singles.length}`, averageColumns(singleColumns)),
+        summaryOf(`best of these: ${singles[best]?.label ?? ''}`, singleColumns[best] ?? []),
+        summaryOf('each on its own domain', [...own, mean(own)]),
+      ],
+      combined.map((model, index) => rowOf(model.label, combinedColumns[index] ?? [])),
+    ],
+  };
+}
+
+function scoreOf(model: ModelScores, testSet: string): number {
+  const score = model.scores.get(testSet);
+  if (score === undefined) {
+    throw new RegmeanError(
+      'invalid-input',
+      `resultsTable: ${model.label} must have a score on ${testSet}, got none`,
+    );
+  }
+  return score;
+}
+
+function averageColumns(rows: readonly (readonly number[])[]): number[] {
+  return (rows[0] ?? []).map((_, column) => mean(rows.map((row) => row[column] ?? 0)));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function indexOfLargest(values: readonly number[]): number {
+  return values.indexOf(Math.max(...values));
+}
+
+function percent(score: number): string {
+  return (100 * score).toFixed(1);
+}
