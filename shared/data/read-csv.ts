@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { messageOf, RegmeanError } from '../errors.ts';
+import { readUtf8 } from './read-utf8.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 
 interface ParsedRecord {
@@ -23,20 +24,19 @@ async function* readDelimited(
   dialect: { delimiter: string; quote: string | null },
   context: ReaderContext,
 ): AsyncGenerator<FileRecord> {
-  const parser = parse({
-    ...dialect,
-    bom: true,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-  });
-  const source = createReadStream(path);
+  const parser = parse({ ...dialect, info: true, relax_column_count: true });
+  const source = Readable.from(readUtf8(path));
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   let header: readonly string[] | null = null;
   let row = 1;
   try {
     for await (const { record, info } of parser as AsyncIterable<ParsedRecord>) {
+      const blank = record.length === 1 && record[0] === '';
+      if (blank) {
+        row = info.lines + 1;
+        continue;
+      }
       if (header === null) {
         header = record.map((name) => name.trim());
         checkHeader(path, header, context);

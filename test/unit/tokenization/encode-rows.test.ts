@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { createLabelSpace } from '../../../shared/data/label-space.ts';
+import type { RawLabel, Row, RowInput } from '../../../shared/data/row.ts';
+import { encodeRows, needsTokenizer } from '../../../shared/tokenization/encode-rows.ts';
+import { loadTokenizer } from '../../../shared/tokenization/load-tokenizer.ts';
+import { bertTokenizerJson, folderWith } from './tokenizer-folders.ts';
+
+const tokenizer = await loadTokenizer(
+  await folderWith({
+    'tokenizer.json': bertTokenizerJson,
+    'config.json': { model_type: 'bert', max_position_embeddings: 12 },
+  }),
+);
+const row = (input: RowInput, label: RawLabel = null, line = 1): Row => ({
+  source: { file: 'rows.jsonl', row: line },
+  input,
+  label,
+});
+const text = (value: string, textPair: string | null = null): RowInput => ({
+  kind: 'text',
+  text: value,
+  textPair,
+});
+const words = (...own: string[]): RowInput => ({ kind: 'words', words: own });
+const ids = (...inputIds: number[]): RowInput => ({
+  kind: 'ids',
+  inputIds,
+  tokenTypeIds: null,
+  attentionMask: null,
+});
+const tags = createLabelSpace(['B-LOC', 'O']);
+
+describe('encodeRows', () => {
+  it('tokenizes text and pairs and maps class names, in the order of the rows', async () => {
+    const rows = [row(text('great !'), 'pos'), row(text('the film', 'was'), 'neg', 2)];
+    const { examples, truncated } = await encodeRows(
+      rows,
+      'text-classification',
+      tokenizer,
+      createLabelSpace(['neg', 'pos']),
+      { maxLength: 32 },
+    );
+    expect(examples).toEqual([
+      {
+        inputIds: Int32Array.of(2, 11, 12, 3),
+        tokenTypeIds: new Int32Array(4),
+        attentionMask: Int32Array.of(1, 1, 1, 1),
+        labels: 1,
+        wordPositions: null,
+        source: { file: 'rows.jsonl', row: 1 },
+      },
+      {
+        inputIds: Int32Array.of(2, 5, 6, 3, 7, 3),
+        tokenTypeIds: Int32Array.of(0, 0, 0, 0, 1, 1),
+        attentionMask: Int32Array.of(1, 1, 1, 1, 1, 1),
+        labels: 0,
+        wordPositions: null,
+        source: { file: 'rows.jsonl', row: 2 },
+      },
+    ]);
+    expect(truncated).toBe(0);
+  });
+
+  it("puts a word's label on its first token and -100 on all others", async () => {
+    const rows = [row(words('unwatchable', 'Paris', '!'), ['O', 'B-LOC', 'O'])];
+    const { examples } = await encodeRows(rows, 'token-classification', tokenizer, tags, { maxLength: 32 });
+    // [CLS] un ##watch ##able paris ! [SEP]
+    expect(examples[0]?.labels).toEqual(Int32Array.of(-100, 1, -100, -100, 0, 1, -100));
+    expect(examples[0]?.wordPositions).toEqual(Int32Array.of(1, 4, 5));
+  });
+
+  it("cuts to the smaller of the caller's and the model's limit and counts the cut rows", async () => {
+    const long = 'a b c d e a b c d e a b c d e';
+    const cut = async (maxLength: number) => {
+      const { examples, truncated } = await encodeRows(
+        [row(text(long)), row(text('a'))],
+        'masked-lm',
+        tokenizer,
+        null,
+        { maxLength },
+      );
+      return [examples[0]?.inputIds.length, truncated];
+    };
+    expect(await cut(9)).toEqual([9, 1]);
+    expect(await cut(512)).toEqual([12, 1]);
+  });
+
+  it('drops the labels of words that were cut off', async () => {
+    const own = ['a', 'b', 'c', 'd', 'e', 'Paris', 'Paris'];
+    const rows = [row(words(...own), ['O', 'O', 'O', 'O', 'O', 'B-LOC', 'B-LOC'])];
+    const { examples } = await encodeRows(rows, 'token-classification', tokenizer, tags, { maxLength: 8 });
+    expect(examples[0]?.labels).toEqual(Int32Array.of(-100, 1, 1, 1, 1, 1, 0, -100));
+  });
+
+  it('takes rows of input_ids as they are, without a tokenizer', async () => {
+    const given: RowInput = {
+      kind: 'ids',
+      inputIds: [2, 5, 3, 0],
+      tokenTypeIds: [0, 1, 1, 0],
+      attentionMask: [1, 1, 1, 0],
+    };
+    const rows = [row(given, [-100, 'O', -100, -100]), row(ids(2, 3), [1, 1])];
+    expect(needsTokenizer(rows)).toBe(false);
+    const { examples } = await encodeRows(rows, 'token-classification', null, tags, { maxLength: 32 });
+    expect(examples[0]).toMatchObject({
+      inputIds: Int32Array.of(2, 5, 3, 0),
+      tokenTypeIds: Int32Array.of(0, 1, 1, 0),
+      attentionMask: Int32Array.of(1, 1, 1, 0),
+      labels: Int32Array.of(-100, 1, -100, -100),
+    });
+    expect(examples[1]?.attentionMask).toEqual(Int32Array.of(1, 1));
+  });
+
+  it('rejects input_ids that are too long or outside the vocabulary', async () => {
+    const rows = [
+      row(ids(...new Array(9).fill(2)), null, 4),
+      row(ids(2, 22), null, 5),
+      row(ids(2, 21), null, 6),
+    ];
+    const error = await encodeRows(rows, 'masked-lm', null, null, { maxLength: 8, vocabSize: 22 }).catch(
+      String,
+    );
+    expect(error).toContain('2 bad rows:');
+    expect(error).toContain('row 4: input_ids: must be at most 8 tokens, got 9');
+    expect(error).toContain('row 5: input_ids: must be below the vocabulary size 22, got 22');
+  });
+
+  it('rejects text without a tokenizer', async () => {
+    const rows = [row(ids(2, 3)), row(text('a'), null, 2)];
+    expect(needsTokenizer(rows)).toBe(true);
+    await expect(encodeRows(rows, 'masked-lm', null, null, { maxLength: 32 })).rejects.toThrow(
+      'rows.jsonl, row 2: needs a tokenizer, got none with the model',
+    );
+  });
+
+  it.each([7, 0, Number.NaN])('rejects a maximum length of %d', async (maxLength) => {
+    await expect(encodeRows([row(text('a'))], 'masked-lm', tokenizer, null, { maxLength })).rejects.toThrow(
+      `max length: must be at least 8 tokens, got ${maxLength}`,
+    );
+  });
+});
