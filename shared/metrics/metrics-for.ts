@@ -1,0 +1,172 @@
+import type { ExampleLabels } from '../data/example.ts';
+import { RegmeanError } from '../errors.ts';
+import { ignoredLabel, type TaskKind } from '../task.ts';
+import {
+  accuracy,
+  countClasses,
+  countLabels,
+  macroF1,
+  matthewsCorrelation,
+  microF1,
+} from './classification.ts';
+import { meanSquaredError, pearson, spearman } from './correlation.ts';
+import { areSpanTags, scoreSpans } from './spans.ts';
+
+/** What a model said about one example, and what is right. */
+export interface Prediction {
+  /** [classes], [1] for regression, [length * classes] for token classification; longer is padding. */
+  readonly logits: Float32Array;
+  readonly labels: ExampleLabels;
+}
+
+/** How a task is scored. */
+export interface TaskMetrics {
+  /** The metric that tells the best checkpoint; larger is better. */
+  readonly main: string;
+  /**
+   * All metrics of the task, by name.
+   *
+   * @throws RegmeanError `invalid-input` for unlabelled examples or none, `numerical` for logits that are not finite
+   */
+  compute(predictions: readonly Prediction[]): Readonly<Record<string, number>>;
+}
+
+/**
+ * The metrics of a task:
+ *
+ * | task | metrics, the main one first |
+ * | --- | --- |
+ * | text-classification | accuracy, macroF1, matthews |
+ * | multi-label-classification | macroF1, microF1, accuracy (all classes of a row right); a class applies from probability 1/2 |
+ * | regression | pearson, spearman, mse |
+ * | token-classification with span tags | spanF1, spanPrecision, spanRecall, accuracy |
+ * | token-classification otherwise | accuracy, macroF1 |
+ *
+ * Token metrics are over the labelled tokens: words cut off by the maximum length are not scored.
+ *
+ * @param names the classes; empty for regression
+ * @throws RegmeanError `unsupported` for masked-lm, which has no labelled examples
+ */
+export function metricsFor(task: TaskKind, names: readonly string[]): TaskMetrics {
+  switch (task) {
+    case 'text-classification':
+      return scorer('accuracy', (predictions) => textClassification(predictions, names.length));
+    case 'multi-label-classification':
+      return scorer('macroF1', (predictions) => multiLabel(predictions, names.length));
+    case 'regression':
+      return scorer('pearson', regression);
+    case 'token-classification': {
+      const spans = areSpanTags(names);
+      return scorer(spans ? 'spanF1' : 'accuracy', (predictions) => tokens(predictions, names, spans));
+    }
+    case 'masked-lm':
+      throw new RegmeanError('unsupported', 'metrics: must be asked of a task with labels, got masked-lm');
+  }
+}
+
+type Scores = Readonly<Record<string, number>>;
+
+function scorer(main: string, score: (predictions: readonly Prediction[]) => Scores): TaskMetrics {
+  return {
+    main,
+    compute(predictions) {
+      if (predictions.length === 0) {
+        throw new RegmeanError('invalid-input', 'metrics: needs at least one example, got none');
+      }
+      return score(predictions);
+    },
+  };
+}
+
+function textClassification(predictions: readonly Prediction[], classes: number): Scores {
+  const predicted = predictions.map(({ logits }) => argmax(logits, 0, classes));
+  const gold = predictions.map((prediction) => scalarLabel(prediction));
+  const counts = countClasses(predicted, gold, classes);
+  return {
+    accuracy: accuracy(predicted, gold),
+    macroF1: macroF1(counts),
+    matthews: matthewsCorrelation(counts),
+  };
+}
+
+function multiLabel(predictions: readonly Prediction[], classes: number): Scores {
+  const predicted = new Float32Array(predictions.length * classes);
+  const gold = new Float32Array(predictions.length * classes);
+  let rightRows = 0;
+  for (const [row, { logits, labels }] of predictions.entries()) {
+    if (!(labels instanceof Float32Array)) throw unlabelled();
+    let right = true;
+    for (let id = 0; id < classes; id++) {
+      const flag = finite(logits[id]) > 0 ? 1 : 0;
+      predicted[row * classes + id] = flag;
+      if (flag !== labels[id]) right = false;
+    }
+    gold.set(labels, row * classes);
+    if (right) rightRows++;
+  }
+  const counts = countLabels(predicted, gold, classes);
+  return { macroF1: macroF1(counts), microF1: microF1(counts), accuracy: rightRows / predictions.length };
+}
+
+function regression(predictions: readonly Prediction[]): Scores {
+  const predicted = predictions.map(({ logits }) => finite(logits[0]));
+  const gold = predictions.map((prediction) => scalarLabel(prediction));
+  return {
+    pearson: pearson(predicted, gold),
+    spearman: spearman(predicted, gold),
+    mse: meanSquaredError(predicted, gold),
+  };
+}
+
+function tokens(predictions: readonly Prediction[], names: readonly string[], spans: boolean): Scores {
+  const predicted: number[][] = [];
+  const gold: number[][] = [];
+  for (const { logits, labels } of predictions) {
+    if (!(labels instanceof Int32Array)) throw unlabelled();
+    const positions = [...labels.keys()].filter((position) => labels[position] !== ignoredLabel);
+    predicted.push(positions.map((position) => argmax(logits, position * names.length, names.length)));
+    gold.push(positions.map((position) => labels[position] as number));
+  }
+  const flatPredicted = predicted.flat();
+  const flatGold = gold.flat();
+  const tokenAccuracy = accuracy(flatPredicted, flatGold);
+  if (!spans) {
+    return { accuracy: tokenAccuracy, macroF1: macroF1(countClasses(flatPredicted, flatGold, names.length)) };
+  }
+  const tagsOf = (ids: readonly number[]): string[] => ids.map((id) => names[id] ?? 'O');
+  const scores = scoreSpans(predicted.map(tagsOf), gold.map(tagsOf));
+  return {
+    spanF1: scores.f1,
+    spanPrecision: scores.precision,
+    spanRecall: scores.recall,
+    accuracy: tokenAccuracy,
+  };
+}
+
+/** Index of the largest of `count` logits from `start`, the first of equals. */
+function argmax(logits: Float32Array, start: number, count: number): number {
+  let best = 0;
+  let bestLogit = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < count; id++) {
+    const logit = finite(logits[start + id]);
+    if (logit > bestLogit) {
+      best = id;
+      bestLogit = logit;
+    }
+  }
+  return best;
+}
+
+function finite(logit: number | undefined): number {
+  if (logit !== undefined && Number.isFinite(logit)) return logit;
+  throw new RegmeanError('numerical', `metrics: logits must be finite, one per class, got ${logit}`);
+}
+
+function scalarLabel({ labels }: Prediction): number {
+  if (typeof labels === 'number') return labels;
+  throw unlabelled();
+}
+
+function unlabelled(): RegmeanError {
+  return new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without');
+}
