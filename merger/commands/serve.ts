@@ -1,0 +1,38 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ServerSecurity } from '../../shared/wire/credentials.ts';
+
+interface ServeFlags extends ServerSecurity {
+  readonly recipe: string;
+  readonly store: string;
+  readonly listen: string;
+  readonly exitWhenMerged?: boolean;
+}
+
+/** Adds `regmean merger serve`. */
+export function registerMergerServeCommand(parent: Command): void {
+  parent
+    .command('serve')
+    .description('hold one round open: take contributions, merge them, give the fused model back')
+    .requiredOption('--recipe <file>', 'YAML recipe of the round')
+    .requiredOption('--store <dir>', 'folder that keeps the round; a restart continues from it')
+    .option(
+      '--listen <host:port>',
+      'address to listen on; port 0 takes a free one',
+      parseListen,
+      '0.0.0.0:7443',
+    )
+    .option('--tls-cert <file>', "the merger's certificate, PEM")
+    .option('--tls-key <file>', 'private key of --tls-cert, PEM')
+    .option('--client-ca <file>', "authority that signs the agents' certificates: turns on mutual TLS")
+    .option('--plaintext', 'no TLS: only where the network itself is private')
+    .option('--exit-when-merged', 'end when the round is merged (0) or has failed (1)')
+    .action(async (flags: ServeFlags) => {
+      const { serve } = await import('../service/serve.ts');
+      await serve(flags);
+    });
+}
+
+function parseListen(value: string): string {
+  if (!/^.+:\d{1,5}$/.test(value)) throw new InvalidArgumentError('expected host:port');
+  return value;
+}

@@ -1,0 +1,172 @@
+/**
+ * @file One agent's upload as it grows on the disk: `upload.json`, what was declared, and `files/`, the bytes so far.
+ * The length of each file is its committed offset; an upload that was cut anywhere continues from there.
+ */
+import { type FileHandle, mkdir, open, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { manifestFile as contributionFile } from '../../shared/contribution/manifest.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { syncFolder, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { checkChunk } from '../../shared/wire/file-chunks.ts';
+import type { FileChunk__Output } from '../../shared/wire/generated/regmean/v1/FileChunk.ts';
+import { digestOf, manifestSchema, type UploadManifest } from './upload-manifest.ts';
+
+/** How much is written between two flushes; at most this much travels again after a power cut. */
+const flushBytes = 16 * 1024 * 1024;
+
+/** How far one file has come. */
+export interface FileOffset {
+  readonly file: string;
+  readonly offset: number;
+}
+
+/** A growing upload. */
+export interface IncomingUpload {
+  /** Where the files lie; a contribution folder once it is complete. */
+  readonly folder: string;
+  readonly manifest: UploadManifest;
+  /** The committed offset of every file, in the manifest's order. */
+  offsets(): FileOffset[];
+  /**
+   * Writes the next chunk.
+   *
+   * @returns the file's offset when it was flushed to the disk just now
+   * @throws RegmeanError when the chunk is not the next one, or damaged
+   */
+  write(chunk: FileChunk__Output): Promise<FileOffset | undefined>;
+  /**
+   * Flushes and closes what is open.
+   *
+   * @throws RegmeanError when bytes are still missing, or contribution.json is not the announced one
+   */
+  complete(): Promise<void>;
+  /** Flushes and closes what is open; the upload can be taken up again. */
+  close(): Promise<void>;
+}
+
+/** Takes up the upload in `dir`, or begins it; an upload of other content that lies there is dropped. */
+export async function openUpload(dir: string, manifest: UploadManifest): Promise<IncomingUpload> {
+  const stored = await readManifest(dir);
+  if (stored === undefined || digestOf(stored) !== digestOf(manifest)) {
+    await rm(dir, { recursive: true, force: true });
+    await mkdir(filesFolder(dir), { recursive: true });
+    await writeJsonAtomically(join(dir, 'upload.json'), manifest);
+  }
+  const offsets = new Map<string, number>();
+  const folder = filesFolder(dir);
+  for (const { name, size } of manifest.files)
+    offsets.set(name, await settledLength(join(folder, name), size));
+  return growingUpload(folder, manifest, offsets);
+}
+
+/** How many bytes of an upload lie in `dir` and how many were declared; undefined when there is none. */
+export async function inspectUpload(
+  dir: string,
+): Promise<{ readonly received: number; readonly total: number } | undefined> {
+  const manifest = await readManifest(dir);
+  if (manifest === undefined) return undefined;
+  let received = 0;
+  let total = 0;
+  for (const { name, size } of manifest.files) {
+    received += await stat(join(filesFolder(dir), name)).then(
+      (file) => file.size,
+      () => 0,
+    );
+    total += size;
+  }
+  return { received, total };
+}
+
+/** Where the bytes of the upload in `dir` lie. */
+export function filesFolder(dir: string): string {
+  return join(dir, 'files');
+}
+
+async function readManifest(dir: string): Promise<UploadManifest | undefined> {
+  const text = await readFile(join(dir, 'upload.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : manifestSchema.parse(JSON.parse(text));
+}
+
+function growingUpload(
+  folder: string,
+  manifest: UploadManifest,
+  offsets: Map<string, number>,
+): IncomingUpload {
+  const where = `upload of ${manifest.agent}`;
+  let current: { readonly file: string; readonly handle: FileHandle } | undefined;
+  let unflushed = 0;
+
+  const offsetOf = (file: string): number => offsets.get(file) ?? 0;
+  const closeCurrent = async (): Promise<void> => {
+    if (current === undefined) return;
+    const { handle } = current;
+    current = undefined;
+    unflushed = 0;
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  };
+  const handleOf = async (file: string): Promise<FileHandle> => {
+    if (current?.file === file) return current.handle;
+    await closeCurrent();
+    current = { file, handle: await open(join(folder, file), 'a') };
+    return current.handle;
+  };
+
+  return {
+    folder,
+    manifest,
+    offsets: () => manifest.files.map(({ name }) => ({ file: name, offset: offsetOf(name) })),
+    async write(chunk) {
+      const next = manifest.files.find(({ name, size }) => offsetOf(name) < size);
+      if (next === undefined) {
+        throw new RegmeanError('refused', `${where}: every byte is here, got more of ${chunk.file}`);
+      }
+      const offset = offsetOf(next.name);
+      checkChunk(where, chunk, { file: next.name, offset, size: next.size });
+      const handle = await handleOf(next.name);
+      await handle.appendFile(chunk.data);
+      const end = offset + chunk.data.length;
+      offsets.set(next.name, end);
+      unflushed += chunk.data.length;
+      if (end < next.size && unflushed < flushBytes) return undefined;
+      await handle.sync();
+      unflushed = 0;
+      return { file: next.name, offset: end };
+    },
+    async complete() {
+      await closeCurrent();
+      for (const { name, size } of manifest.files) {
+        if (offsetOf(name) < size) {
+          throw new RegmeanError(
+            'refused',
+            `${where}: ${name}: expected ${size} bytes, got ${offsetOf(name)}`,
+          );
+        }
+        if (size === 0) await (await open(join(folder, name), 'a')).close();
+      }
+      const received = await readFile(join(folder, contributionFile), 'utf8');
+      if (received !== manifest.contributionJson) {
+        throw new RegmeanError(
+          'refused',
+          `${where}: ${contributionFile}: its content is not the announced one`,
+        );
+      }
+      await syncFolder(folder);
+    },
+    close: closeCurrent,
+  };
+}
+
+/** The length of a partial file; a file longer than declared cannot be a part of it and starts again. */
+async function settledLength(path: string, declared: number): Promise<number> {
+  const length = await stat(path).then(
+    (file) => file.size,
+    () => 0,
+  );
+  if (length <= declared) return length;
+  await truncate(path, 0);
+  return 0;
+}

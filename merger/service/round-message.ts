@@ -1,0 +1,68 @@
+/** @file The round as it is told over the wire. */
+import { deadlineOf, quorumOf, type Recipe } from '../../shared/recipe/recipe.ts';
+import type { FolderFile } from '../../shared/wire/folder-files.ts';
+import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
+import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
+import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
+import type { RoundInfo } from '../../shared/wire/get-round.ts';
+import type { RoundStanding, RoundState } from '../round/round-state.ts';
+import type { StoredRound } from '../round/round-store.ts';
+import type { AgentView } from '../round/round-view.ts';
+
+const wireStates = {
+  open: 'ROUND_STATE_OPEN',
+  merging: 'ROUND_STATE_MERGING',
+  merged: 'ROUND_STATE_MERGED',
+  failed: 'ROUND_STATE_FAILED',
+} as const satisfies Record<RoundState, WireRoundState>;
+
+const wireContributionStates = {
+  awaited: 'CONTRIBUTION_STATE_AWAITED',
+  uploading: 'CONTRIBUTION_STATE_UPLOADING',
+  validating: 'CONTRIBUTION_STATE_VALIDATING',
+  accepted: 'CONTRIBUTION_STATE_ACCEPTED',
+} as const satisfies Record<AgentView['state'], ContributionState>;
+
+/** What is told about a round. */
+export interface RoundView {
+  readonly round: StoredRound;
+  readonly standing: RoundStanding;
+  readonly agents: readonly AgentView[];
+  /** Files of the fused model; empty until the round is merged. */
+  readonly fusedFiles: readonly FolderFile[];
+}
+
+/** A round as the wire tells it. */
+export function roundMessage({ round, standing, agents, fusedFiles }: RoundView): RoundInfo {
+  const { recipe, base } = round;
+  const deadline = deadlineOf(recipe);
+  return {
+    name: recipe.name,
+    state: wireStates[standing.state],
+    failure: standing.failure ?? '',
+    task: recipe.task,
+    labels: recipe.labels,
+    headSeed: recipe.headSeed,
+    quorum: quorumOf(recipe),
+    ...(deadline === undefined ? {} : { deadlineUnixMs: deadline }),
+    base: { fingerprint: base.fingerprint, files: [...base.files] },
+    training: withoutUndefined(recipe.training),
+    statistics: withoutUndefined(recipe.statistics),
+    merge: mergeMessage(recipe),
+    agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
+    fusedFiles: [...fusedFiles],
+  };
+}
+
+function mergeMessage({ merge }: Recipe): MergePlan__Output {
+  const { method, alpha, gramScale, coefficients, exclude } = merge;
+  const common = { method, coefficients: coefficients ?? {}, exclude };
+  return method === 'regmean' ? { ...common, alpha, gramScale } : { ...common, gramScale: '' };
+}
+
+/** protobufjs takes a key with the value undefined for a present one. */
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,87 @@
+/** @file A merger process: opens the round, serves it, and stops when asked to. */
+import { once } from 'node:events';
+import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { readRecipe } from '../../shared/recipe/read-recipe.ts';
+import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
+import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
+import { startRound } from '../round/round-controller.ts';
+import type { RoundEvent } from '../round/round-events.ts';
+import { openRound, type StoredRound } from '../round/round-store.ts';
+import { limitsFor, type UploadLimits } from '../round/upload-limits.ts';
+import { createLog, type Log } from './log.ts';
+import { createRoundWork } from './round-work.ts';
+import { startServer } from './server.ts';
+
+/** What a merger serves, where, and how privately. */
+export interface ServeOptions extends ServerSecurity {
+  /** Path of the recipe file. */
+  readonly recipe: string;
+  /** Folder of the store. */
+  readonly store: string;
+  /** `host:port`. */
+  readonly listen: string;
+  /** Whether to end once the round is merged or has failed. */
+  readonly exitWhenMerged?: boolean;
+}
+
+/**
+ * Serves a round until SIGINT or SIGTERM, or until it is finished when that is asked for.
+ *
+ * @throws RegmeanError when the flags or the recipe are wrong, the port is in use, or the round failed
+ */
+export async function serve(options: ServeOptions): Promise<void> {
+  const log = createLog();
+  const credentials = await serverCredentials(options);
+  const recipe = await readRecipe(options.recipe);
+  const round = await openRound(options.store, recipe, baseFingerprint);
+  const stopWork = new AbortController();
+  const work = createRoundWork(round, stopWork.signal);
+  const controller = await startRound(round, work, await limitsOf(round));
+  const { state, failure } = controller.standing();
+  log.info('round', { name: recipe.name, state, failure, base: round.base.fingerprint });
+  controller.subscribe((event) => logEvent(log, event));
+  const mutualTls = options.clientCa !== undefined;
+  const server = await startServer({ listen: options.listen, credentials, mutualTls, controller, log });
+  const security = options.plaintext === true ? 'plaintext' : mutualTls ? 'mutual-tls' : 'tls';
+  const address = options.listen.replace(/\d+$/, String(server.port));
+  log.info('listening', { address, security });
+
+  const signal = await Promise.race([
+    once(process, 'SIGINT').then(() => 'SIGINT'),
+    once(process, 'SIGTERM').then(() => 'SIGTERM'),
+    ...(options.exitWhenMerged === true ? [controller.finished().then(() => undefined)] : []),
+  ]);
+  log.info('stopping', { reason: signal ?? 'the round is finished' });
+  stopWork.abort();
+  await server.stop();
+  const end = controller.standing();
+  if (signal === undefined && end.state === 'failed') {
+    throw new RegmeanError('refused', `round ${recipe.name}: ${end.failure}`);
+  }
+}
+
+async function limitsOf(round: StoredRound): Promise<UploadLimits> {
+  const weights = await openModelWeights(round.paths.base);
+  await weights.close();
+  return limitsFor(new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])));
+}
+
+function logEvent(log: Log, event: RoundEvent): void {
+  switch (event.kind) {
+    case 'upload':
+      log.info('upload', { agent: event.agent, received: event.done, total: event.total });
+      return;
+    case 'accepted':
+      log.info('accepted', { agent: event.agent, digest: event.digest });
+      return;
+    case 'refused':
+      log.warn('refused', { agent: event.agent, reason: event.reason });
+      return;
+    case 'merge-progress':
+      log.info('merging', { step: event.step, done: event.done, total: event.total });
+      return;
+    case 'state':
+      log.info('state', { state: event.standing.state, failure: event.standing.failure });
+  }
+}

@@ -1,0 +1,155 @@
+/** @file The merger's gRPC server: the round service with the standard health and reflection services. */
+import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { messageOf, RegmeanError } from '../../shared/errors.ts';
+import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
+import type { GetRoundResponse } from '../../shared/wire/generated/regmean/v1/GetRoundResponse.ts';
+import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v1/RoundService.ts';
+import { packageDefinition, RoundService } from '../../shared/wire/protocol.ts';
+import { toStatus } from '../../shared/wire/status.ts';
+import type { RoundController } from '../round/round-controller.ts';
+import { takeContribution } from './contribute-handler.ts';
+import { sendFile } from './fetch-handler.ts';
+import type { Log } from './log.ts';
+import { requireAgentName } from './peer-identity.ts';
+import { roundMessage } from './round-message.ts';
+import { streamEvents } from './watch-handler.ts';
+
+const serviceName = 'regmean.v1.RoundService';
+const keepaliveMs = 20_000;
+/** How long calls may take to end after the merger was asked to stop. */
+const shutdownGraceMs = 3_000;
+
+/** What every kind of call has. */
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'getPath' | 'getPeer' | 'emit'>;
+
+/** What a server serves, and how. */
+export interface ServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly credentials: ServerCredentials;
+  /** Whether an agent's name must be in its client certificate. */
+  readonly mutualTls: boolean;
+  readonly controller: RoundController;
+  readonly log: Log;
+}
+
+/** A running server. */
+export interface RunningServer {
+  readonly port: number;
+  /** Ends the uploads, lets calls finish for a moment, and stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts serving a round.
+ *
+ * @throws RegmeanError when the address cannot be listened on
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const server = new Server({
+    'grpc.keepalive_time_ms': keepaliveMs,
+    'grpc.keepalive_timeout_ms': keepaliveMs,
+  });
+  server.addService(RoundService.service, roundHandlers(options));
+  const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
+  health.addToServer(server);
+  new ReflectionService(packageDefinition).addToServer(server);
+  const port = await bind(server, options.listen, options.credentials);
+  return {
+    port,
+    async stop() {
+      for (const name of ['', serviceName]) health.setStatus(name, 'NOT_SERVING');
+      await options.controller.close();
+      await new Promise<void>((resolve) => {
+        const force = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, shutdownGraceMs);
+        server.tryShutdown(() => {
+          clearTimeout(force);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+function roundHandlers({ controller, mutualTls, log }: ServerOptions): RoundServiceHandlers {
+  const { paths, base } = controller.round;
+  let fused: Promise<readonly FolderFile[]> | undefined;
+  const fusedFiles = (): Promise<readonly FolderFile[]> => {
+    fused ??= listFolderFiles(paths.merged);
+    return fused;
+  };
+  const describe = async () => {
+    const standing = controller.standing();
+    return roundMessage({
+      round: controller.round,
+      standing,
+      agents: await controller.agents(),
+      fusedFiles: standing.state === 'merged' ? await fusedFiles() : [],
+    });
+  };
+  const failWith = (call: AnyCall, error: unknown): ReturnType<typeof toStatus> => {
+    const failure = toStatus(error);
+    if (!call.cancelled)
+      log.warn('call-failed', { call: call.getPath(), peer: call.getPeer(), error: failure.details });
+    return failure;
+  };
+  const endOf = (call: AnyCall, work: Promise<void>): void => {
+    work.catch((error: unknown) => call.emit('error', failWith(call, error)));
+  };
+
+  return {
+    GetRound(call, callback: sendUnaryData<GetRoundResponse>) {
+      describe().then(
+        (round) => callback(null, { round }),
+        (error: unknown) => callback(failWith(call, error)),
+      );
+    },
+    FetchBase(call) {
+      endOf(call, sendFile(call, paths.base, base.files));
+    },
+    FetchFused(call) {
+      endOf(
+        call,
+        (async () => {
+          const { state } = controller.standing();
+          if (state !== 'merged')
+            throw new RegmeanError('refused', `fetch: the round is ${state}, not merged yet`);
+          await sendFile(call, paths.merged, await fusedFiles());
+        })(),
+      );
+    },
+    Contribute(call) {
+      const authorize = (agent: string): void => {
+        if (mutualTls) requireAgentName(call.getAuthContext().sslPeerCertificate, agent);
+      };
+      endOf(call, takeContribution(call, controller, authorize));
+    },
+    WatchRound(call) {
+      endOf(call, streamEvents(call, controller, describe));
+    },
+  };
+}
+
+function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error, port) => {
+      if (error === null) {
+        resolve(port);
+        return;
+      }
+      const inUse = /EADDRINUSE/.test(error.message);
+      reject(
+        new RegmeanError(
+          'usage',
+          `--listen ${listen}: ${inUse ? 'the port is in use' : messageOf(error)}`,
+          inUse ? { hint: 'stop the other process, or choose another port', cause: error } : { cause: error },
+        ),
+      );
+    });
+  });
+}

@@ -1,0 +1,38 @@
+import { RegmeanError } from '../../shared/errors.ts';
+import { listFolderFiles } from '../../shared/wire/folder-files.ts';
+import type { RoundInfo } from '../../shared/wire/get-round.ts';
+import { listRounds, readRound } from '../round/round-store.ts';
+import { readAgent, readStanding } from '../round/round-view.ts';
+import { roundMessage } from './round-message.ts';
+
+/**
+ * A round of a store as it stands, whether or not a merger serves it.
+ *
+ * @param name which round; may be left out when the store holds one
+ * @throws RegmeanError when there is no such round
+ */
+export async function readStoredStatus(store: string, name: string | undefined): Promise<RoundInfo> {
+  const round = await readRound(store, name ?? (await onlyRound(store)));
+  const standing = await readStanding(round);
+  return roundMessage({
+    round,
+    standing,
+    agents: await Promise.all(round.recipe.agents.map((agent) => readAgent(round.paths, agent))),
+    fusedFiles: standing.state === 'merged' ? await listFolderFiles(round.paths.merged) : [],
+  });
+}
+
+/**
+ * The name of the store's only round.
+ *
+ * @throws RegmeanError when it holds none or several
+ */
+export async function onlyRound(store: string): Promise<string> {
+  const names = await listRounds(store);
+  const [name] = names;
+  if (name !== undefined && names.length === 1) return name;
+  const found = names.length === 0 ? 'it holds none' : `it holds ${names.join(', ')}`;
+  throw new RegmeanError('usage', `${store}: expected one round, ${found}`, {
+    hint: 'name the round with --round',
+  });
+}

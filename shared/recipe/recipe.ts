@@ -1,0 +1,116 @@
+/** @file The recipe of a round: what the central developer decides before the agents begin. */
+import { z } from 'zod';
+import { taskKinds } from '../task.ts';
+
+const plainName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'expected letters, digits, dots, dashes and underscores, at most 64',
+  );
+const pattern = z.string().refine(isRegularExpression, 'expected a regular expression');
+const seed = z.int().min(0).max(0xffffffff);
+
+const training = z.strictObject({
+  epochs: z.int().min(1).optional(),
+  batchSize: z.int().min(1).optional(),
+  learningRate: z.number().positive().optional(),
+  warmupRatio: z.number().min(0).max(1).optional(),
+  weightDecay: z.number().min(0).optional(),
+  maxLength: z.int().min(2).optional(),
+  seed: seed.optional(),
+  freeze: z.array(pattern).default([]),
+});
+
+const statistics = z.strictObject({
+  grams: z.boolean().default(true),
+  batches: z.int().min(1).optional(),
+});
+
+const merge = z.strictObject({
+  method: z.enum(['simple', 'regmean']).default('regmean'),
+  alpha: z.number().min(0).max(1).default(0.9),
+  gramScale: z.enum(['mean', 'sum']).default('mean'),
+  coefficients: z.record(z.string(), z.number().positive()).optional(),
+  exclude: z.array(pattern).default([]),
+});
+
+/** The schema of a recipe file. Unknown keys are errors; every default is written out here. */
+export const recipeSchema = z
+  .strictObject({
+    name: plainName,
+    base: z.string().min(1),
+    task: z.enum(taskKinds).exclude(['masked-lm']),
+    labels: z.array(z.string().min(1)).default([]),
+    agents: z.array(plainName).min(1),
+    quorum: z.int().min(1).optional(),
+    deadline: z.iso.datetime({ offset: true }).optional(),
+    headSeed: seed.default(0),
+    training: training.prefault({}),
+    statistics: statistics.prefault({}),
+    merge: merge.prefault({}),
+  })
+  .check((context) => {
+    const { value, issues } = context;
+    const complain = (path: PropertyKey[], message: string): void => {
+      issues.push({ code: 'custom', input: value, path, message });
+    };
+    const labelsWanted = value.task !== 'regression';
+    if (labelsWanted && value.labels.length < 2 && value.task !== 'multi-label-classification') {
+      complain(['labels'], `expected at least 2 labels for ${value.task}, got ${value.labels.length}`);
+    }
+    if (value.task === 'multi-label-classification' && value.labels.length < 1) {
+      complain(['labels'], `expected at least 1 label for ${value.task}, got 0`);
+    }
+    if (!labelsWanted && value.labels.length > 0) complain(['labels'], 'expected no labels for regression');
+    const labelTwice = firstRepeated(value.labels);
+    if (labelTwice !== undefined) complain(['labels'], `expected different labels, got ${labelTwice} twice`);
+    const agentTwice = firstRepeated(value.agents.map((name) => name.toLowerCase()));
+    if (agentTwice !== undefined) {
+      complain(['agents'], `expected names that differ in more than case, got ${agentTwice} twice`);
+    }
+    if (value.quorum !== undefined && value.quorum > value.agents.length) {
+      complain(
+        ['quorum'],
+        `expected at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
+      );
+    }
+    if (value.merge.method === 'regmean' && !value.statistics.grams) {
+      complain(['statistics', 'grams'], 'expected true, the regmean method needs Grams');
+    }
+    const { coefficients } = value.merge;
+    if (coefficients !== undefined) {
+      for (const name of value.agents.filter((agent) => !(agent in coefficients))) {
+        complain(['merge', 'coefficients'], `expected a coefficient for every agent, ${name} has none`);
+      }
+      for (const name of Object.keys(coefficients).filter((key) => !value.agents.includes(key))) {
+        complain(['merge', 'coefficients', name], 'expected the name of an agent of this round');
+      }
+    }
+  });
+
+/** A checked recipe. `base` is an absolute path; `deadline` an ISO 8601 time. */
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** How many contributions are enough once the deadline has passed. */
+export function quorumOf(recipe: Recipe): number {
+  return recipe.quorum ?? recipe.agents.length;
+}
+
+/** The deadline in milliseconds since 1970, or undefined when the round waits for every agent. */
+export function deadlineOf(recipe: Recipe): number | undefined {
+  return recipe.deadline === undefined ? undefined : Date.parse(recipe.deadline);
+}
+
+function isRegularExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function firstRepeated(names: readonly string[]): string | undefined {
+  return names.find((name, index) => names.indexOf(name) !== index);
+}

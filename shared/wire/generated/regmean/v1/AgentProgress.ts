@@ -1,0 +1,36 @@
+// Original file: proto/regmean/v1/round.proto
+
+import type { ContributionState as _regmean_v1_ContributionState, ContributionState__Output as _regmean_v1_ContributionState__Output } from '../../regmean/v1/ContributionState.ts';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * One expected agent and how far it has come.
+ */
+export interface AgentProgress {
+  'name'?: (string);
+  'state'?: (_regmean_v1_ContributionState);
+  /**
+   * Bytes committed so far.
+   */
+  'bytesReceived'?: (number | string | Long);
+  /**
+   * Bytes declared by the agent's manifest; 0 while nothing is known.
+   */
+  'bytesTotal'?: (number | string | Long);
+}
+
+/**
+ * One expected agent and how far it has come.
+ */
+export interface AgentProgress__Output {
+  'name': (string);
+  'state': (_regmean_v1_ContributionState__Output);
+  /**
+   * Bytes committed so far.
+   */
+  'bytesReceived': (number);
+  /**
+   * Bytes declared by the agent's manifest; 0 while nothing is known.
+   */
+  'bytesTotal': (number);
+}

@@ -1,0 +1,56 @@
+// Original file: proto/regmean/v1/round.proto
+
+/**
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ */
+export const RoundState = {
+  ROUND_STATE_UNSPECIFIED: 'ROUND_STATE_UNSPECIFIED',
+  /**
+   * Contributions are accepted.
+   */
+  ROUND_STATE_OPEN: 'ROUND_STATE_OPEN',
+  /**
+   * No more contributions are accepted; the fused model is being computed.
+   */
+  ROUND_STATE_MERGING: 'ROUND_STATE_MERGING',
+  /**
+   * The fused model can be fetched.
+   */
+  ROUND_STATE_MERGED: 'ROUND_STATE_MERGED',
+  /**
+   * The deadline passed without the quorum, or the merge failed; `Round.failure` says why.
+   */
+  ROUND_STATE_FAILED: 'ROUND_STATE_FAILED',
+} as const;
+
+/**
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ */
+export type RoundState =
+  | 'ROUND_STATE_UNSPECIFIED'
+  | 0
+  /**
+   * Contributions are accepted.
+   */
+  | 'ROUND_STATE_OPEN'
+  | 1
+  /**
+   * No more contributions are accepted; the fused model is being computed.
+   */
+  | 'ROUND_STATE_MERGING'
+  | 2
+  /**
+   * The fused model can be fetched.
+   */
+  | 'ROUND_STATE_MERGED'
+  | 3
+  /**
+   * The deadline passed without the quorum, or the merge failed; `Round.failure` says why.
+   */
+  | 'ROUND_STATE_FAILED'
+  | 4
+
+/**
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ */
+export type RoundState__Output = typeof RoundState[keyof typeof RoundState]

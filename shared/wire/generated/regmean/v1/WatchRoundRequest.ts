@@ -1,0 +1,8 @@
+// Original file: proto/regmean/v1/round.proto
+
+
+export interface WatchRoundRequest {
+}
+
+export interface WatchRoundRequest__Output {
+}

@@ -1,0 +1,58 @@
+/** @file A round as people and scripts read it: the output of `agent info` and `merger status`. */
+import { formatBytes } from '../cli/progress.ts';
+import type { RoundInfo } from './get-round.ts';
+
+/** The round as JSON: enum values as plain words, absent fields as null. */
+export function roundJson(round: RoundInfo): Record<string, unknown> {
+  const { training, statistics, merge } = round;
+  return {
+    name: round.name,
+    state: plainWord(round.state),
+    failure: round.failure === '' ? null : round.failure,
+    task: round.task,
+    labels: round.labels,
+    headSeed: round.headSeed,
+    quorum: round.quorum,
+    deadline: formatDeadline(round) ?? null,
+    base: round.base,
+    training: withoutOneofKeys(training),
+    statistics: withoutOneofKeys(statistics),
+    merge: withoutOneofKeys(merge),
+    agents: round.agents.map((agent) => ({ ...agent, state: plainWord(agent.state) })),
+    fusedFiles: round.fusedFiles,
+  };
+}
+
+/** The round as a few lines of text. */
+export function formatRound(round: RoundInfo): string {
+  const failure = round.failure === '' ? '' : `: ${round.failure}`;
+  const baseBytes = round.base.files.reduce((sum, file) => sum + file.size, 0);
+  const lines = [
+    `round     ${round.name}, ${plainWord(round.state)}${failure}`,
+    `task      ${round.task}${round.labels.length === 0 ? '' : ` (${round.labels.join(', ')})`}`,
+    `base      ${round.base.fingerprint.slice(0, 16)}, ${formatBytes(baseBytes)}`,
+    `merge     ${round.merge?.method ?? '?'}${round.merge?.alpha === undefined ? '' : `, alpha ${round.merge.alpha}`}`,
+    `quorum    ${round.quorum} of ${round.agents.length}, deadline ${formatDeadline(round) ?? 'none'}`,
+    ...round.agents.map((agent) => {
+      const bytes =
+        agent.bytesTotal === 0
+          ? ''
+          : `, ${formatBytes(agent.bytesReceived)} of ${formatBytes(agent.bytesTotal)}`;
+      return `agent     ${agent.name}: ${plainWord(agent.state)}${bytes}`;
+    }),
+  ];
+  return lines.join('\n');
+}
+
+function plainWord(value: string): string {
+  return value.replace(/^(ROUND|CONTRIBUTION)_STATE_/, '').toLowerCase();
+}
+
+function formatDeadline({ deadlineUnixMs }: RoundInfo): string | undefined {
+  return deadlineUnixMs === undefined ? undefined : new Date(deadlineUnixMs).toISOString();
+}
+
+/** Drops the bookkeeping keys (`_epochs: 'epochs'`) that stand for optional fields. */
+function withoutOneofKeys(message: object | null): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(message ?? {}).filter(([key]) => !key.startsWith('_')));
+}
