@@ -14,6 +14,8 @@ export const trainingRecordSchema = z.object({
   /** Class names in the order of the head's outputs; empty for regression and masked-lm. */
   labels: z.array(z.string()),
   baseFingerprint: sha256Schema.optional(),
+  /** The classes that occur in the training examples. */
+  seenLabels: z.array(z.string()).optional(),
   seed: z.int().optional(),
   /** Seed that a new head was initialised from. */
   headSeed: z.int().optional(),

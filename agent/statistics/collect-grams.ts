@@ -1,0 +1,92 @@
+import { startProgress } from '../../shared/cli/progress.ts';
+import type { Gram } from '../../shared/contribution/write-grams.ts';
+import { collate } from '../../shared/data/collate.ts';
+import type { Batch, EncodedExample } from '../../shared/data/example.ts';
+import { planBatches } from '../../shared/data/plan-batches.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { batchFeeds } from '../../shared/inference/feeds.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
+import { createGramAccumulator } from './gram-accumulator.ts';
+import { createGramPass } from './gram-graph.ts';
+
+/** Batches whose products are summed in float32 before they go to the float64 totals. */
+const batchesPerDrain = 16;
+
+/** How the pass walks over the data. */
+export interface GramPassOptions {
+  /** The most batches that are read; a seeded random part of the data when it has more. */
+  readonly batches: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly threads?: number;
+}
+
+/** The Grams of a model over examples. */
+export interface CollectedGrams {
+  readonly grams: readonly Gram[];
+  /** Module name of every linear layer -> name of its Gram. */
+  readonly layers: ReadonlyMap<string, string>;
+  readonly examples: number;
+  readonly tokens: number;
+  readonly batches: number;
+}
+
+/** Computes X^T X of every linear layer's input X over examples, padding left out (paper, Section 3.3). */
+export async function collectGrams(
+  model: Model,
+  examples: readonly EncodedExample[],
+  options: GramPassOptions,
+  signal?: AbortSignal,
+): Promise<CollectedGrams> {
+  const lengths = examples.map((example) => example.inputIds.length);
+  const plan = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch: 0 }).slice(
+    0,
+    options.batches,
+  );
+  const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
+  const pass = await createGramPass(model, model.weights, options.threads);
+  const accumulator = createGramAccumulator(pass.panels);
+  const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
+  let tokens = 0;
+  let sequences = 0;
+  try {
+    for (const [number, indices] of plan.entries()) {
+      if (signal?.aborted === true) {
+        throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
+      }
+      const batch = collate(examples, indices, model.config.padTokenId, model.task);
+      await pass.run(batchFeeds(batch, model.task), tokenRows(batch));
+      tokens += batch.tokens;
+      sequences += batch.batchSize;
+      if ((number + 1) % batchesPerDrain === 0) accumulator.drain();
+      progress.update(tokens);
+    }
+    accumulator.drain();
+  } finally {
+    await pass.dispose();
+  }
+  progress.finish();
+
+  const dimensions = new Map(pass.panels.map((panel) => [panel.group.name, panel.dimension]));
+  const grams = pass.groups.map((group): Gram => {
+    const packed = accumulator.packed(group.name);
+    const bad = packed.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new RegmeanError('numerical', `Grams: ${group.name} must be finite, got ${packed[bad]}`, {
+        hint: 'the model overflows on this data: check its weights',
+      });
+    }
+    const rows = pass.rowsOf(group, { tokens, sequences });
+    return { name: group.name, dimension: dimensions.get(group.name) ?? 0, rows, packed };
+  });
+  const layers = new Map(pass.groups.flatMap((group) => group.modules.map((module) => [module, group.name])));
+  return { grams, layers, examples: sequences, tokens, batches: plan.length };
+}
+
+/** Rows of the flattened batch that are tokens. */
+function tokenRows(batch: Batch): Int32Array {
+  const rows = new Int32Array(batch.tokens);
+  let count = 0;
+  for (const [at, flag] of batch.attentionMask.entries()) if (flag === 1) rows[count++] = at;
+  return rows;
+}

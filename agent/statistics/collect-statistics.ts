@@ -1,0 +1,131 @@
+/** @file One pass over an agent's data that computes the Gram of every linear layer's input, and the contribution. */
+import { toolVersion } from '../../shared/cli/version.ts';
+import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
+import {
+  readTrainingRecord,
+  type TrainingRecord,
+  trainingRecordFile,
+} from '../../shared/contribution/training-record.ts';
+import { writeContribution } from '../../shared/contribution/write-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
+import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { loadModel } from '../../shared/models/model-folder.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { collectGrams } from './collect-grams.ts';
+
+/** Which statistics, of which model, over which data. */
+export interface StatisticsOptions {
+  /** Folder of the fine-tuned model. */
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly dataFiles: readonly string[];
+  /** The contribution folder to write. */
+  readonly out: string;
+  /** Name of the agent in the round. */
+  readonly agent: string;
+  /** Folder of the base model, for models that `regmean train` did not make. */
+  readonly base?: string;
+  /** The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16). */
+  readonly batches: number;
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly seed: number;
+  readonly threads?: number;
+  /** Whether the metrics of training.json go into the contribution. */
+  readonly shareMetrics: boolean;
+}
+
+export const statisticsDefaults = { batches: 1000, batchSize: 16, seed: 42 } as const;
+
+/** What was collected. */
+export interface StatisticsResult {
+  readonly out: string;
+  readonly grams: number;
+  readonly linearLayers: number;
+  readonly examples: number;
+  readonly tokens: number;
+  readonly batches: number;
+  readonly seconds: number;
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * Collects the Grams of a fine-tuned model over its agent's data and writes a contribution folder.
+ *
+ * @param signal stops the pass between two batches; nothing is written then
+ */
+export async function collectStatistics(
+  options: StatisticsOptions,
+  signal?: AbortSignal,
+): Promise<StatisticsResult> {
+  const startedAt = performance.now();
+  const record = await trainingRecordOf(options);
+  const { model } = await loadModel(options.model, {
+    task: options.task,
+    ...(record === null ? {} : { labels: record.labels }),
+  });
+  const { examples } = await loadExamples({
+    files: options.dataFiles,
+    task: options.task,
+    labels: model.labels,
+    modelFolder: options.model,
+    config: model.config,
+    labelled: false,
+    ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+  });
+  const collected = await collectGrams(model, examples, options, signal);
+  await writeContribution(options.out, {
+    modelFolder: options.model,
+    grams: collected.grams,
+    layers: collected.layers,
+    manifest: {
+      agent: options.agent,
+      baseFingerprint: await baseOf(options, record),
+      task: options.task,
+      labels: [...model.labels],
+      ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
+      ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
+      statistics: {
+        examples: collected.examples,
+        tokens: collected.tokens,
+        batches: collected.batches,
+      },
+      metrics: options.shareMetrics ? (record?.metrics ?? {}) : {},
+      tool: toolVersion,
+    },
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  return {
+    out: options.out,
+    grams: collected.grams.length,
+    linearLayers: collected.layers.size,
+    examples: collected.examples,
+    tokens: collected.tokens,
+    batches: collected.batches,
+    seconds,
+    tokensPerSecond: Math.round(collected.tokens / seconds),
+  };
+}
+
+/** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
+async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {
+  const present = (await listFolder(options.model)) ?? [];
+  if (!present.includes(trainingRecordFile)) return null;
+  const record = await readTrainingRecord(options.model);
+  if (record.task !== options.task) {
+    throw new RegmeanError(
+      'usage',
+      `--task: ${options.model} was fine-tuned for ${record.task}, got ${options.task}`,
+    );
+  }
+  return record;
+}
+
+async function baseOf(options: StatisticsOptions, record: TrainingRecord | null): Promise<string> {
+  if (options.base !== undefined) return fingerprintOf(options.base);
+  if (record?.baseFingerprint !== undefined) return record.baseFingerprint;
+  throw new RegmeanError('usage', `--base: needed, because ${options.model} has no training.json`, {
+    hint: 'name the folder of the base model that it was fine-tuned from',
+  });
+}

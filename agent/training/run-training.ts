@@ -1,0 +1,314 @@
+/** @file Fine-tunes a model folder on data files into a new model folder. */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { startProgress } from '../../shared/cli/progress.ts';
+import { toolVersion } from '../../shared/cli/version.ts';
+import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
+import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
+import { collate } from '../../shared/data/collate.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { planBatches } from '../../shared/data/plan-batches.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { sha256OfFile } from '../../shared/files/checksum.ts';
+import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
+import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
+import { metricsFor, type TaskMetrics } from '../../shared/metrics/metrics-for.ts';
+import { loadModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
+import { deriveSeed } from '../../shared/random.ts';
+import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
+import { removeCheckpoint, restoreCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
+import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
+import { linearSchedule } from './schedule.ts';
+import { createLossAndGradients, type LossAndGradients } from './train-step.ts';
+import type { TrainingOptions } from './training-options.ts';
+
+/**
+ * Dropout begins a new random stream after this many steps, and the state is only saved there, so that a continued
+ * training draws the same masks as one that was never stopped.
+ */
+const stepsPerSegment = 100;
+
+const saveIntervalMs = 60_000;
+
+/** What came of a training. */
+export interface TrainingResult {
+  readonly out: string;
+  readonly labels: readonly string[];
+  readonly trainExamples: number;
+  readonly truncatedExamples: number;
+  /** Head parameters that were made from the head seed. */
+  readonly newParameters: readonly string[];
+  /** The epoch that was kept, counted from 1. */
+  readonly epoch: number;
+  /** Metrics of that epoch on the dev files; empty without them. */
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly steps: number;
+  readonly tokensPerSecond: number;
+  readonly seconds: number;
+}
+
+/**
+ * Fine-tunes a model: AdamW, linear warm-up and decay, clipping by global norm; the best epoch by the task's main
+ * metric on the dev files is kept. Stopped at any point, the same call continues it.
+ *
+ * @param signal stops the training between two steps; what was saved is continued by the next call
+ * @throws RegmeanError `interrupted` when the signal stopped it
+ */
+export async function runTraining(options: TrainingOptions, signal?: AbortSignal): Promise<TrainingResult> {
+  const startedAt = performance.now();
+  const run = await prepare(options);
+  const { model, train, stepsPerEpoch, totalSteps } = run;
+  let progress: TrainingProgress = run.restored ?? {
+    step: 0,
+    evaluatedEpochs: 0,
+    best: null,
+    identity: run.identity,
+  };
+  const save = () => saveCheckpoint(options.out, progress, run.parameters, run.optimizer);
+  const lengths = train.map((example) => example.inputIds.length);
+  const tokensPerEpoch = lengths.reduce((sum, length) => sum + length, 0);
+  const initialTokens = Math.round((progress.step / stepsPerEpoch) * tokensPerEpoch);
+  const display = startProgress({
+    label: 'training',
+    total: tokensPerEpoch * options.epochs,
+    unit: 'tokens',
+    initial: initialTokens,
+  });
+  let tokens = initialTokens;
+  let lastSavedAt = performance.now();
+  let averageLoss = Number.NaN;
+  let segment: { index: number; step: LossAndGradients } | null = null;
+
+  try {
+    while (progress.step < totalSteps || progress.evaluatedEpochs < options.epochs) {
+      const epoch = Math.floor(progress.step / stepsPerEpoch);
+      if (progress.evaluatedEpochs < epoch) {
+        progress = await evaluateEpoch(run, options, progress, epoch);
+        await save();
+        lastSavedAt = performance.now();
+        continue;
+      }
+      const plan = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch });
+      for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
+        if (signal?.aborted === true) throw interrupted(options, progress);
+        const index = Math.floor(progress.step / stepsPerSegment);
+        if (segment === null || segment.index !== index) {
+          await segment?.step.dispose();
+          if (performance.now() - lastSavedAt > saveIntervalMs) {
+            await save();
+            lastSavedAt = performance.now();
+          }
+          segment = { index, step: await createSegment(run, options, index) };
+        }
+        const batch = collate(train, indices, model.config.padTokenId, model.task);
+        const loss = await segment.step.run(batchFeeds(batch, model.task));
+        if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, indices, train);
+        await run.optimizer.step(
+          linearSchedule(progress.step, totalSteps, options.warmupRatio, options.learningRate),
+        );
+        progress = { ...progress, step: progress.step + 1 };
+        tokens += batch.tokens;
+        averageLoss = Number.isNaN(averageLoss) ? loss : 0.95 * averageLoss + 0.05 * loss;
+        display.update(tokens, `epoch ${epoch + 1}/${options.epochs} · loss ${averageLoss.toFixed(4)}`);
+        if (progress.step % stepsPerEpoch === 0) break;
+      }
+    }
+  } finally {
+    await segment?.step.dispose();
+    await run.optimizer.dispose();
+    await run.predictor?.dispose();
+  }
+
+  const seconds = (performance.now() - startedAt) / 1000;
+  const metrics = progress.best?.metrics ?? {};
+  display.finish(progress.best === null ? undefined : `best epoch ${progress.best.epoch}`);
+  await writeTrainingRecord(options.out, {
+    task: model.task,
+    labels: [...model.labels],
+    baseFingerprint: run.baseFingerprint,
+    ...(model.task === 'regression' ? {} : { seenLabels: seenLabels(train, model.labels) }),
+    seed: options.seed,
+    headSeed: options.headSeed,
+    examples: train.length,
+    epochs: options.epochs,
+    metrics: { ...metrics },
+    tool: toolVersion,
+  });
+  await removeCheckpoint(options.out);
+  return {
+    out: options.out,
+    labels: model.labels,
+    trainExamples: train.length,
+    truncatedExamples: run.truncated,
+    newParameters: run.newParameters,
+    epoch: progress.best?.epoch ?? options.epochs,
+    metrics,
+    steps: progress.step,
+    tokensPerSecond: Math.round((tokens - initialTokens) / seconds),
+    seconds,
+  };
+}
+
+/** Everything a training works on. */
+interface Run {
+  /** Its weights are views into `parameters`, or the frozen tensors themselves. */
+  readonly model: Model;
+  readonly train: readonly EncodedExample[];
+  readonly truncated: number;
+  readonly dev: readonly EncodedExample[];
+  readonly devMetrics: TaskMetrics | null;
+  readonly predictor: Predictor | null;
+  readonly parameters: ParameterArena;
+  readonly gradients: ParameterArena;
+  readonly optimizer: AdamW;
+  readonly newParameters: readonly string[];
+  readonly baseFingerprint: string;
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  readonly identity: string;
+  readonly restored: TrainingProgress | null;
+}
+
+async function prepare(options: TrainingOptions): Promise<Run> {
+  const labels = options.labels ?? (await labelsInFiles(options.trainFiles, options.task));
+  const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
+  const load = (files: readonly string[]) =>
+    loadExamples({
+      files,
+      task: options.task,
+      labels,
+      modelFolder: options.model,
+      config: loaded.model.config,
+      labelled: true,
+      ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+    });
+  const { examples: train, truncated } = await load(options.trainFiles);
+  const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
+
+  const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));
+  if (trained.length === 0) throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
+  const shapes = new Map(trained.map(([name, tensor]) => [name, tensor.shape]));
+  const parameters = createArena(shapes);
+  fillArena(parameters, loaded.model.weights);
+  const gradients = createArena(shapes);
+  const optimizer = await createAdamW(
+    parameters,
+    gradients,
+    { ...adamWDefaults, weightDecay: options.weightDecay },
+    options.threads,
+  );
+  const weights = new Map(
+    [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
+  );
+  const model: Model = { ...loaded.model, weights };
+  const fingerprint = await baseFingerprint(options.model);
+  const identity = await identityOf(options, labels, fingerprint);
+  await mkdir(options.out, { recursive: true });
+  const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
+  const stepsPerEpoch = planBatches(
+    train.map((example) => example.inputIds.length),
+    { batchSize: options.batchSize, seed: options.seed, epoch: 0 },
+  ).length;
+  return {
+    model,
+    train,
+    truncated,
+    dev,
+    devMetrics: dev.length > 0 ? metricsFor(model.task, model.labels) : null,
+    predictor: dev.length > 0 ? await createPredictor(model, weights, options.threads) : null,
+    parameters,
+    gradients,
+    optimizer,
+    newParameters: loaded.initialized,
+    baseFingerprint: fingerprint,
+    stepsPerEpoch,
+    totalSteps: stepsPerEpoch * options.epochs,
+    identity,
+    restored,
+  };
+}
+
+function createSegment(run: Run, options: TrainingOptions, index: number): Promise<LossAndGradients> {
+  return createLossAndGradients(run.model, {
+    parameters: run.model.weights,
+    gradientArena: run.gradients,
+    dropoutSeed: deriveSeed(options.seed, 'dropout', index),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+  });
+}
+
+/** Evaluates the weights after an epoch, and writes the model when it is the best so far (the last without dev files). */
+async function evaluateEpoch(
+  run: Run,
+  options: TrainingOptions,
+  progress: TrainingProgress,
+  epoch: number,
+): Promise<TrainingProgress> {
+  const write = () => saveModel(options.out, run.model, { tokenizerFrom: options.model });
+  if (run.predictor === null || run.devMetrics === null) {
+    if (epoch === options.epochs) await write();
+    return { ...progress, evaluatedEpochs: epoch };
+  }
+  const logits = await run.predictor.predict(run.dev, evaluationBatchSize(options.batchSize));
+  const metrics = run.devMetrics.compute(
+    run.dev.map((example, index) => ({ logits: logits[index] ?? new Float32Array(0), labels: example.labels })),
+  );
+  const metric = metrics[run.devMetrics.main] ?? Number.NaN;
+  const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  process.stderr.write(`\nepoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}\n`);
+  const better = progress.best === null || !(progress.best.metric >= metric);
+  if (better) await write();
+  return {
+    ...progress,
+    evaluatedEpochs: epoch,
+    best: better ? { epoch, metric, metrics } : progress.best,
+  };
+}
+
+/** The classes that occur in examples, in the order of the head. */
+function seenLabels(examples: readonly EncodedExample[], labels: readonly string[]): string[] {
+  const seen = new Set<number>();
+  for (const { labels: own } of examples) {
+    if (typeof own === 'number') seen.add(own);
+    else if (own instanceof Int32Array) for (const id of own) seen.add(id);
+    else own?.forEach((applies, id) => applies > 0 && seen.add(id));
+  }
+  return labels.filter((_, id) => seen.has(id));
+}
+
+/** Evaluation keeps no activations for gradients, so its batches may be larger. */
+function evaluationBatchSize(batchSize: number): number {
+  return 2 * batchSize;
+}
+
+/** What must be equal for a saved state to continue this training. */
+async function identityOf(
+  options: TrainingOptions,
+  labels: readonly string[],
+  fingerprint: string,
+): Promise<string> {
+  const { model: _, out: __, threads: ___, freeze, trainFiles, devFiles, ...rest } = options;
+  const files = await Promise.all([...trainFiles, ...devFiles].map(sha256OfFile));
+  const text = JSON.stringify({ ...rest, labels, fingerprint, files, freeze: freeze.map(String) });
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function interrupted(options: TrainingOptions, progress: TrainingProgress): RegmeanError {
+  return new RegmeanError('interrupted', `training stopped at step ${progress.step}`, {
+    hint: `the same command continues from the last saved state in ${options.out}`,
+  });
+}
+
+function lossNotFinite(
+  step: number,
+  indices: readonly number[],
+  train: readonly EncodedExample[],
+): RegmeanError {
+  const first = train[indices[0] ?? 0]?.source;
+  return new RegmeanError(
+    'numerical',
+    `training: the loss is not finite at step ${step + 1} (batch with ${first?.file}, row ${first?.row})`,
+    { hint: 'lower the learning rate; check the base model for damaged weights' },
+  );
+}

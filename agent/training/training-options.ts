@@ -1,0 +1,40 @@
+import type { TaskKind } from '../../shared/task.ts';
+
+/** How a model is fine-tuned. */
+export interface TrainingOptions {
+  /** Folder of the base model. */
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly trainFiles: readonly string[];
+  /** Evaluated after each epoch; the best epoch is kept. Without it the last epoch is kept. */
+  readonly devFiles: readonly string[];
+  /** Folder of the fine-tuned model. */
+  readonly out: string;
+  /** Classes of the head in the order of its outputs; those in the training files, sorted, when absent. */
+  readonly labels?: readonly string[];
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Share of the steps over which the learning rate rises. */
+  readonly warmupRatio: number;
+  readonly weightDecay: number;
+  readonly maxLength?: number;
+  /** Seed of batches and dropout. */
+  readonly seed: number;
+  /** Seed of a new task head: the same for every agent of a round. */
+  readonly headSeed: number;
+  /** Parameters that stay as they are in the base. */
+  readonly freeze: readonly RegExp[];
+  readonly threads?: number;
+}
+
+/** The paper's settings for encoders (Appendix B). */
+export const trainingDefaults = {
+  epochs: 10,
+  batchSize: 16,
+  learningRate: 1e-5,
+  warmupRatio: 0.06,
+  weightDecay: 0.01,
+  seed: 42,
+  headSeed: 42,
+} as const;

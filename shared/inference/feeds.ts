@@ -1,0 +1,23 @@
+import type { Batch } from '../data/example.ts';
+import type { RunTensor } from '../runtime/session.ts';
+import type { TaskKind } from '../task.ts';
+
+/** The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels where there are any. */
+export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, RunTensor> {
+  const shape = [batch.batchSize, batch.seqLength];
+  const feeds = new Map<string, RunTensor>([
+    ['input_ids', { shape, data: batch.inputIds }],
+    ['attention_mask', { shape, data: batch.attentionMask }],
+    ['token_type_ids', { shape, data: batch.tokenTypeIds }],
+  ]);
+  if (batch.labels !== null) {
+    feeds.set('labels', { shape: labelsShape(batch, task, batch.labels.length), data: batch.labels });
+  }
+  return feeds;
+}
+
+function labelsShape(batch: Batch, task: TaskKind, length: number): readonly number[] {
+  if (task === 'token-classification') return [batch.batchSize, batch.seqLength];
+  if (task === 'multi-label-classification') return [batch.batchSize, length / batch.batchSize];
+  return [batch.batchSize];
+}

@@ -1,0 +1,54 @@
+/** @file From data files to examples that a model can read. */
+import type { EncodedExample } from '../data/example.ts';
+import { collectLabels, createLabelSpace } from '../data/label-space.ts';
+import { readRows } from '../data/read-rows.ts';
+import type { Row } from '../data/row.ts';
+import type { ModelConfig } from '../models/architecture.ts';
+import type { TaskKind } from '../task.ts';
+import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
+import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
+
+/** Examples and the rows they come from. */
+export interface LoadedExamples {
+  readonly rows: readonly Row[];
+  readonly examples: readonly EncodedExample[];
+  /** Rows cut to the maximum length. */
+  readonly truncated: number;
+}
+
+/** Which data, for which model. */
+export interface ExamplesRequest {
+  readonly files: readonly string[];
+  readonly task: TaskKind;
+  readonly labels: readonly string[];
+  /** Folder of the model, for its tokenizer. */
+  readonly modelFolder: string;
+  readonly config: ModelConfig;
+  readonly labelled: boolean;
+  readonly maxLength?: number;
+}
+
+/** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
+export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
+  const rows = await readRows(request.files, { task: request.task, labelled: request.labelled });
+  const tokenizer = needsTokenizer(rows) ? await loadTokenizer(request.modelFolder) : null;
+  const named = request.task !== 'regression' && request.task !== 'masked-lm';
+  const labelled = rows.some((row) => row.label !== null);
+  const { examples, truncated } = await encodeRows(
+    rows,
+    request.task,
+    tokenizer,
+    named && labelled ? createLabelSpace(request.labels) : null,
+    {
+      maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.config.maxLength),
+      vocabSize: request.config.vocabSize,
+    },
+  );
+  return { rows, examples, truncated };
+}
+
+/** The classes that occur in data files, sorted by name; one name for regression. */
+export async function labelsInFiles(files: readonly string[], task: TaskKind): Promise<readonly string[]> {
+  const rows = await readRows(files, { task, labelled: true });
+  return collectLabels(rows, task)?.names ?? ['LABEL_0'];
+}
