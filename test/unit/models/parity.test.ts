@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGramAccumulator } from '../../../agent/statistics/gram-accumulator.ts';
+import { createGramPass } from '../../../agent/statistics/gram-graph.ts';
 import { type AdamW, createAdamW } from '../../../agent/training/adamw.ts';
 import { createArena, fillArena, type ParameterArena } from '../../../agent/training/parameter-arena.ts';
 import { createLossAndGradients, type LossAndGradients } from '../../../agent/training/train-step.ts';
+import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
 import { loadModel, type Model } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
@@ -35,6 +38,7 @@ const cases: readonly { name: string; task: TaskKind }[] = [
 const logitsTolerance = 1e-5;
 const gradientTolerance = 1e-5;
 const weightTolerance = 1e-5;
+const gramTolerance = 2e-6;
 
 describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) => {
   let fixture: TorchFixture;
@@ -60,6 +64,34 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
     }
     await session.dispose();
   });
+
+  // Models are merged from fine-tuned ones; pretraining's masked rows have no Grams.
+  if (task !== 'masked-lm')
+    it('the Gram of every linear layer, padding left out', async () => {
+      const pass = await createGramPass(model, model.weights);
+      const accumulator = createGramAccumulator(pass.panels);
+      const rows = new Map<string, number>();
+      for (const batch of fixture.batches) {
+        const mask = batch.attention_mask.flat();
+        const tokenRows = Int32Array.from(mask.flatMap((flag, row) => (flag === 1 ? [row] : [])));
+        await pass.run(feedsOf(task, batch), tokenRows);
+        accumulator.drain();
+        for (const group of pass.groups) {
+          const more = pass.rowsOf(group, { tokens: tokenRows.length, sequences: batch.input_ids.length });
+          for (const module of group.modules) rows.set(module, (rows.get(module) ?? 0) + more);
+        }
+      }
+      expect(Object.fromEntries(rows)).toEqual(fixture.rows);
+      for (const group of pass.groups) {
+        for (const module of group.modules) {
+          const expected = fixture.expected.get(`gram.${module}`) as ExpectedTensor;
+          const size = expected.shape[0] as number;
+          const actual = { shape: [size, size], data: unpackSymmetric(accumulator.packed(group.name), size) };
+          expect(actual).toBeAllclose(expected, { rtol: gramTolerance, name: `Gram of ${module}` });
+        }
+      }
+      await pass.dispose();
+    });
 
   describe('in training', () => {
     let weights: ParameterArena;

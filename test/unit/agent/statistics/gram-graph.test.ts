@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { createGramAccumulator } from '../../../../agent/statistics/gram-accumulator.ts';
+import { createGramPass } from '../../../../agent/statistics/gram-graph.ts';
+import { findLinearGroups } from '../../../../agent/statistics/linear-layers.ts';
+import { unpackSymmetric } from '../../../../shared/contribution/gram-packing.ts';
+import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
+import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
+import '../../../support/allclose.ts';
+
+/** Wider than two panels of the Gram graph, with a rest. */
+const intermediateSize = 1100;
+
+const config = {
+  model_type: 'bert',
+  vocab_size: 11,
+  hidden_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: intermediateSize,
+  max_position_embeddings: 6,
+  initializer_range: 0.5,
+};
+const labels = ['a', 'b'];
+
+const integers = (shape: number[], values: number[]): RunTensor => ({ shape, data: Int32Array.from(values) });
+
+const feeds = new Map([
+  ['input_ids', integers([2, 4], [2, 5, 6, 3, 2, 9, 0, 0])],
+  ['attention_mask', integers([2, 4], [1, 1, 1, 1, 1, 1, 0, 0])],
+  ['token_type_ids', integers([2, 4], [0, 0, 1, 1, 0, 0, 0, 0])],
+]);
+const tokenRows = Int32Array.of(0, 1, 2, 3, 4, 5);
+
+/** The activation that a module reads, all rows. */
+async function activationOf(model: Model, module: string): Promise<RunTensor> {
+  const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
+  const group = findLinearGroups(built).find(({ modules }) => modules.includes(module));
+  if (group === undefined) throw new Error(`no linear layer ${module}`);
+  built.graph.output('activation', group.input);
+  const session = await createSession(built.graph, { threads: 1 });
+  const results = await session.run(new Map([...model.weights, ...feeds]));
+  await session.dispose();
+  return results.get('activation') as RunTensor;
+}
+
+describe('the Gram pass', () => {
+  it('puts the panels of a wide Gram together as X^T X over the token rows, and adds batch to batch', async () => {
+    const model = createModel(config, 'token-classification', labels, 1);
+    const module = 'bert.encoder.layer.0.output.dense';
+    const { data } = await activationOf(model, module);
+    const naive = new Float64Array(intermediateSize * intermediateSize);
+    for (const row of tokenRows) {
+      const x = data.subarray(row * intermediateSize, (row + 1) * intermediateSize);
+      for (let i = 0; i < intermediateSize; i++) {
+        for (let j = 0; j < intermediateSize; j++) {
+          const at = i * intermediateSize + j;
+          naive[at] = (naive[at] as number) + 2 * Number(x[i]) * Number(x[j]);
+        }
+      }
+    }
+
+    const pass = await createGramPass(model, model.weights);
+    const accumulator = createGramAccumulator(pass.panels);
+    expect(pass.panels.filter(({ group }) => group.name === module).length).toBeGreaterThan(2);
+    await pass.run(feeds, tokenRows);
+    await pass.run(feeds, tokenRows);
+    accumulator.drain();
+    accumulator.drain();
+    const shape = [intermediateSize, intermediateSize];
+    const gram = { shape, data: unpackSymmetric(accumulator.packed(module), intermediateSize) };
+    expect(gram).toBeAllclose({ shape, data: naive }, { rtol: 1e-6, name: module });
+    await pass.dispose();
+  });
+});
+
+describe('findLinearGroups', () => {
+  const groupsOf = (task: 'text-classification' | 'masked-lm') =>
+    findLinearGroups(
+      buildModelGraph(createModel(config, task, labels, 1), { withLoss: false, dropoutSeed: null }),
+    );
+
+  it('gives layers that read the same activation one Gram, named by the first of them', () => {
+    expect(groupsOf('text-classification').map(({ name, modules }) => ({ name, modules }))).toEqual([
+      {
+        name: 'bert.encoder.layer.0.attention.self.query',
+        modules: ['query', 'key', 'value'].map((part) => `bert.encoder.layer.0.attention.self.${part}`),
+      },
+      ...[
+        'bert.encoder.layer.0.attention.output.dense',
+        'bert.encoder.layer.0.intermediate.dense',
+        'bert.encoder.layer.0.output.dense',
+        'bert.pooler.dense',
+        'classifier',
+      ].map((name) => ({ name, modules: [name] })),
+    ]);
+  });
+
+  it('leaves out decoders tied to an embedding', () => {
+    const modules = groupsOf('masked-lm').flatMap((group) => group.modules);
+    expect(modules).toContain('cls.predictions.transform.dense');
+    expect(modules.filter((name) => name.includes('embeddings'))).toEqual([]);
+  });
+});
