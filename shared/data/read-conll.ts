@@ -10,16 +10,14 @@ export async function* readConll(path: string, context: ReaderContext): AsyncGen
   let line = 0;
   let columns = 0;
   let start = 0;
-  let broken = false;
   let tokens: string[] = [];
   let tags: string[] = [];
 
   const sentence = (): FileRecord | null => {
-    const whole = tokens.length > 0 && !broken;
-    const record = whole ? { row: start, values: columns > 1 ? { tokens, tags } : { tokens } } : null;
+    if (tokens.length === 0) return null;
+    const record = { row: start, values: columns > 1 ? { tokens, tags } : { tokens } };
     tokens = [];
     tags = [];
-    broken = false;
     return record;
   };
 
@@ -36,7 +34,6 @@ export async function* readConll(path: string, context: ReaderContext): AsyncGen
     if (columns === 0) columns = fields.length;
     if (fields.length !== columns) {
       context.reject(line, `must have ${columns} columns like the first line, got ${fields.length}`);
-      broken = true;
       continue;
     }
     if (tokens.length === 0) start = line;

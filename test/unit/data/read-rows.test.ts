@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import type { SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { readRows } from '../../../shared/data/read-rows.ts';
@@ -287,17 +288,41 @@ describe('Parquet', () => {
     );
   });
 
-  it('reads lists of tokens and tags', async () => {
-    const columnData = [
-      { name: 'tokens', data: [['EU', 'rejects'], ['Peter']], type: 'JSON' as const },
-      { name: 'ner_tags', data: [[3, 0], [1]], type: 'JSON' as const },
+  it('reads lists of tokens, and their class names', async () => {
+    const list = (name: string, leaf: object): SchemaElement[] => [
+      { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      { name: 'element', repetition_type: 'OPTIONAL', ...leaf },
     ];
-    const rows = await read(
-      'rows.parquet',
-      new Uint8Array(parquetWriteBuffer({ columnData })),
-      'token-classification',
-    );
-    expect(rows.map(({ label }) => label)).toEqual([[3, 0], [1]]);
+    const schema: SchemaElement[] = [
+      { name: 'root', num_children: 2 },
+      ...list('tokens', { type: 'BYTE_ARRAY', converted_type: 'UTF8' }),
+      ...list('ner_tags', { type: 'INT64' }),
+    ];
+    const columnData = [
+      { name: 'tokens', data: [['EU', 'rejects'], ['Peter']] },
+      {
+        name: 'ner_tags',
+        data: [[2n, 0n], [1n]],
+      },
+    ];
+    const plain = new Uint8Array(parquetWriteBuffer({ schema, columnData }));
+    const rows = await read('rows.parquet', plain, 'token-classification');
+    expect(rows.map(({ input }) => input)).toEqual([
+      { kind: 'words', words: ['EU', 'rejects'] },
+      { kind: 'words', words: ['Peter'] },
+    ]);
+    expect(rows.map(({ label }) => label)).toEqual([[2, 0], [1]]);
+
+    const names = ['O', 'B-PER', 'B-ORG'];
+    const classLabel = { names, _type: 'ClassLabel' };
+    for (const feature of [{ feature: classLabel, _type: 'Sequence' }, [classLabel]]) {
+      const value = JSON.stringify({ info: { features: { ner_tags: feature } } });
+      const kvMetadata = [{ key: 'huggingface', value }];
+      const named = new Uint8Array(parquetWriteBuffer({ schema, columnData, kvMetadata }));
+      const namedRows = await read('rows.parquet', named, 'token-classification');
+      expect(namedRows.map(({ label }) => label)).toEqual([['B-ORG', 'O'], ['B-PER']]);
+    }
   });
 
   it('rejects NaN as a regression label', async () => {

@@ -102,6 +102,13 @@ describe('a WordPiece tokenizer.json', () => {
     expect(tokenizer.maxLength).toBe(40);
   });
 
+  it('knows no limit where the files name none', async () => {
+    const tokenizer = await bert({ 'tokenizer_config.json': { model_max_length: 1e30 } });
+    expect(tokenizer.maxLength).toBe(Number.POSITIVE_INFINITY);
+    const [encoding] = await tokenizer.encodeTexts([text('a '.repeat(3000))], tokenizer.maxLength);
+    expect(encoding?.inputIds.length).toBe(3002);
+  });
+
   it('gives token type 0 throughout to a model with one token type', async () => {
     const tokenizer = await bert({
       'tokenizer_config.json': { model_input_names: ['input_ids', 'attention_mask'] },
