@@ -36,7 +36,8 @@ function addPanel(total: Float64Array, panel: GramPanel): void {
     const packedStart = row * dimension - (row * (row - 1)) / 2;
     const panelStart = (row - start) * width + (row - start);
     for (let column = 0; column < dimension - row; column++) {
-      total[packedStart + column] = (total[packedStart + column] as number) + (sum.data[panelStart + column] as number);
+      total[packedStart + column] =
+        (total[packedStart + column] as number) + (sum.data[panelStart + column] as number);
     }
   }
   sum.data.fill(0);

@@ -53,7 +53,10 @@ export async function createGramPass(
     for (let start = 0; start < dimension; start += panelRows) {
       const end = Math.min(dimension, start + panelRows);
       const shape = [end - start, dimension - start];
-      const sum: RunTensor<Float32Array> = { shape, data: new Float32Array((shape[0] ?? 0) * (shape[1] ?? 0)) };
+      const sum: RunTensor<Float32Array> = {
+        shape,
+        data: new Float32Array((shape[0] ?? 0) * (shape[1] ?? 0)),
+      };
       const name = `gram of ${group.name} from ${start}`;
       const previous = graph.input(`${name} before`, 'float32', shape);
       const left = columns(rows, start, end, dimension);
@@ -93,7 +96,10 @@ function isPerToken(group: LinearGroup): boolean {
   const rows = group.input.shape[0];
   if (rows === 'batch*seq') return true;
   if (rows === 'batch') return false;
-  throw new RegmeanError('unsupported', `${group.name}: Grams need rows per token or per sequence, got ${rows}`);
+  throw new RegmeanError(
+    'unsupported',
+    `${group.name}: Grams need rows per token or per sequence, got ${rows}`,
+  );
 }
 
 function inputSize(group: LinearGroup): number {

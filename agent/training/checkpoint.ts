@@ -22,7 +22,9 @@ const progressSchema = z.object({
   step: z.int().nonnegative(),
   /** Epochs that were evaluated. */
   evaluatedEpochs: z.int().nonnegative(),
-  best: z.object({ epoch: z.int(), metric: z.number(), metrics: z.record(z.string(), z.number()) }).nullable(),
+  best: z
+    .object({ epoch: z.int(), metric: z.number(), metrics: z.record(z.string(), z.number()) })
+    .nullable(),
   /** Identifies model, data and options: a state only continues the training that it came from. */
   identity: z.string(),
 });
@@ -77,9 +79,13 @@ export async function restoreCheckpoint(
   try {
     const progress = progressSchema.parse(JSON.parse(file.metadata.get('progress') ?? 'null'));
     if (progress.identity !== identity) {
-      throw new RegmeanError('usage', `--out ${out}: holds an unfinished training with other data or options`, {
-        hint: 'run it with the same arguments to continue it, or delete the folder',
-      });
+      throw new RegmeanError(
+        'usage',
+        `--out ${out}: holds an unfinished training with other data or options`,
+        {
+          hint: 'run it with the same arguments to continue it, or delete the folder',
+        },
+      );
     }
     parameters.flat.set((await file.readFloat32('parameters')).data);
     optimizer.restore({

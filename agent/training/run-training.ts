@@ -187,7 +187,8 @@ async function prepare(options: TrainingOptions): Promise<Run> {
   const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
 
   const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));
-  if (trained.length === 0) throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
+  if (trained.length === 0)
+    throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
   const shapes = new Map(trained.map(([name, tensor]) => [name, tensor.shape]));
   const parameters = createArena(shapes);
   fillArena(parameters, loaded.model.weights);
@@ -252,7 +253,10 @@ async function evaluateEpoch(
   }
   const logits = await run.predictor.predict(run.dev, evaluationBatchSize(options.batchSize));
   const metrics = run.devMetrics.compute(
-    run.dev.map((example, index) => ({ logits: logits[index] ?? new Float32Array(0), labels: example.labels })),
+    run.dev.map((example, index) => ({
+      logits: logits[index] ?? new Float32Array(0),
+      labels: example.labels,
+    })),
   );
   const metric = metrics[run.devMetrics.main] ?? Number.NaN;
   const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);

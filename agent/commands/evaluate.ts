@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import type { TaskKind } from '../../shared/task.ts';
+
+interface EvaluateFlags {
+  readonly model: string[];
+  readonly task: TaskKind;
+  readonly data: string[];
+  readonly ensemble?: boolean;
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const defaultBatchSize = 32;
+
+/** Adds `regmean evaluate`. */
+export function registerEvaluateCommand(program: Command): void {
+  program
+    .command('evaluate')
+    .description('score models on labelled data')
+    .requiredOption('--model <dir...>', 'models with a task head')
+    .requiredOption('--task <kind>', 'task of the models', parse.taskKind)
+    .requiredOption('--data <file...>', 'labelled data; each file is scored by itself')
+    .option('--ensemble', 'also score the mean of the models’ logits')
+    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
+    .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the scores as JSON')
+    .action(async (flags: EvaluateFlags) => {
+      const { evaluateModels, formatScores } = await import('../inference/evaluate-models.ts');
+      const { model, data, json, ensemble, ...rest } = flags;
+      const scores = await evaluateModels({
+        ...rest,
+        models: model,
+        dataFiles: data,
+        ensemble: ensemble === true,
+      });
+      process.stdout.write(json === true ? `${JSON.stringify(scores)}\n` : formatScores(scores));
+    });
+}

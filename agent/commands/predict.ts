@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import type { TaskKind } from '../../shared/task.ts';
+
+interface PredictFlags {
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly data: string[];
+  readonly out: string;
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly threads?: number;
+}
+
+const defaultBatchSize = 32;
+
+/** Adds `regmean predict`. */
+export function registerPredictCommand(program: Command): void {
+  program
+    .command('predict')
+    .description('run a model over data and write its logits')
+    .requiredOption('--model <dir>', 'model with a task head')
+    .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
+    .requiredOption('--data <file...>', 'rows of text, words or input_ids; labels are not needed')
+    .requiredOption('--out <file>', 'JSON Lines file to write, a line per row')
+    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
+    .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addHelpText(
+      'after',
+      '\nEach line has "logits": a number per label; for token-classification a list per token of the row.\n' +
+        'Beside them "label" (text), "labels" (multi-label, words) or "value" (regression).',
+    )
+    .action(async (flags: PredictFlags) => {
+      const { predictFile } = await import('../inference/predict-file.ts');
+      const { data, ...rest } = flags;
+      const rows = await predictFile({ ...rest, dataFiles: data });
+      process.stderr.write(`${rows} rows written to ${flags.out}\n`);
+    });
+}

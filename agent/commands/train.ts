@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import { formatDuration } from '../../shared/cli/progress.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { trainingDefaults as defaults } from '../training/training-options.ts';
+
+interface TrainFlags {
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly train: string[];
+  readonly dev: string[];
+  readonly out: string;
+  readonly labels?: string[];
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly warmupRatio: number;
+  readonly weightDecay: number;
+  readonly maxLength?: number;
+  readonly seed: number;
+  readonly headSeed: number;
+  readonly freeze: RegExp[];
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+/** Adds `regmean train`. */
+export function registerTrainCommand(program: Command): void {
+  program
+    .command('train')
+    .description('fine-tune a base model on private data')
+    .requiredOption('--model <dir>', 'base model, a Hugging Face folder')
+    .requiredOption('--task <kind>', 'what the model learns to do', parse.taskKind)
+    .requiredOption('--train <file...>', 'training data: .jsonl, .csv, .tsv, .conll or .parquet')
+    .option('--dev <file...>', 'data that the best epoch is chosen on', [])
+    .requiredOption('--out <dir>', 'folder of the fine-tuned model; run again after a stop, it continues')
+    .option('--labels <names>', 'classes in the order of the head, separated by commas', parse.nameList)
+    .option('--epochs <n>', 'passes over the training data', parse.positiveInteger, defaults.epochs)
+    .option('--batch-size <n>', 'examples per step', parse.positiveInteger, defaults.batchSize)
+    .option('--lr <rate>', 'highest learning rate', parse.positiveNumber, defaults.learningRate)
+    .option(
+      '--warmup-ratio <share>',
+      'share of steps with a rising rate',
+      parse.fraction,
+      defaults.warmupRatio,
+    )
+    .option('--weight-decay <decay>', 'decoupled weight decay', parse.nonNegativeNumber, defaults.weightDecay)
+    .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
+    .option('--seed <n>', 'seed of batches and dropout', parse.nonNegativeInteger, defaults.seed)
+    .option(
+      '--head-seed <n>',
+      'seed of a new task head: one per round',
+      parse.nonNegativeInteger,
+      defaults.headSeed,
+    )
+    .option('--freeze <regex>', 'parameters that stay as they are; may be repeated', parse.patternList, [])
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned',
+    )
+    .action(async (flags: TrainFlags) => {
+      const { runTraining } = await import('../training/run-training.ts');
+      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+      const { train, dev, lr, json, ...rest } = flags;
+      const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
+      const result = await runTraining(options, interruptSignal());
+      if (json === true) {
+        process.stdout.write(`${JSON.stringify(result)}\n`);
+        return;
+      }
+      const metrics = Object.entries(result.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      const lines = [
+        `fine-tuned on ${result.trainExamples} examples, ${result.labels.length} labels, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)`,
+        metrics.length > 0
+          ? `epoch ${result.epoch} kept, on dev: ${metrics.join(', ')}`
+          : `epoch ${result.epoch} kept`,
+        ...(result.truncatedExamples > 0
+          ? [`${result.truncatedExamples} rows were cut to the maximum length`]
+          : []),
+        `model: ${result.out}`,
+      ];
+      process.stdout.write(`${lines.join('\n')}\n`);
+    });
+}

@@ -1,0 +1,83 @@
+import { startProgress } from '../../shared/cli/progress.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
+import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import type { TaskKind } from '../../shared/task.ts';
+
+/** What to predict. */
+export interface PredictOptions {
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly dataFiles: readonly string[];
+  /** JSON Lines file to write. */
+  readonly out: string;
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly threads?: number;
+}
+
+/**
+ * Writes a line per row of the data: its logits and what they say.
+ *
+ * @returns the number of rows
+ */
+export async function predictFile(options: PredictOptions): Promise<number> {
+  const { model, surplus } = await loadModel(options.model, { task: options.task });
+  if (surplus.length > 0) {
+    process.stderr.write(`${options.model}: not used by ${options.task}: ${surplus.join(', ')}\n`);
+  }
+  const { examples } = await loadExamples({
+    files: options.dataFiles,
+    task: options.task,
+    labels: model.labels,
+    modelFolder: options.model,
+    config: model.config,
+    labelled: false,
+    ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+  });
+  const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
+  const progress = startProgress({ label: 'predicting', total, unit: 'tokens' });
+  const predictor = await createPredictor(model, model.weights, options.threads);
+  const logits = await predictor.predict(examples, options.batchSize, progress);
+  await predictor.dispose();
+  progress.finish();
+  await writeFileAtomically(options.out, async (file) => {
+    for (const [index, example] of examples.entries()) {
+      await file.write(
+        `${JSON.stringify(describeRow(model, example, logits[index] ?? new Float32Array(0)))}\n`,
+      );
+    }
+  });
+  return examples.length;
+}
+
+/** What is written of one row. */
+function describeRow(model: Model, example: EncodedExample, logits: Float32Array): object {
+  const name = (id: number): string => model.labels[id] ?? String(id);
+  switch (model.task) {
+    case 'regression':
+      return { logits: [...logits], value: logits[0] };
+    case 'multi-label-classification':
+      return { logits: [...logits], labels: model.labels.filter((_, id) => (logits[id] ?? 0) > 0) };
+    case 'token-classification': {
+      const rows = tokenRows(logits, model.labels.length);
+      const positions = example.wordPositions;
+      const words = positions === null ? rows : [...positions].map((position) => rows[position] ?? null);
+      return { logits: rows, labels: words.map((row) => (row === null ? null : name(largest(row)))) };
+    }
+    default:
+      return { logits: [...logits], label: name(largest([...logits])) };
+  }
+}
+
+function tokenRows(logits: Float32Array, labelCount: number): number[][] {
+  return Array.from({ length: logits.length / labelCount }, (_, token) => [
+    ...logits.subarray(token * labelCount, (token + 1) * labelCount),
+  ]);
+}
+
+function largest(values: readonly number[]): number {
+  return values.indexOf(Math.max(...values));
+}

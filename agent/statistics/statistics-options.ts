@@ -1,0 +1,25 @@
+import type { TaskKind } from '../../shared/task.ts';
+
+/** Which statistics, of which model, over which data. */
+export interface StatisticsOptions {
+  /** Folder of the fine-tuned model. */
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly dataFiles: readonly string[];
+  /** The contribution folder to write. */
+  readonly out: string;
+  /** Name of the agent in the round. */
+  readonly agent: string;
+  /** Folder of the base model, for models that `regmean train` did not make. */
+  readonly base?: string;
+  /** The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16). */
+  readonly batches: number;
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly seed: number;
+  readonly threads?: number;
+  /** Whether the metrics of training.json go into the contribution. */
+  readonly shareMetrics: boolean;
+}
+
+export const statisticsDefaults = { batches: 1000, batchSize: 16, seed: 42 } as const;

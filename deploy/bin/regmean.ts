@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** @file The one binary: the agent's and the merger's commands under one program. */
+import { Command } from 'commander';
+import { registerAgentCommands } from '../../agent/commands/register.ts';
+import { registerMergerCommands } from '../../merger/commands/register.ts';
+import { runProgram } from '../../shared/cli/run-program.ts';
+import { version } from '../../shared/cli/version.ts';
+
+const program = new Command('regmean')
+  .description(
+    'fuse language models fine-tuned on private data: weights and Gram matrices travel, text never does',
+  )
+  .version(version);
+
+registerAgentCommands(program);
+registerMergerCommands(program);
+await runProgram(program, process.argv);
