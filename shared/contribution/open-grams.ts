@@ -25,12 +25,12 @@ export interface GramFile {
   /** Values as stored: [d(d+1)/2] packed or [d, d] square, float64. */
   readStored(name: string): Promise<Float64Array>;
   /**
-   * The symmetric matrix [d, d] in float64. A square one becomes (G + G^T) / 2.
+   * The matrix [d, d] in float64. Square ones are given as they are stored, symmetric up to rounding.
    *
    * @param scale `sum` over rows, or `mean` per row
    * @throws RegmeanError `invalid-input` when the sum of a mean with an unknown row count is asked for
    */
-  readSymmetric(name: string, scale: 'sum' | 'mean'): Promise<Float64Array>;
+  readSquare(name: string, scale: 'sum' | 'mean'): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -81,10 +81,10 @@ function gramEntry(where: string, entry: TensorEntry, rows: number | undefined):
 function readersOf(
   file: SafetensorsFile,
   grams: ReadonlyMap<string, GramEntry>,
-): Pick<GramFile, 'readStored' | 'readSymmetric'> {
+): Pick<GramFile, 'readStored' | 'readSquare'> {
   return {
     readStored: (name) => file.readFloat64(name),
-    async readSymmetric(name, scale) {
+    async readSquare(name, scale) {
       const entry = grams.get(name);
       if (entry === undefined) throw new RegmeanError('not-found', `${file.path}: no Gram ${name}`);
       if (entry.rows === undefined && scale === 'sum') {
@@ -93,29 +93,13 @@ function readersOf(
         });
       }
       const stored = await file.readFloat64(name);
-      const square =
-        entry.storage === 'packed'
-          ? unpackSymmetric(stored, entry.dimension)
-          : symmetrize(stored, entry.dimension);
+      const square = entry.storage === 'packed' ? unpackSymmetric(stored, entry.dimension) : stored;
       if (entry.rows !== undefined && scale === 'mean') {
         for (let i = 0; i < square.length; i++) square[i] = (square[i] as number) / entry.rows;
       }
       return square;
     },
   };
-}
-
-function symmetrize(square: Float64Array, dimension: number): Float64Array {
-  for (let row = 0; row < dimension; row++) {
-    for (let column = row + 1; column < dimension; column++) {
-      const upper = row * dimension + column;
-      const lower = column * dimension + row;
-      const mean = ((square[upper] as number) + (square[lower] as number)) / 2;
-      square[upper] = mean;
-      square[lower] = mean;
-    }
-  }
-  return square;
 }
 
 function metadataMap<T>(

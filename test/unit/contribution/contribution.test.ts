@@ -100,7 +100,7 @@ describe('writeContribution', () => {
     expect(contribution.agent).toBe('north');
     expect(contribution.labels).toEqual(['no', 'yes']);
     expect((await contribution.weights.readFloat32('key.weight')).data).toEqual(Float32Array.of(7, 8));
-    expect(await contribution.grams?.readSymmetric('query', 'mean')).toEqual(
+    expect(await contribution.grams?.readSquare('query', 'mean')).toEqual(
       Float64Array.of(0.5, 0.25, 0.25, 0.75),
     );
     await contribution.close();

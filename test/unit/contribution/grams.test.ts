@@ -52,8 +52,8 @@ describe('openGrams', () => {
     const file = await openGrams(path);
     expect(file.grams.get('q')).toEqual({ dimension: 2, rows: 8, storage: 'packed' });
     expect(file.layers).toEqual(layers);
-    expect(await file.readSymmetric('q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
-    expect(await file.readSymmetric('q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
+    expect(await file.readSquare('q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
+    expect(await file.readSquare('q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
     await file.close();
   });
 
@@ -62,8 +62,8 @@ describe('openGrams', () => {
     await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { format: 'pt' });
     const file = await openGrams(path);
     expect(file.layers).toEqual(new Map([['dense', 'dense']]));
-    expect(await file.readSymmetric('dense', 'mean')).toEqual(Float64Array.of(1, 3, 3, 5));
-    await expect(file.readSymmetric('dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
+    expect(await file.readSquare('dense', 'mean')).toEqual(Float64Array.of(1, 2, 4, 5));
+    await expect(file.readSquare('dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
     await file.close();
   });
 
@@ -71,8 +71,8 @@ describe('openGrams', () => {
     const data = Float64Array.of(4, 2, 2, 8);
     await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { rows: '{"dense":4}' });
     const file = await openGrams(path);
-    expect(await file.readSymmetric('dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
-    expect(await file.readSymmetric('dense', 'sum')).toEqual(data);
+    expect(await file.readSquare('dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
+    expect(await file.readSquare('dense', 'sum')).toEqual(data);
     await file.close();
   });
 

@@ -1,0 +1,113 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { gramScales, type MergeOptions, mergeMethods } from '../merge/merge-options.ts';
+import type { MergeReport } from '../merge/merge-report.ts';
+
+interface MergeFlags {
+  readonly out: string;
+  readonly method: MergeOptions['method'];
+  readonly alpha: number;
+  readonly coefficients?: readonly number[];
+  readonly gramScale: 'mean' | 'sum';
+  readonly exclude: readonly string[];
+  readonly base?: string;
+  readonly json?: true;
+}
+
+const examples = `
+Examples:
+  $ regmean merge contributions/north contributions/south --out fused
+  $ regmean merge a b c --out fused --alpha 0.5 --coefficients 0.5,0.3,0.2
+  $ regmean merge a b --out average --method simple
+  $ regmean merge a b --out fused --exclude '^classifier' --base base-model
+
+A contribution is a Hugging Face model folder with grams.safetensors, as "regmean stats" writes it. Grams made
+elsewhere are square tensors [d, d] named by module, averaged over rows. The output is a Hugging Face model folder with
+a model card and merge-report.json. An earlier merge at --out is replaced; any other folder that holds something is not.`;
+
+/** Adds \`regmean merge\`: merges contribution folders into one model folder. */
+export function registerMergeCommand(program: Command): void {
+  program
+    .command('merge')
+    .summary('merge contributions into one model')
+    .description('Merge contributions of several agents into one model, without data and without training.')
+    .argument('<contribution...>', 'contribution folders')
+    .requiredOption('--out <dir>', 'model folder to write')
+    .addOption(new Option('--method <method>', 'how to merge').choices(mergeMethods).default('regmean'))
+    .option(
+      '--alpha <number>',
+      'share of the off-diagonal Gram entries that is kept, 0 to 1',
+      parseNumber,
+      0.9,
+    )
+    .option(
+      '--coefficients <list>',
+      'weight of each contribution, as 0.3,0.7 (default: all equal)',
+      parseNumbers,
+    )
+    .addOption(
+      new Option('--gram-scale <scale>', 'mean: agents count the same; sum: by their rows')
+        .choices(gramScales)
+        .default('mean'),
+    )
+    .option(
+      '--exclude <regex>',
+      'parameters that keep the values of --base; searched anywhere in the name, repeatable',
+      collect,
+      [],
+    )
+    .option('--base <dir>', 'base model folder, for --exclude')
+    .option('--json', 'print the merge report as JSON')
+    .addHelpText('after', examples)
+    .action(runMerge);
+}
+
+async function runMerge(contributions: string[], { json, ...options }: MergeFlags): Promise<void> {
+  const { mergeContributions } = await import('../merge/merge-contributions.ts');
+  const { startProgress } = await import('../../shared/cli/progress.ts');
+  let progress: ReturnType<typeof startProgress> | undefined;
+  const report = await mergeContributions(contributions, options, {
+    onProgress({ step, done, total }) {
+      progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
+      progress.update(done, step);
+    },
+  });
+  progress?.finish(options.out);
+  process.stdout.write(
+    json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, options.out),
+  );
+}
+
+async function describe(report: MergeReport, out: string): Promise<string> {
+  const { largestResidual, singularGroups } = await import('../merge/merge-report.ts');
+  const { solved, averaged, excluded } = report.parameters;
+  const lines = [
+    `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
+    `parameters: ${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`,
+  ];
+  if (report.groups.length > 0) {
+    const residual = largestResidual(report).toExponential(1);
+    lines.push(`systems: ${report.groups.length}, largest relative residual ${residual}`);
+  }
+  for (const { name, deadInputs, jitter } of singularGroups(report)) {
+    const reasons = [
+      ...(deadInputs > 0 ? [`${deadInputs} inputs never active`] : []),
+      ...(jitter > 0 ? [`singular, jitter ${jitter.toExponential(0)}`] : []),
+    ];
+    lines.push(`  ${name}: ${reasons.join(', ')}; undetermined weights are the average`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('must be a number');
+  return value;
+}
+
+function parseNumbers(text: string): number[] {
+  return text.split(',').map(parseNumber);
+}
+
+function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value];
+}

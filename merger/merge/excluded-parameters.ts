@@ -1,0 +1,86 @@
+import { fingerprintWeights } from '../../shared/contribution/base-fingerprint.ts';
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import { formatShape, sameShape } from '../../shared/tensor.ts';
+import type { MergeStep } from './strategy.ts';
+
+/** The parameters that a pattern matches, which keep the base's values, and the others, which are merged. */
+export interface ParameterSplit {
+  readonly merged: readonly string[];
+  readonly excluded: readonly string[];
+}
+
+/**
+ * Divides parameters by the patterns of `exclude`.
+ *
+ * @throws RegmeanError `usage` when a pattern matches nothing: it is most likely mistyped
+ */
+export function splitParameters(parameters: readonly string[], exclude: readonly RegExp[]): ParameterSplit {
+  for (const pattern of exclude) {
+    if (!parameters.some((name) => pattern.test(name))) {
+      throw new RegmeanError('usage', `exclude: must match a parameter, ${pattern.source} matches none`);
+    }
+  }
+  const isExcluded = (name: string): boolean => exclude.some((pattern) => pattern.test(name));
+  return {
+    merged: parameters.filter((name) => !isExcluded(name)),
+    excluded: parameters.filter(isExcluded),
+  };
+}
+
+/**
+ * Opens the base model that excluded parameters are taken from; nothing when none is excluded.
+ *
+ * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions' base, or lacks a parameter
+ */
+export async function openBase(
+  folder: string | undefined,
+  excluded: readonly string[],
+  first: Contribution,
+): Promise<TensorReader | undefined> {
+  if (excluded.length === 0) return undefined;
+  if (folder === undefined) {
+    throw new RegmeanError('usage', `exclude: ${excluded[0]} keeps the base's value, but no base is given`, {
+      hint: 'give the base model folder with --base',
+    });
+  }
+  const base = await openModelWeights(folder);
+  try {
+    for (const name of excluded) requireInBase(base, name, first);
+    const expected = first.manifest?.baseFingerprint;
+    if (expected === undefined) return base;
+    const actual = await fingerprintWeights(base);
+    if (actual === expected) return base;
+    throw new RegmeanError(
+      'invalid-input',
+      `${folder}: must be the base ${expected}, its fingerprint is ${actual}`,
+    );
+  } catch (error) {
+    await base.close();
+    throw error;
+  }
+}
+
+/** The step that copies a parameter from the base. */
+export function baseStep(base: TensorReader, parameter: string): MergeStep {
+  return {
+    name: parameter,
+    parameters: [parameter],
+    run: async () => ({ tensors: new Map([[parameter, (await base.readFloat32(parameter)).data]]) }),
+  };
+}
+
+function requireInBase(base: TensorReader, name: string, { agent, weights }: Contribution): void {
+  const entry = base.tensors.get(name);
+  if (entry === undefined) {
+    throw new RegmeanError('invalid-input', `${base.path}: no parameter ${name}, which is excluded`, {
+      hint: 'a base without a task head has no values for the head: merge the head too',
+    });
+  }
+  const shape = weights.tensors.get(name)?.shape ?? [];
+  if (sameShape(entry.shape, shape)) return;
+  const shapes = `${formatShape(shape)} as for ${agent}, got ${formatShape(entry.shape)}`;
+  throw new RegmeanError('invalid-input', `${base.path}: parameter ${name} must be ${shapes}`);
+}

@@ -1,0 +1,122 @@
+/** @file The linear layers of a model: which share a Gram, and how their weights are stored. */
+
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import type { GramFile } from '../../shared/contribution/open-grams.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { formatShape } from '../../shared/tensor.ts';
+
+/** How a weight matrix is stored: PyTorch's Linear as [out, in], Conv1D (GPT-2) as [in, out]. */
+export type Orientation = 'out-in' | 'in-out';
+
+/** One linear layer. */
+export interface LinearLayer {
+  readonly module: string;
+  /** Name of its weight. */
+  readonly parameter: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly orientation: Orientation;
+}
+
+/** Layers that read the same activation in every contribution: one system of equations with one factorization. */
+export interface LayerGroup {
+  /** The first module. */
+  readonly name: string;
+  /** Input features d. */
+  readonly dimension: number;
+  readonly layers: readonly LinearLayer[];
+  /** Name of the group's Gram in each contribution. */
+  readonly gramNames: readonly string[];
+}
+
+/**
+ * Groups the layers that have Grams by the Gram they read. Layers whose Grams are separate in one contribution (made
+ * elsewhere, one per module) are separate groups. A module without a weight of its own (a decoder tied to the
+ * embeddings) is in no group.
+ *
+ * @param contributions all with Grams
+ * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does not fit the weight
+ */
+export function groupLayers(contributions: readonly Contribution[]): readonly LayerGroup[] {
+  const files = contributions.map(requireGrams);
+  const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
+  for (const module of files[0]?.layers.keys() ?? []) {
+    const gramNames = files.map((file, index) => gramNameOf(file, module, contributions, index));
+    const layer = linearLayerOf(contributions, files, module, gramNames);
+    if (layer === undefined) continue;
+    const key = JSON.stringify(gramNames);
+    const group = groups.get(key) ?? { layers: [], gramNames };
+    group.layers.push(layer);
+    groups.set(key, group);
+  }
+  requireNoOtherLayers(files, contributions);
+  return [...groups.values()].map(({ layers, gramNames }) => {
+    const first = layers[0] as LinearLayer;
+    return { name: first.module, dimension: first.inputs, layers, gramNames };
+  });
+}
+
+function requireGrams({ grams, agent, folder }: Contribution): GramFile {
+  if (grams !== undefined) return grams;
+  throw new RegmeanError(
+    'invalid-input',
+    `${agent}: regmean needs Grams, ${folder} has no grams.safetensors`,
+    {
+      hint: 'make them with `regmean stats`, or merge with `--method simple`',
+    },
+  );
+}
+
+function gramNameOf(
+  file: GramFile,
+  module: string,
+  contributions: readonly Contribution[],
+  index: number,
+): string {
+  const name = file.layers.get(module);
+  if (name !== undefined) return name;
+  const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
+  throw new RegmeanError(
+    'invalid-input',
+    `${file.path}: no Gram of layer ${module}; ${first} has one, ${other} not`,
+  );
+}
+
+function requireNoOtherLayers(files: readonly GramFile[], contributions: readonly Contribution[]): void {
+  const known = files[0]?.layers;
+  for (const [index, { layers }] of files.entries()) {
+    for (const module of layers.keys()) {
+      if (known?.has(module)) continue;
+      const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
+      const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${first} not`;
+      throw new RegmeanError('invalid-input', message);
+    }
+  }
+}
+
+function linearLayerOf(
+  contributions: readonly Contribution[],
+  files: readonly GramFile[],
+  module: string,
+  gramNames: readonly string[],
+): LinearLayer | undefined {
+  const parameter = `${module}.weight`;
+  const shape = contributions[0]?.weights.tensors.get(parameter)?.shape;
+  if (shape === undefined) return undefined;
+  const orientation = orientationOf(contributions[0]?.config.model_type, module);
+  const [inputs = 0, outputs = 0] = orientation === 'in-out' ? shape : [...shape].reverse();
+  for (const [index, file] of files.entries()) {
+    const dimension = file.grams.get(gramNames[index] as string)?.dimension;
+    if (shape.length === 2 && dimension === inputs) continue;
+    const weight = `${parameter} ${formatShape(shape)}`;
+    throw new RegmeanError(
+      'invalid-input',
+      `${file.path}: Gram ${gramNames[index]} of dimension ${dimension} does not fit ${weight}`,
+    );
+  }
+  return { module, parameter, inputs, outputs, orientation };
+}
+
+function orientationOf(modelType: string | undefined, module: string): Orientation {
+  return modelType === 'gpt2' && /\.(c_attn|c_proj|c_fc|q_attn)$/.test(module) ? 'in-out' : 'out-in';
+}

@@ -1,0 +1,73 @@
+import type { GramScale, MergeMethod } from './merge-options.ts';
+
+/** Name of the report in a merged folder. */
+export const mergeReportFile = 'merge-report.json';
+
+/** How the layers that share a Gram were solved. */
+export interface LayerGroupReport {
+  /** The first module. */
+  readonly name: string;
+  readonly layers: readonly string[];
+  /** Input features d. */
+  readonly dimension: number;
+  /** Outputs of all layers together. */
+  readonly outputs: number;
+  /** Rows of each contribution's Gram, null where they are not known. */
+  readonly rows: readonly (number | null)[];
+  /** Inputs that are zero in all data: their weights are the mean. */
+  readonly deadInputs: number;
+  /** 0 when the summed Gram was regular; else what was added to its diagonal, relative to the largest entry. */
+  readonly jitter: number;
+  /** ||A D - R|| / ||R|| of the normal equations without jitter. */
+  readonly relativeResidual: number;
+  /** Smallest pivot of the factor at unit diagonal, about the reciprocal of the condition. */
+  readonly smallestPivot: number;
+  /** Steps of iterative refinement. */
+  readonly refinements: number;
+}
+
+/** One contribution as it took part. */
+export interface MergedAgentReport {
+  readonly agent: string;
+  /** Share of the merge; all shares sum to 1. */
+  readonly coefficient: number;
+  /** Rows that its Grams summed, where they are known: the smallest and the largest number over the layers. */
+  readonly rows: { readonly min: number; readonly max: number } | null;
+  readonly trainingExamples: number | null;
+  /** Metrics that the agent shared. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** `merge-report.json`: what was merged, how, and how well the systems were solved. */
+export interface MergeReport {
+  readonly format: 'regmean-merge/1';
+  readonly tool: string;
+  readonly method: MergeMethod;
+  /** Null for methods without Grams, as is `gramScale`. */
+  readonly alpha: number | null;
+  readonly gramScale: GramScale | null;
+  readonly baseFingerprint: string | null;
+  readonly task: string | null;
+  readonly labels: readonly string[] | null;
+  readonly agents: readonly MergedAgentReport[];
+  /** How many parameters (tensors) were merged in which way. */
+  readonly parameters: {
+    readonly solved: number;
+    readonly averaged: number;
+    /** Kept from the base, because `exclude` matches their names. */
+    readonly excluded: readonly string[];
+  };
+  readonly groups: readonly LayerGroupReport[];
+  /** Size and SHA-256 of the model's files. */
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+/** The groups whose summed Gram was singular, or had inputs that never occurred. */
+export function singularGroups({ groups }: MergeReport): readonly LayerGroupReport[] {
+  return groups.filter(({ jitter, deadInputs }) => jitter > 0 || deadInputs > 0);
+}
+
+/** The largest relative residual over all groups; 0 when there are none. */
+export function largestResidual({ groups }: MergeReport): number {
+  return groups.reduce((largest, { relativeResidual }) => Math.max(largest, relativeResidual), 0);
+}

@@ -1,0 +1,108 @@
+import { stringify } from 'yaml';
+import { type LayerGroupReport, largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
+
+/** Tasks as Hugging Face names its pipelines. */
+const pipelineTags: Readonly<Record<string, string>> = {
+  'text-classification': 'text-classification',
+  'multi-label-classification': 'text-classification',
+  regression: 'text-classification',
+  'token-classification': 'token-classification',
+  'masked-lm': 'fill-mask',
+};
+
+/** README.md of a merged model: Hugging Face's front matter, then how the model came to be. */
+export function modelCard(report: MergeReport): string {
+  const tag = report.task === null ? undefined : pipelineTags[report.task];
+  const frontMatter = stringify({
+    library_name: 'transformers',
+    ...(tag === undefined ? {} : { pipeline_tag: tag }),
+    tags: ['merge', 'regmean'],
+  });
+  const sections = [
+    `---\n${frontMatter}---`,
+    '# A fused language model',
+    introduction(report),
+    table(['', ''], facts(report)),
+    '## Agents',
+    table(['agent', 'coefficient', 'Gram rows', 'training examples', 'metrics it shared'], agentRows(report)),
+    ...(report.groups.length === 0 ? [] : ['## Linear layers', describeGroups(report)]),
+    '## Files',
+    table(['file', 'bytes', 'SHA-256'], fileRows(report)),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function introduction({ agents, method }: MergeReport): string {
+  const how =
+    method === 'regmean'
+      ? 'RegMean ([Jin et al., ICLR 2023](https://arxiv.org/abs/2212.09849)): every linear layer is the closed-form ' +
+        'solution that comes nearest to the outputs of all agents’ layers on their own inputs; ' +
+        'all other parameters are averages'
+      : 'simple averaging of all parameters';
+  return (
+    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${how}. ` +
+    'No training data was seen by the merge. Details are in `merge-report.json`.'
+  );
+}
+
+function facts(report: MergeReport): string[][] {
+  const { method, alpha, gramScale, task, labels, baseFingerprint, parameters, tool } = report;
+  const { solved, averaged, excluded } = parameters;
+  const optional: [string, string | null | undefined][] = [
+    ['method', method],
+    ['alpha', alpha?.toString()],
+    ['Gram scale', gramScale],
+    ['task', task],
+    ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
+    ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],
+    ['parameters', `${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`],
+    ['kept from the base', excluded.map((name) => `\`${name}\``).join(', ')],
+    ['made with', tool],
+  ];
+  return optional.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+function agentRows({ agents }: MergeReport): string[][] {
+  return agents.map(({ agent, coefficient, rows, trainingExamples, metrics }) => [
+    agent,
+    coefficient.toPrecision(4),
+    rows === null ? 'unknown' : rows.min === rows.max ? `${rows.min}` : `${rows.min} to ${rows.max}`,
+    trainingExamples?.toString() ?? 'unknown',
+    Object.entries(metrics)
+      .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+      .join(', '),
+  ]);
+}
+
+function describeGroups(report: MergeReport): string {
+  const singular = singularGroups(report);
+  const solved =
+    `${report.groups.length} systems of equations, one per Gram, solved in float64; ` +
+    `the largest relative residual is ${largestResidual(report).toExponential(1)}.`;
+  if (singular.length === 0) return `${solved} All of them were regular.`;
+  return [
+    `${solved} ${singular.length} of them did not determine every weight: where no data ever reached an input or a ` +
+      'direction, the weights stay at the average of the agents.',
+    table(
+      ['layer', 'inputs', 'never active', 'jitter', 'relative residual'],
+      singular.map((group: LayerGroupReport) => [
+        `\`${group.name}\``,
+        `${group.dimension}`,
+        `${group.deadInputs}`,
+        group.jitter === 0 ? 'none' : group.jitter.toExponential(0),
+        group.relativeResidual.toExponential(1),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+function fileRows({ files }: MergeReport): string[][] {
+  return Object.entries(files).map(([name, { bytes, sha256 }]) => [name, `${bytes}`, `\`${sha256}\``]);
+}
+
+/** A Markdown table; cells must not break out of it, and agents' names come from outside. */
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replace(/[\r\n]+/g, ' ').replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}

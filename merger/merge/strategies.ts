@@ -1,0 +1,7 @@
+import type { MergeMethod } from './merge-options.ts';
+import { regmean } from './regmean.ts';
+import { simple } from './simple.ts';
+import type { MergeStrategy } from './strategy.ts';
+
+/** The strategy of every method. */
+export const strategies: Readonly<Record<MergeMethod, MergeStrategy>> = { simple, regmean };

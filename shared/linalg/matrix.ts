@@ -1,0 +1,67 @@
+/** A dense float64 matrix, row-major without gaps. `data` may be a view into a larger array. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows * columns] */
+  readonly data: Float64Array;
+}
+
+/** A matrix of zeros. */
+export function zeros(rows: number, columns: number): Matrix {
+  return { rows, columns, data: new Float64Array(rows * columns) };
+}
+
+/** A copy with data of its own. */
+export function copyOf({ rows, columns, data }: Matrix): Matrix {
+  return { rows, columns, data: data.slice() };
+}
+
+/** Rows `start` to `end` (exclusive) as a view: writing to it writes to `matrix`. */
+export function rowSlice({ columns, data }: Matrix, start: number, end: number): Matrix {
+  return { rows: end - start, columns, data: data.subarray(start * columns, end * columns) };
+}
+
+const tile = 32;
+
+/** The transpose, copied tile by tile so that reads and writes stay in the cache. */
+export function transpose({ rows, columns, data }: Matrix): Matrix {
+  const result = new Float64Array(data.length);
+  for (let top = 0; top < rows; top += tile) {
+    const bottom = Math.min(rows, top + tile);
+    for (let left = 0; left < columns; left += tile) {
+      const right = Math.min(columns, left + tile);
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          result[column * rows + row] = data[row * columns + column] as number;
+        }
+      }
+    }
+  }
+  return { rows: columns, columns: rows, data: result };
+}
+
+/** Multiplies row i by `factors[i]`, in place. */
+export function scaleRows({ rows, columns, data }: Matrix, factors: Float64Array): void {
+  for (let row = 0; row < rows; row++) {
+    const factor = factors[row] as number;
+    for (let i = row * columns; i < (row + 1) * columns; i++) data[i] = (data[i] as number) * factor;
+  }
+}
+
+/** target += factor * source, entry by entry, in place. */
+export function addScaled(target: Matrix, factor: number, source: Matrix): void {
+  for (let i = 0; i < target.data.length; i++) {
+    target.data[i] = (target.data[i] as number) + factor * (source.data[i] as number);
+  }
+}
+
+/** Frobenius norm of diag(weights) * matrix; `weights` are ones when left out. */
+export function frobeniusNorm({ rows, columns, data }: Matrix, weights?: Float64Array): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    let rowSum = 0;
+    for (let i = row * columns; i < (row + 1) * columns; i++) rowSum += (data[i] as number) ** 2;
+    sum += rowSum * (weights === undefined ? 1 : (weights[row] as number) ** 2);
+  }
+  return Math.sqrt(sum);
+}
