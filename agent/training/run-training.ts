@@ -276,7 +276,7 @@ function seenLabels(examples: readonly EncodedExample[], labels: readonly string
   for (const { labels: own } of examples) {
     if (typeof own === 'number') seen.add(own);
     else if (own instanceof Int32Array) for (const id of own) seen.add(id);
-    else own?.forEach((applies, id) => applies > 0 && seen.add(id));
+    else for (const [id, applies] of own?.entries() ?? []) if (applies > 0) seen.add(id);
   }
   return labels.filter((_, id) => seen.has(id));
 }
