@@ -22,6 +22,8 @@ function lineOf(event: RoundEvent__Output): string | undefined {
     }
     case 'ROUND_EVENT_KIND_UPLOAD':
       return `${event.agent} is uploading`;
+    case 'ROUND_EVENT_KIND_CHECKING':
+      return `${event.agent} has sent everything, the merger is checking it`;
     case 'ROUND_EVENT_KIND_ACCEPTED':
       return `${event.agent} has contributed`;
     case 'ROUND_EVENT_KIND_REFUSED':

@@ -6,7 +6,11 @@ export interface MergeRoundOptions {
   readonly agents: readonly string[];
   /** The folder to make. */
   readonly out: string;
-  readonly onProgress: (step: { readonly step: string; readonly done: number; readonly total: number }) => void;
+  readonly onProgress: (step: {
+    readonly step: string;
+    readonly done: number;
+    readonly total: number;
+  }) => void;
 }
 
 /** Merges stored contributions of a round. */

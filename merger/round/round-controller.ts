@@ -154,6 +154,7 @@ export async function startRound(
   const validateAndStore = async (upload: IncomingUpload): Promise<string> => {
     const { agent } = upload.manifest;
     const digest = digestOf(upload.manifest);
+    events.emit({ kind: 'checking', agent });
     try {
       await upload.complete();
       await work.validate(upload.folder, agent);

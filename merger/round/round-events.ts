@@ -4,6 +4,7 @@ import type { RoundStanding } from './round-state.ts';
 /** One event of a round. */
 export type RoundEvent =
   | { readonly kind: 'upload'; readonly agent: string; readonly done: number; readonly total: number }
+  | { readonly kind: 'checking'; readonly agent: string }
   | { readonly kind: 'accepted'; readonly agent: string; readonly digest: string }
   | { readonly kind: 'refused'; readonly agent: string; readonly reason: string }
   | { readonly kind: 'merge-progress'; readonly step: string; readonly done: number; readonly total: number }

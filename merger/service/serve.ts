@@ -72,6 +72,9 @@ function logEvent(log: Log, event: RoundEvent): void {
     case 'upload':
       log.info('upload', { agent: event.agent, received: event.done, total: event.total });
       return;
+    case 'checking':
+      log.info('checking', { agent: event.agent });
+      return;
     case 'accepted':
       log.info('accepted', { agent: event.agent, digest: event.digest });
       return;

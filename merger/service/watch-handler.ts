@@ -56,6 +56,8 @@ async function wireEvent(event: RoundEvent, describe: () => Promise<Round>): Pro
   switch (event.kind) {
     case 'upload':
       return { kind: 'ROUND_EVENT_KIND_UPLOAD', agent: event.agent, done: event.done, total: event.total };
+    case 'checking':
+      return { kind: 'ROUND_EVENT_KIND_CHECKING', agent: event.agent };
     case 'accepted':
       return { kind: 'ROUND_EVENT_KIND_ACCEPTED', agent: event.agent, message: event.digest };
     case 'refused':

@@ -63,7 +63,7 @@ export function fromStatus(error: ServiceError, address: string): RegmeanError {
     return new RegmeanError(code, error.details, { cause: error, ...(hint === undefined ? {} : { hint }) });
   }
   const hint = transportHint(error.details);
-  return new RegmeanError('network', `${address}: ${error.details}`, {
+  return new RegmeanError('network', `${address}: ${transportMessage(error.details)}`, {
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   });
@@ -89,6 +89,12 @@ function isCertificateProblem(details: string): boolean {
   return /certificate|alert|altnames|self.signed|wrong version number/i.test(details);
 }
 
+/** The cause alone, without what the library says around it. */
+function transportMessage(details: string): string {
+  const lastError = /Last error: (?:Error: )?(.*?)(?: \([\dT:.-]+Z\))?\. Resolution note/.exec(details)?.[1];
+  return lastError === undefined ? details : `no connection: ${lastError}`;
+}
+
 function transportHint(details: string): string | undefined {
   if (/wrong version number/i.test(details)) {
     return 'the merger speaks plaintext; pass --plaintext only if the network between you is private';
@@ -100,7 +106,7 @@ function transportHint(details: string): string | undefined {
     return "pass the authority that signed the merger's certificate with --ca, and connect by a name in it";
   }
   if (/ECONNREFUSED/.test(details)) return 'is the merger running, and is the address right?';
-  if (/ECONNRESET|socket hang up|Protocol error|closed/i.test(details)) {
+  if (/ECONNRESET|socket hang up|Protocol error|closed|Failed to connect/i.test(details)) {
     return 'if the merger uses TLS pass --ca, with mutual TLS --cert and --key as well';
   }
   return undefined;

@@ -39,6 +39,7 @@ export async function withRetries<T>(
   const { address, stallTimeoutMs = defaultStallTimeoutMs, onRetry } = options;
   let movedAt = performance.now();
   let backoffMs = firstBackoffMs;
+  let lastFailure: RegmeanError | undefined;
   for (;;) {
     const abort = new AbortController();
     const stop = (): void =>
@@ -46,11 +47,14 @@ export async function withRetries<T>(
     if (options.signal?.aborted === true) stop();
     options.signal?.addEventListener('abort', stop);
     const stalled = (): void =>
-      abort.abort(new RegmeanError('network', `${address}: no bytes for ${stallTimeoutMs / 1000} s`));
-    let timer = setTimeout(stalled, stallTimeoutMs);
+      abort.abort(
+        lastFailure ?? new RegmeanError('network', `${address}: no bytes for ${stallTimeoutMs / 1000} s`),
+      );
+    let timer = setTimeout(stalled, movedAt + stallTimeoutMs - performance.now());
     const progress = (): void => {
       movedAt = performance.now();
       backoffMs = firstBackoffMs;
+      lastFailure = undefined;
       clearTimeout(timer);
       timer = setTimeout(stalled, stallTimeoutMs);
     };
@@ -62,6 +66,7 @@ export async function withRetries<T>(
       if (!isServiceError(error)) throw error;
       const failure = fromStatus(error, address);
       if (!isWorthRetrying(error) || performance.now() - movedAt > stallTimeoutMs) throw failure;
+      lastFailure = failure;
       onRetry?.(failure, backoffMs);
       await sleep(backoffMs, undefined, { signal: abort.signal }).catch(() => {
         throw abort.signal.reason;

@@ -18,6 +18,10 @@ export const RoundEventKind = {
    */
   ROUND_EVENT_KIND_UPLOAD: 'ROUND_EVENT_KIND_UPLOAD',
   /**
+   * Every byte of an agent's contribution has arrived and is being checked.
+   */
+  ROUND_EVENT_KIND_CHECKING: 'ROUND_EVENT_KIND_CHECKING',
+  /**
    * An agent's contribution was stored.
    */
   ROUND_EVENT_KIND_ACCEPTED: 'ROUND_EVENT_KIND_ACCEPTED',
@@ -57,25 +61,30 @@ export type RoundEventKind =
   | 'ROUND_EVENT_KIND_UPLOAD'
   | 3
   /**
+   * Every byte of an agent's contribution has arrived and is being checked.
+   */
+  | 'ROUND_EVENT_KIND_CHECKING'
+  | 4
+  /**
    * An agent's contribution was stored.
    */
   | 'ROUND_EVENT_KIND_ACCEPTED'
-  | 4
+  | 5
   /**
    * An agent's contribution was refused; `message` says why.
    */
   | 'ROUND_EVENT_KIND_REFUSED'
-  | 5
+  | 6
   /**
    * The merge has come to step `done` of `total`; `message` names the parameter or group.
    */
   | 'ROUND_EVENT_KIND_MERGE_PROGRESS'
-  | 6
+  | 7
   /**
    * The round changed its state; `round` holds the new one.
    */
   | 'ROUND_EVENT_KIND_STATE_CHANGED'
-  | 7
+  | 8
 
 /**
  * What happened in a round.
