@@ -88,19 +88,18 @@ export async function createAdamW(
       if (!Number.isFinite(norm)) throw notFinite(gradients, step + 1);
       step++;
       const scalar = (value: number): RunTensor => ({ shape: [], data: Float32Array.of(value) });
-      const clip = scalar(Math.min(1, options.maxGradientNorm / (norm + 1e-6)));
-      const stepSize = scalar(learningRate / (1 - options.beta1 ** step));
-      const rootCorrection = scalar(Math.sqrt(1 - options.beta2 ** step));
+      const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-6));
+      const rootCorrection = Math.sqrt(1 - options.beta2 ** step);
+      const scalars: [string, RunTensor][] = [
+        ['first_gain', scalar((1 - options.beta1) * clip)],
+        ['second_gain', scalar((1 - options.beta2) * clip * clip)],
+        ['step_size', scalar((learningRate * rootCorrection) / (1 - options.beta1 ** step))],
+        ['epsilon', scalar(options.epsilon * rootCorrection)],
+      ];
       const keep = scalar(1 - learningRate * options.weightDecay);
       const keepAll = scalar(1);
       for (const chunk of chunks) {
-        const feeds = new Map([
-          ...chunk.feeds,
-          ['clip', clip],
-          ['step_size', stepSize],
-          ['root_correction', rootCorrection],
-          ['keep', chunk.decayed ? keep : keepAll],
-        ]);
+        const feeds = new Map([...chunk.feeds, ...scalars, ['keep', chunk.decayed ? keep : keepAll]]);
         await session.run(feeds, chunk.into);
       }
       return norm;
@@ -116,23 +115,23 @@ export async function createAdamW(
 }
 
 /**
- * One update of a chunk. With g the clipped gradient:
- * m' = beta1 m + (1 - beta1) g; v' = beta2 v + (1 - beta2) g^2;
- * p' = keep p - stepSize m' / (sqrt(v') / rootCorrection + epsilon).
+ * One update of a chunk, with scalars moved out of the element-wise work:
+ * m' = beta1 m + firstGain g; v' = beta2 v + secondGain g^2; p' = keep p - stepSize m' / (sqrt(v') + epsilon).
+ * The gains hold the clipping; stepSize and epsilon hold both bias corrections, which equals PyTorch's
+ * m' / (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon).
  * Each result is the last use of the array it replaces, which makes updating in place safe.
  */
 function updateGraph(options: AdamWOptions): Graph {
   const graph = new Graph();
   const vector = (name: string) => graph.input(name, 'float32', ['n']);
   const scalar = (name: string) => graph.input(name, 'float32', []);
-  const g = ops.mul(vector('g'), scalar('clip'));
-  const m = ops.add(ops.mulScalar(vector('m'), options.beta1), ops.mulScalar(g, 1 - options.beta1));
+  const g = vector('g');
+  const m = ops.add(ops.mulScalar(vector('m'), options.beta1), ops.mul(g, scalar('first_gain')));
   const v = ops.add(
     ops.mulScalar(vector('v'), options.beta2),
-    ops.mulScalar(ops.mul(g, g), 1 - options.beta2),
+    ops.mul(ops.mul(g, scalar('second_gain')), g),
   );
-  const root = ops.addScalar(ops.div(ops.sqrt(v), scalar('root_correction')), options.epsilon);
-  const change = ops.mul(ops.div(m, root), scalar('step_size'));
+  const change = ops.mul(ops.div(m, ops.add(ops.sqrt(v), scalar('epsilon'))), scalar('step_size'));
   graph.output('new_m', m);
   graph.output('new_v', v);
   graph.output('new_p', ops.sub(ops.mul(vector('p'), scalar('keep')), change));
