@@ -1,0 +1,28 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TensorToWrite, writeSafetensors } from '../../shared/safetensors/write-safetensors.ts';
+
+/** What a small contribution made by hand holds. */
+export interface ContributionFolder {
+  readonly tensors: readonly TensorToWrite[];
+  /** Square Grams by module. */
+  readonly grams?: readonly TensorToWrite[];
+  /** Row counts of the Grams, which are then sums. */
+  readonly rows?: Readonly<Record<string, number>>;
+  /** Default: a BERT with the labels no and yes. */
+  readonly config?: object;
+}
+
+const defaultConfig = { model_type: 'bert', id2label: { 0: 'no', 1: 'yes' } };
+
+/** Writes a Hugging Face model folder with Grams as they are made elsewhere: square, named by module, no manifest. */
+export async function writeContributionFolder(folder: string, content: ContributionFolder): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'config.json'), JSON.stringify(content.config ?? defaultConfig));
+  await writeSafetensors(join(folder, 'model.safetensors'), content.tensors, { format: 'pt' });
+  if (content.grams !== undefined) {
+    const metadata = content.rows === undefined ? {} : { rows: JSON.stringify(content.rows) };
+    await writeSafetensors(join(folder, 'grams.safetensors'), content.grams, metadata);
+  }
+  return folder;
+}
