@@ -1,4 +1,9 @@
 import type { Command } from 'commander';
+import { registerAgentContributeCommand } from './agent-contribute.ts';
+import { registerAgentFetchCommand } from './agent-fetch.ts';
+import { registerAgentFetchBaseCommand } from './agent-fetch-base.ts';
+import { registerAgentInfoCommand } from './agent-info.ts';
+import { registerAgentRunCommand } from './agent-run.ts';
 import { registerEvaluateCommand } from './evaluate.ts';
 import { registerPredictCommand } from './predict.ts';
 import { registerStatsCommand } from './stats.ts';
@@ -10,4 +15,12 @@ export function registerAgentCommands(program: Command): void {
   registerStatsCommand(program);
   registerPredictCommand(program);
   registerEvaluateCommand(program);
+  const agent = program
+    .command('agent')
+    .description('the networked agent: takes part in a round of a merger');
+  registerAgentRunCommand(agent);
+  registerAgentInfoCommand(agent);
+  registerAgentFetchBaseCommand(agent);
+  registerAgentContributeCommand(agent);
+  registerAgentFetchCommand(agent);
 }

@@ -14,9 +14,9 @@ export function labelsOf(
   task: TaskKind,
   where: string,
 ): readonly string[] {
-  if (task === 'regression') return ['LABEL_0'];
   if (task === 'masked-lm') return [];
   const id2label = configJson.id2label;
+  if (task === 'regression' && !hasOneLabel(id2label)) return ['LABEL_0'];
   if (typeof id2label !== 'object' || id2label === null) {
     const count = typeof configJson.num_labels === 'number' ? configJson.num_labels : defaultLabelCount;
     return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
@@ -32,6 +32,10 @@ export function labelsOf(
     }
     return label;
   });
+}
+
+function hasOneLabel(id2label: unknown): boolean {
+  return typeof id2label === 'object' && id2label !== null && Object.keys(id2label).join() === '0';
 }
 
 /** The `problem_type` field of config.json for a task. */
