@@ -26,7 +26,7 @@ export interface ContributeOptions extends Omit<RetryOptions, 'address'> {
   /** Told, when an upload begins or resumes, how many bytes are there already, and of how many. */
   readonly onStart?: (present: number, total: number) => void;
   /** Told how many bytes of all have been sent or were there. */
-  readonly onSent?: (done: number) => void;
+  readonly onBytes?: (done: number) => void;
   /** Told that the merger is checking the contribution. */
   readonly onValidating?: () => void;
 }
@@ -121,7 +121,7 @@ async function uploadOnce(
       done += bytes;
       onBytes(bytes);
       attempt.progress();
-      options.onSent?.(done);
+      options.onBytes?.(done);
     });
     const [stored] = await Promise.all([awaitStored(responses, attempt, options), sending]);
     return stored;

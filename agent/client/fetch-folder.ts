@@ -20,7 +20,7 @@ export interface FetchFolderOptions extends Omit<RetryOptions, 'address'> {
   /** Checks the complete folder before it gets its name. */
   readonly verify?: (dir: string) => Promise<void>;
   readonly onStart?: (present: number, total: number) => void;
-  readonly onReceived?: (done: number) => void;
+  readonly onBytes?: (done: number) => void;
 }
 
 /** How a fetch ended. */
@@ -60,7 +60,7 @@ export async function fetchFolder(
     await fetchFile(connection, options, partial, file, (bytes) => {
       bytesReceived += bytes;
       done += bytes;
-      options.onReceived?.(done);
+      options.onBytes?.(done);
     });
   }
   await options.verify?.(partial);

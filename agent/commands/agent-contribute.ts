@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../shared/cli/progress.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
-import { addStallOption, type SessionFlags, transferProgress, withSession } from './agent-session.ts';
+import { transferProgress } from '../client/transfer-progress.ts';
+import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
 
 interface ContributeFlags extends SessionFlags {
   readonly name?: string;
@@ -29,8 +30,7 @@ export function registerAgentContributeCommand(parent: Command): void {
           dir,
           ...(flags.name === undefined ? {} : { agent: flags.name }),
           replace: flags.replace === true,
-          onStart: progress.onStart,
-          onSent: progress.onBytes,
+          ...progress,
           onValidating() {
             if (!saidValidating) process.stderr.write('the merger is checking the contribution\n');
             saidValidating = true;

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../shared/cli/progress.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
-import { addStallOption, type SessionFlags, transferProgress, withSession } from './agent-session.ts';
+import { transferProgress } from '../client/transfer-progress.ts';
+import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
 
 interface FetchBaseFlags extends SessionFlags {
   readonly out: string;
@@ -25,8 +26,7 @@ export function registerAgentFetchBaseCommand(parent: Command): void {
         const result = await fetchBase(connection, base, {
           ...retry,
           out: flags.out,
-          onStart: progress.onStart,
-          onReceived: progress.onBytes,
+          ...progress,
         });
         progress.finish();
         if (flags.json === true) process.stdout.write(`${JSON.stringify({ out: flags.out, ...result })}\n`);

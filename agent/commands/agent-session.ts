@@ -1,6 +1,7 @@
 /** @file What the networked agent's commands share: the connection, Ctrl-C, and lines about new tries. */
-import { type Command, InvalidArgumentError } from 'commander';
-import { type Progress, startProgress } from '../../shared/cli/progress.ts';
+import type { Command } from 'commander';
+import { positiveNumber } from '../../shared/cli/arguments.ts';
+import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import type { ConnectionFlags, MergerConnection } from '../../shared/wire/connection.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 
@@ -20,7 +21,7 @@ export function addStallOption(command: Command): Command {
   return command.option(
     '--stall-timeout <seconds>',
     'give up when nothing moves for so long',
-    parseSeconds,
+    positiveNumber,
     60,
   );
 }
@@ -32,16 +33,12 @@ export async function withSession(
 ): Promise<void> {
   const { connectToMerger } = await import('../../shared/wire/connection.ts');
   const connection = await connectToMerger(flags);
-  const interrupt = new AbortController();
-  const stop = (): void => interrupt.abort();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
   try {
     await work({
       connection,
       retry: {
         stallTimeoutMs: flags.stallTimeout * 1000,
-        signal: interrupt.signal,
+        signal: interruptSignal(),
         onRetry: (error, delayMs) => {
           const hint = error.hint === undefined ? '' : ` (${error.hint})`;
           process.stderr.write(`${error.message}${hint}; trying again in ${delayMs / 1000} s\n`);
@@ -49,31 +46,6 @@ export async function withSession(
       },
     });
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
     connection.close();
   }
-}
-
-/** Callbacks that show the progress of a transfer, which may begin again after a lost connection. */
-export function transferProgress(label: string): {
-  readonly onStart: (present: number, total: number) => void;
-  readonly onBytes: (done: number) => void;
-  readonly finish: (remark?: string) => void;
-} {
-  let progress: Progress | undefined;
-  return {
-    onStart(present, total) {
-      const shown = present > 0 ? `${label} (resumed)` : label;
-      progress = startProgress({ label: shown, total, unit: 'bytes', initial: present });
-    },
-    onBytes: (done) => progress?.update(done),
-    finish: (remark) => progress?.finish(remark),
-  };
-}
-
-function parseSeconds(value: string): number {
-  const seconds = Number(value);
-  if (!(seconds > 0)) throw new InvalidArgumentError('expected a positive number of seconds');
-  return seconds;
 }

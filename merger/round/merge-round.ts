@@ -1,19 +1,51 @@
+/** @file Merges stored contributions of a round by its recipe, or by another. */
+import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { Recipe } from '../../shared/recipe/recipe.ts';
+import { type MergeProgress, mergeContributions } from '../merge/merge-contributions.ts';
+import type { MergeReport } from '../merge/merge-report.ts';
 import type { StoredRound } from './round-store.ts';
 
 /** What a merge of a round takes. */
 export interface MergeRoundOptions {
+  /** Whose contributions are merged; they must be stored. */
   readonly agents: readonly string[];
   /** The folder to make. */
   readonly out: string;
-  readonly onProgress: (step: {
-    readonly step: string;
-    readonly done: number;
-    readonly total: number;
-  }) => void;
+  /** How to merge; the recipe's way when absent. */
+  readonly merge?: Recipe['merge'];
+  readonly onProgress: (progress: MergeProgress) => void;
 }
 
-/** Merges stored contributions of a round. */
-export async function mergeRound(round: StoredRound, _options: MergeRoundOptions): Promise<void> {
-  throw new RegmeanError('unsupported', `round ${round.recipe.name}: merging is not built in yet`);
+/**
+ * Merges stored contributions of a round into a model folder. The order of the agents is the recipe's, so that the
+ * result does not depend on who came first.
+ *
+ * @throws RegmeanError when an agent is not one of the round, or the merge cannot be done
+ */
+export async function mergeRound(
+  { paths, recipe }: StoredRound,
+  { agents, out, merge = recipe.merge, onProgress }: MergeRoundOptions,
+): Promise<MergeReport> {
+  const stranger = agents.find((agent) => !recipe.agents.includes(agent));
+  if (stranger !== undefined) {
+    throw new RegmeanError(
+      'usage',
+      `${stranger}: expected one of the round's agents (${recipe.agents.join(', ')})`,
+    );
+  }
+  const ordered = recipe.agents.filter((agent) => agents.includes(agent));
+  const { coefficients, ...options } = merge;
+  return mergeContributions(
+    ordered.map((agent) => join(paths.contributions, agent)),
+    {
+      ...options,
+      out,
+      base: paths.base,
+      ...(coefficients === undefined
+        ? {}
+        : { coefficients: ordered.map((agent) => coefficients[agent] ?? 1) }),
+    },
+    { onProgress },
+  );
 }

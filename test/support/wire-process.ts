@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../../dist/test/support/wire-cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../../dist/deploy/bin/regmean.js', import.meta.url));
 
 /** How a process ended. */
 export interface ProcessResult {

@@ -22,7 +22,7 @@ export interface MergePlan {
    */
   'coefficients'?: ({[key: string]: number | string});
   /**
-   * Regular expressions of parameter names that are averaged instead of solved.
+   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
    */
   'exclude'?: (string)[];
   '_alpha'?: "alpha";
@@ -49,7 +49,7 @@ export interface MergePlan__Output {
    */
   'coefficients': ({[key: string]: number});
   /**
-   * Regular expressions of parameter names that are averaged instead of solved.
+   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
    */
   'exclude': (string)[];
   '_alpha'?: "alpha";

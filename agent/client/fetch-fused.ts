@@ -1,0 +1,22 @@
+import { RegmeanError } from '../../shared/errors.ts';
+import type { MergerConnection } from '../../shared/wire/connection.ts';
+import { getRound } from '../../shared/wire/get-round.ts';
+import { type FetchFolderOptions, type FetchFolderResult, fetchFolder } from './fetch-folder.ts';
+
+/**
+ * Fetches the fused model of a merged round.
+ *
+ * @throws RegmeanError when the round is not merged, or the merger cannot be reached
+ */
+export async function fetchFused(
+  connection: MergerConnection,
+  options: Omit<FetchFolderOptions, 'what' | 'files' | 'verify'>,
+): Promise<FetchFolderResult> {
+  const { name, state, fusedFiles } = await getRound(connection, options);
+  if (state !== 'ROUND_STATE_MERGED') {
+    throw new RegmeanError('refused', `round ${name}: must be merged before its model is fetched`, {
+      hint: 'pass --wait to wait for it',
+    });
+  }
+  return fetchFolder(connection, { ...options, what: 'fused', files: fusedFiles });
+}

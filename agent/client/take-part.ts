@@ -1,0 +1,201 @@
+/** @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its folder is there. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { type TaskKind, taskKinds } from '../../shared/task.ts';
+import type { MergerConnection } from '../../shared/wire/connection.ts';
+import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
+import type { RetryOptions } from '../../shared/wire/with-retries.ts';
+import { collectStatistics } from '../statistics/collect-statistics.ts';
+import { statisticsDefaults } from '../statistics/statistics-options.ts';
+import { trainingStateFolder } from '../training/checkpoint.ts';
+import { runTraining } from '../training/run-training.ts';
+import { trainingDefaults } from '../training/training-options.ts';
+import { contribute } from './contribute.ts';
+import { fetchBase } from './fetch-base.ts';
+import { fetchFused } from './fetch-fused.ts';
+import { eventPrinter } from './print-events.ts';
+import { transferProgress } from './transfer-progress.ts';
+import { waitForMerge } from './wait-for-merge.ts';
+
+/** What an agent brings to a round. */
+export interface TakePartOptions {
+  /** Its name in the round. */
+  readonly name: string;
+  readonly trainFiles: readonly string[];
+  readonly devFiles: readonly string[];
+  /** Folder for `base`, `model` and `contribution`. */
+  readonly work: string;
+  /** Folder of the fused model. */
+  readonly out: string;
+  /** Whether the metrics on the dev files go into the contribution. */
+  readonly shareMetrics: boolean;
+  readonly threads?: number;
+}
+
+/** What came of it. */
+export interface TakePartResult {
+  readonly out: string;
+  readonly model: string;
+  readonly contribution: string;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Wall-clock seconds of each stage; a stage that was done before takes none. */
+  readonly seconds: Readonly<
+    Record<'base' | 'training' | 'statistics' | 'upload' | 'wait' | 'fused', number>
+  >;
+}
+
+/**
+ * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe says, collects
+ * statistics, contributes, waits for the merge and fetches the fused model. Called again after a stop, it continues.
+ *
+ * @throws RegmeanError when the agent is not expected, the round fails, or a stage does
+ */
+export async function takePart(
+  connection: MergerConnection,
+  retry: Omit<RetryOptions, 'address'>,
+  options: TakePartOptions,
+): Promise<TakePartResult> {
+  const round = await getRound(connection, retry);
+  const names = round.agents.map((agent) => agent.name);
+  if (!names.includes(options.name)) {
+    throw new RegmeanError(
+      'usage',
+      `--name ${options.name}: expected one of the round's agents (${names.join(', ')})`,
+    );
+  }
+  const base = join(options.work, 'base');
+  const model = join(options.work, 'model');
+  const contribution = join(options.work, 'contribution');
+  const clock = createClock();
+
+  const baseProgress = transferProgress('fetching the base model');
+  const fetchedBase = await fetchBase(connection, round.base, { ...retry, out: base, ...baseProgress });
+  baseProgress.finish();
+  const baseSeconds = clock();
+  if (!(await isTrained(model))) await fineTune(round, base, model, options, retry.signal);
+  const trainingSeconds = clock();
+  if (!(await exists(contribution))) await collect(round, model, contribution, options, retry.signal);
+  const statisticsSeconds = clock();
+  const uploadProgress = transferProgress('uploading');
+  const sent = await contribute(connection, {
+    ...retry,
+    agent: options.name,
+    dir: contribution,
+    ...uploadProgress,
+  });
+  uploadProgress.finish();
+  const uploadSeconds = clock();
+  await waitForMerge(connection, { ...retry, onEvent: eventPrinter() });
+  const waitSeconds = clock();
+  const fusedProgress = transferProgress('fetching the fused model');
+  const fetchedFused = await fetchFused(connection, { ...retry, out: options.out, ...fusedProgress });
+  fusedProgress.finish();
+  return {
+    out: options.out,
+    model,
+    contribution,
+    bytesSent: sent.bytesSent,
+    bytesReceived: fetchedBase.bytesReceived + fetchedFused.bytesReceived,
+    seconds: {
+      base: baseSeconds,
+      training: trainingSeconds,
+      statistics: statisticsSeconds,
+      upload: uploadSeconds,
+      wait: waitSeconds,
+      fused: clock(),
+    },
+  };
+}
+
+async function fineTune(
+  round: RoundInfo,
+  base: string,
+  out: string,
+  { trainFiles, devFiles, threads }: TakePartOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
+    round.training ?? {};
+  await runTraining(
+    {
+      model: base,
+      task: taskOf(round),
+      trainFiles,
+      devFiles,
+      out,
+      labels: round.labels,
+      epochs: epochs ?? trainingDefaults.epochs,
+      batchSize: batchSize ?? trainingDefaults.batchSize,
+      learningRate: learningRate ?? trainingDefaults.learningRate,
+      warmupRatio: warmupRatio ?? trainingDefaults.warmupRatio,
+      weightDecay: weightDecay ?? trainingDefaults.weightDecay,
+      seed: seed ?? trainingDefaults.seed,
+      headSeed: round.headSeed,
+      freeze: (freeze ?? []).map((pattern) => new RegExp(pattern)),
+      ...(maxLength === undefined ? {} : { maxLength }),
+      ...(threads === undefined ? {} : { threads }),
+    },
+    signal,
+  );
+}
+
+async function collect(
+  round: RoundInfo,
+  model: string,
+  out: string,
+  { name, trainFiles, shareMetrics, threads }: TakePartOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { batchSize, maxLength } = round.training ?? {};
+  await collectStatistics(
+    {
+      model,
+      task: taskOf(round),
+      dataFiles: trainFiles,
+      out,
+      agent: name,
+      batches: round.statistics?.batches ?? statisticsDefaults.batches,
+      batchSize: batchSize ?? statisticsDefaults.batchSize,
+      seed: statisticsDefaults.seed,
+      shareMetrics,
+      ...(maxLength === undefined ? {} : { maxLength }),
+      ...(threads === undefined ? {} : { threads }),
+    },
+    signal,
+  );
+}
+
+/** Whether a training of this folder ran to its end. */
+async function isTrained(model: string): Promise<boolean> {
+  return (await exists(join(model, trainingRecordFile))) && !(await exists(join(model, trainingStateFolder)));
+}
+
+function taskOf({ task }: RoundInfo): TaskKind {
+  const known = taskKinds.find((kind) => kind === task);
+  if (known !== undefined) return known;
+  throw new RegmeanError(
+    'unsupported',
+    `the round's task must be one of ${taskKinds.join(', ')}, got ${task}`,
+  );
+}
+
+/** Seconds since the last call. */
+function createClock(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

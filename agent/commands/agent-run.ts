@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
+import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
+
+interface RunFlags extends SessionFlags {
+  readonly name: string;
+  readonly train: string[];
+  readonly dev: string[];
+  readonly work: string;
+  readonly out: string;
+  readonly shareMetrics: boolean;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+/** Adds `regmean agent run`. */
+export function registerAgentRunCommand(parent: Command): void {
+  const command = parent
+    .command('run')
+    .description(
+      'take part in a round: fetch the base, fine-tune, collect statistics, contribute, fetch the fused model',
+    );
+  addStallOption(addConnectionOptions(command))
+    .requiredOption('--name <agent>', "this agent's name in the round")
+    .requiredOption('--train <file...>', 'private training data; it stays on this machine')
+    .option('--dev <file...>', 'data that the best epoch is chosen on', [])
+    .requiredOption('--work <dir>', 'folder for the base model, the fine-tuned model and the contribution')
+    .requiredOption('--out <dir>', 'folder of the fused model')
+    .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nStopped at any point, the same command continues: what is done is not done again.',
+    )
+    .action(async (flags: RunFlags) => {
+      const { takePart } = await import('../client/take-part.ts');
+      await withSession(flags, async (session) => {
+        const { connection, retry } = session;
+        const { train, dev, json, ...rest } = flags;
+        const result = await takePart(connection, retry, { ...rest, trainFiles: train, devFiles: dev });
+        process.stdout.write(
+          json === true ? `${JSON.stringify(result)}\n` : `${flags.out}: the fused model\n`,
+        );
+      });
+    });
+}
