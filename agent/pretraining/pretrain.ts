@@ -17,6 +17,7 @@ import { linearSchedule } from '../training/schedule.ts';
 import { createLossAndGradients } from '../training/train-step.ts';
 import { pretrainingTexts } from './corpus.ts';
 import { maskTokens } from './mask-tokens.ts';
+import { setSinusoidalPositions } from './sinusoidal-positions.ts';
 import { learnVocabulary } from './train-tokenizer.ts';
 import { writeTokenizer } from './write-tokenizer.ts';
 
@@ -76,6 +77,8 @@ async function main(): Promise<void> {
   const shapes = new Map([...initial.weights].map(([name, tensor]) => [name, tensor.shape]));
   const parameters = createArena(shapes);
   fillArena(parameters, initial.weights);
+  const positions = parameters.tensors.get('bert.embeddings.position_embeddings.weight');
+  if (positions !== undefined) setSinusoidalPositions(positions, baseConfig.initializer_range);
   const gradientArena = createArena(shapes);
   const step = await createLossAndGradients(initial, {
     parameters: parameters.tensors,
