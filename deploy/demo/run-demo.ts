@@ -1,0 +1,131 @@
+/**
+ * @file The whole path on real data: a merger and one agent per domain, each a process of its own that talks mutual TLS
+ * over loopback, with the same commands as in production; then every way to serve all domains is scored.
+ */
+import { writeFile } from 'node:fs/promises';
+import { RegmeanError } from '../../shared/errors.ts';
+import { type Recipe, recipeSchema } from '../../shared/recipe/recipe.ts';
+import type { DemoDataset } from './datasets/dataset.ts';
+import { type DemoDatasetName, demoDatasets } from './datasets/datasets.ts';
+import { type DemoPaths, prepareDemoFolder } from './demo-folder.ts';
+import type { DemoPlan } from './plan.ts';
+import { createProcesses, type Processes } from './processes.ts';
+import type { Results } from './results.ts';
+import { mergerLabel, type RoundReport, runRound } from './round.ts';
+import { scoreModels, scoringLabel } from './score-models.ts';
+import { createStatusLines, type StatusStream } from './status-lines.ts';
+
+/** What to demonstrate, and where. */
+export interface DemoOptions {
+  readonly data: DemoDatasetName;
+  readonly plan: DemoPlan;
+  /** Folder of the base model. */
+  readonly base: string;
+  /** Folder of the demo. */
+  readonly out: string;
+  readonly seed: number;
+  /** Path of the program that the processes run: the one binary. */
+  readonly program: string;
+  /** Where the processes' messages are shown. */
+  readonly messages: StatusStream;
+}
+
+/** What came of a demo. */
+export interface DemoReport {
+  readonly paths: DemoPaths;
+  readonly task: DemoDataset['task'];
+  readonly results: Results;
+  readonly round: RoundReport;
+  readonly scoringSeconds: number;
+}
+
+const alpha = 0.9;
+
+/**
+ * Runs a demo to its end. Every process that it started is gone when it returns.
+ *
+ * @param signal stops the demo
+ * @throws RegmeanError when a process fails, with its last words; `interrupted` when the signal stopped it
+ */
+export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<DemoReport> {
+  const dataset = demoDatasets[options.data](options.plan.sizes, options.seed);
+  const paths = await prepareDemoFolder(options.out, dataset, recipeOf(options, dataset));
+  const agents = paths.agents.map(({ domain }) => domain);
+  const status = createStatusLines([mergerLabel, ...agents, scoringLabel], options.messages);
+  const processes = createProcesses(options.program, (label, line) => {
+    if (line.trim() !== '') status.show(label, withoutTime(line));
+  });
+  const stop = (): void => {
+    processes.stopAll().catch(() => undefined);
+  };
+  signal.addEventListener('abort', stop);
+  try {
+    const round = await runRound(processes, paths);
+    const began = performance.now();
+    const results = await scoreEverything(processes, paths, dataset, round);
+    const scoringSeconds = (performance.now() - began) / 1000;
+    const report = { paths, task: dataset.task, results, round, scoringSeconds };
+    await writeFile(paths.results, `${JSON.stringify(reportJson(report, options), null, 2)}\n`);
+    return report;
+  } catch (error) {
+    if (signal.aborted) throw new RegmeanError('interrupted', 'demo: stopped', { cause: error });
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await processes.stopAll();
+    status.finish();
+  }
+}
+
+/** The report as JSON: scores by model and test set, bytes and seconds by agent. */
+export function reportJson(report: DemoReport, options: DemoOptions): Record<string, unknown> {
+  const scores = (models: Results['singles']): Record<string, Record<string, number>> =>
+    Object.fromEntries(models.map((model) => [model.label, Object.fromEntries(model.scores)]));
+  const { results, round, paths, scoringSeconds } = report;
+  return {
+    data: options.data,
+    seed: options.seed,
+    measure: options.plan.measure,
+    fused: paths.agents[0]?.fused,
+    domains: results.domains,
+    outOfDomain: results.outOfDomain,
+    singles: scores(results.singles),
+    combined: scores(results.combined),
+    agents: round.agents,
+    mergeSeconds: round.mergeSeconds,
+    roundSeconds: round.seconds,
+    scoringSeconds,
+  };
+}
+
+function recipeOf({ base, data, plan, seed }: DemoOptions, dataset: DemoDataset): Recipe {
+  return recipeSchema.parse({
+    name: `demo-${data}`,
+    base,
+    task: dataset.task,
+    labels: [...dataset.labels],
+    agents: dataset.domains.map(({ domain }) => domain),
+    headSeed: seed,
+    training: { ...plan.training, seed },
+    merge: { method: 'regmean', alpha },
+  });
+}
+
+async function scoreEverything(
+  processes: Processes,
+  paths: DemoPaths,
+  dataset: DemoDataset,
+  round: RoundReport,
+): Promise<Results> {
+  const again = ['merger', 'merge', '--store', paths.store, '--method', 'simple', '--out', paths.simple];
+  await processes.start(mergerLabel, again).done;
+  return scoreModels(processes, paths, dataset.task, round.agents, [
+    { label: 'Simple average', directory: paths.simple },
+    { label: `RegMean, alpha ${alpha}`, directory: paths.agents[0]?.fused ?? '' },
+  ]);
+}
+
+/** A line of the merger's log without its time, which the reader can see on the clock. */
+function withoutTime(line: string): string {
+  return line.replace(/^\d{4}-\S+Z \w+ /, '');
+}
