@@ -5,19 +5,19 @@
  *
  *     W = (sum_i c_i G~_i)^-1 (sum_i c_i G~_i W_i),   G~_i = alpha G_i + (1 - alpha) diag(G_i),   G_i = X_i^T X_i
  *
- * It is solved for the deviation D from the mean Wbar = sum_i c_i W_i:
+ * It is solved for the deviation D from the last agent's weights W_k, which spares that agent's product:
  *
- *     (sum_i c_i G~_i) D = sum_i c_i G~_i (W_i - Wbar),   W = Wbar + D
+ *     (sum_i c_i G~_i) D = sum_{i != k} c_i G~_i (W_i - W_k),   W = W_k + D
  *
- * which is the same where the sum is regular. Where it is singular, inputs or directions that no data ever reached,
- * the solution of least norm stays at the mean.
+ * Where the sum is singular, inputs or directions that no data ever reached, the solution is the one nearest to the
+ * mean sum_i c_i W_i: there the merged layer is the average of the agents'.
  */
 
+import { gramFactor } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
 import { groupLayers, type LayerGroup, type LinearLayer } from './linear-layers.ts';
-import { shrinkOffDiagonal } from './shrink-off-diagonal.ts';
 import { meanStep } from './simple.ts';
 import type { MergedStep, MergeInputs, MergeStrategy } from './strategy.ts';
 
@@ -47,50 +47,53 @@ export const regmean: MergeStrategy = (inputs) => {
 /** Merges the layers of one group; memory is that of one contribution's Gram and weights, whatever their number. */
 async function mergeGroup(inputs: MergeInputs, group: LayerGroup): Promise<MergedStep> {
   const { contributions, coefficients, gemm } = inputs;
-  const { dimension, layers } = group;
+  const { name, dimension, layers } = group;
   const outputs = layers.reduce((sum, layer) => sum + layer.outputs, 0);
-  const mean = zeros(outputs, dimension);
-  for (const [index, coefficient] of coefficients.entries()) {
-    addScaled(mean, coefficient, await stackWeights(inputs, index, group, outputs));
-  }
+  const last = contributions.length - 1;
+  const reference = await stackWeights(inputs, last, group, outputs);
   const left = zeros(dimension, dimension);
   const right = zeros(dimension, outputs);
-  const rows: (number | null)[] = [];
-  for (const [index, coefficient] of coefficients.entries()) {
-    const gramName = group.gramNames[index] as string;
-    const gram = await readGram(inputs, index, gramName, dimension);
-    shrinkOffDiagonal(gram, inputs.alpha, coefficient);
-    const deviation = await stackWeights(inputs, index, group, outputs);
-    addScaled(deviation, -1, mean);
-    await gemm.accumulate(gram, deviation, right, { transB: true });
+  for (const index of contributions.keys()) {
+    const gram = await readScaledGram(inputs, index, group);
     addScaled(left, 1, gram);
-    rows.push(contributions[index]?.grams?.grams.get(gramName)?.rows ?? null);
+    if (index === last) continue;
+    const deviation = await stackWeights(inputs, index, group, outputs);
+    addScaled(deviation, -1, reference);
+    await gemm.accumulate(gram, deviation, right, { transB: true });
   }
-  const { x, ...solution } = await solveSymmetric(gemm, `layer ${group.name}`, left, right);
-  addScaled(mean, 1, transpose(x));
+  const meanDeviation = async (): Promise<Matrix> => {
+    const mean = zeros(outputs, dimension);
+    for (const [index, coefficient] of coefficients.entries()) {
+      addScaled(mean, coefficient, await stackWeights(inputs, index, group, outputs));
+    }
+    addScaled(mean, -1, reference);
+    return transpose(mean);
+  };
+  const { x, ...solution } = await solveSymmetric(gemm, `layer ${name}`, left, right, meanDeviation);
+  addScaled(reference, 1, transpose(x));
+  const rows = group.gramNames.map((gram, i) => contributions[i]?.grams?.grams.get(gram)?.rows ?? null);
   return {
-    tensors: splitStack(mean, layers),
-    group: {
-      name: group.name,
-      layers: layers.map(({ module }) => module),
-      dimension,
-      outputs,
-      rows,
-      ...solution,
-    },
+    tensors: splitStack(reference, layers),
+    group: { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution },
   };
 }
 
-async function readGram(
-  { contributions, gramScale }: MergeInputs,
+/**
+ * c G~ = c (alpha G + (1 - alpha) diag(G)): off-diagonal entries times c alpha, diagonal entries times c (section 3.3
+ * and appendix A of the paper: an alpha below 1 penalises the distance to each agent's own weights).
+ */
+async function readScaledGram(
+  { contributions, coefficients, alpha, gramScale }: MergeInputs,
   index: number,
-  name: string,
-  dimension: number,
+  { gramNames, dimension }: LayerGroup,
 ): Promise<Matrix> {
   const file = contributions[index]?.grams;
   if (file === undefined)
     throw new RegmeanError('invalid-input', `regmean: contribution ${index} has no Grams`);
-  return { rows: dimension, columns: dimension, data: await file.readSquare(name, gramScale) };
+  const name = gramNames[index] as string;
+  const diagonal = (coefficients[index] as number) * gramFactor(file, name, gramScale);
+  const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal });
+  return { rows: dimension, columns: dimension, data };
 }
 
 /** Weights of a group's layers on top of one another: [sum of outputs, d], float64. */

@@ -40,21 +40,49 @@ export function packUpper(square: Float32Array | Float64Array, dimension: number
   return packed;
 }
 
+/** What the entries of a Gram are multiplied with as it is read. */
+export interface GramFactors {
+  readonly diagonal: number;
+  readonly offDiagonal: number;
+}
+
+const tile = 16;
+
 /**
- * Unpacks a packed upper triangle into the full symmetric matrix.
+ * Unpacks a packed upper triangle into the full symmetric matrix, times factors (1 when left out).
  *
  * @param packed [d(d+1)/2]
  * @returns [d, d] row-major, float64
  */
-export function unpackSymmetric(packed: Float32Array | Float64Array, dimension: number): Float64Array {
+export function unpackSymmetric(
+  packed: Float32Array | Float64Array,
+  dimension: number,
+  { diagonal, offDiagonal }: GramFactors = { diagonal: 1, offDiagonal: 1 },
+): Float64Array {
   const square = new Float64Array(dimension * dimension);
   let position = 0;
   for (let row = 0; row < dimension; row++) {
-    for (let column = row; column < dimension; column++) {
-      const value = packed[position++] as number;
-      square[row * dimension + column] = value;
-      square[column * dimension + row] = value;
+    const start = row * dimension;
+    square[start + row] = (packed[position++] as number) * diagonal;
+    for (let i = start + row + 1; i < start + dimension; i++) {
+      square[i] = (packed[position++] as number) * offDiagonal;
     }
   }
+  mirrorUpper(square, dimension);
   return square;
+}
+
+/** Copies the upper triangle to the lower one, tile by tile so that the transposed reads stay in the cache. */
+function mirrorUpper(square: Float64Array, dimension: number): void {
+  for (let top = 0; top < dimension; top += tile) {
+    const bottom = Math.min(dimension, top + tile);
+    for (let left = 0; left <= top; left += tile) {
+      for (let row = top; row < bottom; row++) {
+        const right = Math.min(row, left + tile);
+        for (let column = left; column < right; column++) {
+          square[row * dimension + column] = square[column * dimension + row] as number;
+        }
+      }
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { isFloatDtype } from '../safetensors/dtype.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { formatShape } from '../tensor.ts';
-import { dimensionOfPacked, unpackSymmetric } from './gram-packing.ts';
+import { dimensionOfPacked, type GramFactors, unpackSymmetric } from './gram-packing.ts';
 import { gramsFormat } from './write-grams.ts';
 
 /** What is known of a Gram before its values are read. */
@@ -24,13 +24,8 @@ export interface GramFile {
   readonly layers: ReadonlyMap<string, string>;
   /** Values as stored: [d(d+1)/2] packed or [d, d] square, float64. */
   readStored(name: string): Promise<Float64Array>;
-  /**
-   * The matrix [d, d] in float64. Square ones are given as they are stored, symmetric up to rounding.
-   *
-   * @param scale `sum` over rows, or `mean` per row
-   * @throws RegmeanError `invalid-input` when the sum of a mean with an unknown row count is asked for
-   */
-  readSquare(name: string, scale: 'sum' | 'mean'): Promise<Float64Array>;
+  /** The matrix [d, d] in float64, times factors. Square ones are as they are stored, symmetric up to rounding. */
+  readSquare(name: string, factors: GramFactors): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -84,22 +79,40 @@ function readersOf(
 ): Pick<GramFile, 'readStored' | 'readSquare'> {
   return {
     readStored: (name) => file.readFloat64(name),
-    async readSquare(name, scale) {
+    async readSquare(name, factors) {
       const entry = grams.get(name);
       if (entry === undefined) throw new RegmeanError('not-found', `${file.path}: no Gram ${name}`);
-      if (entry.rows === undefined && scale === 'sum') {
-        throw new RegmeanError('invalid-input', `${file.path}: Gram ${name} is a mean of unknown row count`, {
-          hint: 'merge with means, or give the row counts in the file metadata as rows',
-        });
-      }
-      const stored = await file.readFloat64(name);
-      const square = entry.storage === 'packed' ? unpackSymmetric(stored, entry.dimension) : stored;
-      if (entry.rows !== undefined && scale === 'mean') {
-        for (let i = 0; i < square.length; i++) square[i] = (square[i] as number) / entry.rows;
-      }
-      return square;
+      const isFloat32 = file.tensors.get(name)?.dtype === 'F32';
+      const stored = isFloat32 ? (await file.readFloat32(name)).data : await file.readFloat64(name);
+      if (entry.storage === 'packed') return unpackSymmetric(stored, entry.dimension, factors);
+      return scaleSquare(stored, entry.dimension, factors);
     },
   };
+}
+
+/**
+ * What a stored Gram is multiplied with to become the sum over its rows, or the mean per row.
+ *
+ * @throws RegmeanError `invalid-input` when the sum of a mean with an unknown row count is asked for
+ */
+export function gramFactor({ path, grams }: GramFile, name: string, scale: 'sum' | 'mean'): number {
+  const rows = grams.get(name)?.rows;
+  if (scale === 'mean') return rows === undefined ? 1 : 1 / rows;
+  if (rows !== undefined) return 1;
+  throw new RegmeanError('invalid-input', `${path}: Gram ${name} is a mean of unknown row count`, {
+    hint: 'merge with means, or give the row counts in the file metadata as rows',
+  });
+}
+
+function scaleSquare(
+  stored: Float32Array | Float64Array,
+  dimension: number,
+  { diagonal, offDiagonal }: GramFactors,
+): Float64Array {
+  const square = new Float64Array(stored.length);
+  for (let i = 0; i < stored.length; i++) square[i] = (stored[i] as number) * offDiagonal;
+  for (let i = 0; i < stored.length; i += dimension + 1) square[i] = (stored[i] as number) * diagonal;
+  return square;
 }
 
 function metadataMap<T>(

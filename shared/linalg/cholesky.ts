@@ -142,15 +142,23 @@ function blocksOf(a: Matrix, start: number, end: number): SymmetricBlocks {
   };
 }
 
-/** A block of (A + A^T) / 2. */
+const tile = 16;
+
+/** A block of (A + A^T) / 2, copied tile by tile so that the transposed reads stay in the cache. */
 function blockOf(a: Matrix, top: number, bottom: number, left: number, right: number): Matrix {
   const block = zeros(bottom - top, right - left);
   const { columns, data } = a;
-  for (let row = top; row < bottom; row++) {
-    const start = (row - top) * block.columns - left;
-    for (let column = left; column < right; column++) {
-      const upper = data[row * columns + column] as number;
-      block.data[start + column] = (upper + (data[column * columns + row] as number)) / 2;
+  for (let tileTop = top; tileTop < bottom; tileTop += tile) {
+    const tileBottom = Math.min(bottom, tileTop + tile);
+    for (let tileLeft = left; tileLeft < right; tileLeft += tile) {
+      const tileRight = Math.min(right, tileLeft + tile);
+      for (let row = tileTop; row < tileBottom; row++) {
+        const start = (row - top) * block.columns - left;
+        for (let column = tileLeft; column < tileRight; column++) {
+          const upper = data[row * columns + column] as number;
+          block.data[start + column] = (upper + (data[column * columns + row] as number)) / 2;
+        }
+      }
     }
   }
   return block;

@@ -21,17 +21,17 @@ export function rowSlice({ columns, data }: Matrix, start: number, end: number):
   return { rows: end - start, columns, data: data.subarray(start * columns, end * columns) };
 }
 
-const tile = 32;
+const tile = 16;
 
-/** The transpose, copied tile by tile so that reads and writes stay in the cache. */
+/** The transpose, copied tile by tile with gapless writes, so that it stays in the cache. */
 export function transpose({ rows, columns, data }: Matrix): Matrix {
   const result = new Float64Array(data.length);
-  for (let top = 0; top < rows; top += tile) {
-    const bottom = Math.min(rows, top + tile);
-    for (let left = 0; left < columns; left += tile) {
-      const right = Math.min(columns, left + tile);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) {
+  for (let left = 0; left < columns; left += tile) {
+    const right = Math.min(columns, left + tile);
+    for (let top = 0; top < rows; top += tile) {
+      const bottom = Math.min(rows, top + tile);
+      for (let column = left; column < right; column++) {
+        for (let row = top; row < bottom; row++) {
           result[column * rows + row] = data[row * columns + column] as number;
         }
       }

@@ -9,13 +9,15 @@
  * 3. Where S is singular to working precision, A + delta I is factored instead. Refinement against A itself restores
  *    every direction in which A has real curvature; what then remains in directions without any, rounding noise
  *    divided by delta, is taken out by the filter X - F^2 X with F = delta (A + delta I)^-1, which is one on null
- *    vectors and tiny elsewhere. The result is the solution of least norm, A^+ B.
+ *    vectors and tiny elsewhere. The result is the solution of least norm, A^+ B;
+ *    or, with a start X0, the solution nearest to it, X0 + A^+ (B - A X0).
  */
 
 import { RegmeanError } from '../errors.ts';
+import { createRandom } from '../random.ts';
 import { type CholeskyFactor, cholesky, NotPositiveDefiniteError, solveWithFactor } from './cholesky.ts';
 import type { Gemm } from './gemm.ts';
-import { addScaled, copyOf, frobeniusNorm, type Matrix, scaleRows } from './matrix.ts';
+import { addScaled, copyOf, frobeniusNorm, type Matrix, scaleRows, zeros } from './matrix.ts';
 
 /** A solution and how it came about. */
 export interface SymmetricSolution {
@@ -25,7 +27,7 @@ export interface SymmetricSolution {
   readonly deadInputs: number;
   /** delta relative to the largest diagonal entry of A; 0 when A was regular. */
   readonly jitter: number;
-  /** ||A X - B|| / ||B|| in Frobenius norms; 0 for B = 0. */
+  /** ||A X - B|| / ||B|| in Frobenius norms; 0 for B = 0. With many columns an estimate, good to about a quarter. */
   readonly relativeResidual: number;
   /** The smallest pivot of the factor with unit diagonal: about the reciprocal of the condition. */
   readonly smallestPivot: number;
@@ -39,6 +41,8 @@ const maxJitter = 1e-2;
 /** A jitter that just made the factorization succeed is as large as the rounding noise; go clear of it. */
 const jitterMargin = 10;
 const maxRefinements = 50;
+const sketchColumns = 32;
+const sketchSeed = 1;
 /** Refinement stops when a step leaves more of the residual than this: the rest is rounding noise. */
 const worthwhileReduction = 0.8;
 /** Refinement goes on until residual / smallest pivot, an estimate of the error of X, is below this. */
@@ -50,6 +54,8 @@ const wantedError = 1e-12;
  * @param matrix names A in errors
  * @param a [d, d] symmetric up to rounding, overwritten
  * @param b [d, n] in the range of A, overwritten
+ * @param nearest X0 [d, n]: where A does not determine X, the solution is the one nearest to X0 in the Frobenius norm;
+ *   called only then. Zero when left out.
  * @throws RegmeanError `numerical` when A has a negative diagonal entry, is not finite, or is far from semidefinite
  */
 export async function solveSymmetric(
@@ -57,18 +63,24 @@ export async function solveSymmetric(
   matrix: string,
   a: Matrix,
   b: Matrix,
+  nearest?: () => Promise<Matrix>,
 ): Promise<SymmetricSolution> {
-  const { scale, inverseScale, deadInputs, largest } = equilibrate(matrix, a);
   const normOfB = frobeniusNorm(b);
-  scaleRows(b, scale);
+  const { scale, inverseScale, deadInputs, largest } = equilibrate(matrix, a);
   const { factor, jitter, jitters } = await factorWithJitter(gemm, matrix, a, scale, largest);
-  let { x, residual, refinements } = await refine(gemm, factor, a, b);
-  if (jitters !== undefined) {
-    await removeNullSpace(gemm, factor, jitters, x);
-    residual = await residualOf(gemm, a, x, b);
+  scaleRows(b, scale);
+  const start = deadInputs > 0 || jitter > 0 ? await nearest?.() : undefined;
+  if (start !== undefined) {
+    const scaledStart = copyOf(start);
+    scaleRows(scaledStart, inverseScale);
+    await gemm.accumulate(a, scaledStart, b, { alpha: -1 });
   }
+  const { x, refinements } = await refine(gemm, factor, a, b);
+  if (jitters !== undefined) await removeNullSpace(gemm, factor, jitters, x);
+  const residual = await residualSketch(gemm, a, x, b);
   const relativeResidual = normOfB === 0 ? 0 : frobeniusNorm(residual, inverseScale) / normOfB;
   scaleRows(x, scale);
+  if (start !== undefined) addScaled(x, 1, start);
   return { x, deadInputs, jitter, relativeResidual, smallestPivot: factor.smallestPivot, refinements };
 }
 
@@ -162,12 +174,13 @@ async function refine(
   factor: CholeskyFactor,
   a: Matrix,
   b: Matrix,
-): Promise<{ x: Matrix; residual: Matrix; refinements: number }> {
+): Promise<{ x: Matrix; refinements: number }> {
   let x = copyOf(b);
   await solveWithFactor(gemm, factor, x);
+  const goal = wantedError * factor.smallestPivot * frobeniusNorm(b);
+  if (frobeniusNorm(await residualSketch(gemm, a, x, b)) <= goal) return { x, refinements: 0 };
   let residual = await residualOf(gemm, a, x, b);
   let norm = frobeniusNorm(residual);
-  const goal = wantedError * factor.smallestPivot * frobeniusNorm(b);
   let refinements = 0;
   while (norm > goal && refinements < maxRefinements) {
     const refined = copyOf(residual);
@@ -184,7 +197,7 @@ async function refine(
     }
     if (!worthwhile) break;
   }
-  return { x, residual, refinements };
+  return { x, refinements };
 }
 
 /** X <- X - F^2 X with F = (S + J)^-1 J, J the added diagonal. */
@@ -207,4 +220,21 @@ async function residualOf(gemm: Gemm, a: Matrix, x: Matrix, b: Matrix): Promise<
   const residual = copyOf(b);
   await gemm.accumulate(a, x, residual, { alpha: -1 });
   return residual;
+}
+
+/**
+ * A matrix with the Frobenius norm of B - A X in expectation, at a fraction of its cost: (B - A X) Omega / sqrt(k),
+ * Omega [n, k] of random signs (M. F. Hutchinson, Commun. Stat. Simul. 19, 1990). Exact for few columns.
+ */
+async function residualSketch(gemm: Gemm, a: Matrix, x: Matrix, b: Matrix): Promise<Matrix> {
+  if (b.columns <= sketchColumns) return residualOf(gemm, a, x, b);
+  const random = createRandom(sketchSeed);
+  const signs = zeros(b.columns, sketchColumns);
+  const size = 1 / Math.sqrt(sketchColumns);
+  for (let i = 0; i < signs.data.length; i++) signs.data[i] = random() < 0.5 ? -size : size;
+  const xSigns = zeros(x.rows, sketchColumns);
+  const bSigns = zeros(b.rows, sketchColumns);
+  await gemm.accumulate(x, signs, xSigns);
+  await gemm.accumulate(b, signs, bSigns);
+  return residualOf(gemm, a, xSigns, bSigns);
 }

@@ -100,8 +100,8 @@ describe('writeContribution', () => {
     expect(contribution.agent).toBe('north');
     expect(contribution.labels).toEqual(['no', 'yes']);
     expect((await contribution.weights.readFloat32('key.weight')).data).toEqual(Float32Array.of(7, 8));
-    expect(await contribution.grams?.readSquare('query', 'mean')).toEqual(
-      Float64Array.of(0.5, 0.25, 0.25, 0.75),
+    expect(await contribution.grams?.readSquare('query', { diagonal: 1, offDiagonal: 0.5 })).toEqual(
+      Float64Array.of(2, 0.5, 0.5, 3),
     );
     await contribution.close();
   });

@@ -8,7 +8,7 @@ import {
   packUpper,
   unpackSymmetric,
 } from '../../../shared/contribution/gram-packing.ts';
-import { openGrams } from '../../../shared/contribution/open-grams.ts';
+import { type GramFile, gramFactor, openGrams } from '../../../shared/contribution/open-grams.ts';
 import { writeGrams } from '../../../shared/contribution/write-grams.ts';
 import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
 
@@ -25,6 +25,18 @@ describe('gram packing', () => {
     const packed = packUpper(Float64Array.of(1, 2, 3, 0, 4, 5, 0, 0, 6), 3);
     expect(packed).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
     expect(unpackSymmetric(packed, 3)).toEqual(Float64Array.of(1, 2, 3, 2, 4, 5, 3, 5, 6));
+    expect(unpackSymmetric(packed, 3, { diagonal: 10, offDiagonal: -1 })).toEqual(
+      Float64Array.of(10, -2, -3, -2, 40, -5, -3, -5, 60),
+    );
+  });
+
+  it('unpacks what it packed, across tiles', () => {
+    const dimension = 45;
+    const square = Float64Array.from({ length: dimension ** 2 }, (_, i) => {
+      const [row, column] = [Math.floor(i / dimension), i % dimension];
+      return 100 * Math.min(row, column) + Math.max(row, column);
+    });
+    expect(unpackSymmetric(packUpper(square, dimension), dimension)).toEqual(square);
   });
 
   it('finds the dimension from the length', () => {
@@ -37,6 +49,11 @@ describe('gram packing', () => {
     expect(() => dimensionOfPacked('g', 0)).toThrow('got 0');
   });
 });
+
+async function read(file: GramFile, name: string, scale: 'sum' | 'mean'): Promise<Float64Array> {
+  const factor = gramFactor(file, name, scale);
+  return file.readSquare(name, { diagonal: factor, offDiagonal: factor });
+}
 
 describe('openGrams', () => {
   it('reads packed sums with their rows and shared layers', async () => {
@@ -52,8 +69,8 @@ describe('openGrams', () => {
     const file = await openGrams(path);
     expect(file.grams.get('q')).toEqual({ dimension: 2, rows: 8, storage: 'packed' });
     expect(file.layers).toEqual(layers);
-    expect(await file.readSquare('q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
-    expect(await file.readSquare('q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
+    expect(await read(file, 'q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
+    expect(await read(file, 'q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
     await file.close();
   });
 
@@ -62,8 +79,8 @@ describe('openGrams', () => {
     await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { format: 'pt' });
     const file = await openGrams(path);
     expect(file.layers).toEqual(new Map([['dense', 'dense']]));
-    expect(await file.readSquare('dense', 'mean')).toEqual(Float64Array.of(1, 2, 4, 5));
-    await expect(file.readSquare('dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
+    expect(await read(file, 'dense', 'mean')).toEqual(Float64Array.of(1, 2, 4, 5));
+    await expect(read(file, 'dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
     await file.close();
   });
 
@@ -71,8 +88,8 @@ describe('openGrams', () => {
     const data = Float64Array.of(4, 2, 2, 8);
     await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { rows: '{"dense":4}' });
     const file = await openGrams(path);
-    expect(await file.readSquare('dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
-    expect(await file.readSquare('dense', 'sum')).toEqual(data);
+    expect(await read(file, 'dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
+    expect(await read(file, 'dense', 'sum')).toEqual(data);
     await file.close();
   });
 
