@@ -5,7 +5,8 @@ import type { Row } from '../data/row.ts';
 import { createRowProblems } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
-import type { TokenEncoding, Tokenizer } from './tokenizer.ts';
+import type { TokenEncoding } from './token-encoding.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 const leastMaxLength = 8;
 

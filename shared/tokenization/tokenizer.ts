@@ -6,22 +6,13 @@
  */
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { messageOf, RegmeanError } from '../errors.ts';
+import type { TokenEncoding } from './token-encoding.ts';
 import { createWordEncoder, type WordEncoder } from './word-encoder.ts';
 
 /** A text, or two texts that are read together. */
 export interface TextInput {
   readonly text: string;
   readonly textPair: string | null;
-}
-
-/** The tokens of one input, special tokens included. */
-export interface TokenEncoding {
-  readonly inputIds: Int32Array;
-  readonly tokenTypeIds: Int32Array;
-  /** First token of each word, -1 for none; null for texts. */
-  readonly wordPositions: Int32Array | null;
-  /** Whether tokens were cut off to keep to the maximum length. */
-  readonly truncated: boolean;
 }
 
 /** A model folder's tokenizer. */

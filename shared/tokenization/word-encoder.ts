@@ -6,7 +6,7 @@
  */
 import type { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { RegmeanError } from '../errors.ts';
-import type { TokenEncoding } from './tokenizer.ts';
+import type { TokenEncoding } from './token-encoding.ts';
 
 /** Tokenizes sentences of words. */
 export interface WordEncoder {
