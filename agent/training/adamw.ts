@@ -127,10 +127,7 @@ function updateGraph(options: AdamWOptions): Graph {
   const scalar = (name: string) => graph.input(name, 'float32', []);
   const g = vector('g');
   const m = ops.add(ops.mulScalar(vector('m'), options.beta1), ops.mul(g, scalar('first_gain')));
-  const v = ops.add(
-    ops.mulScalar(vector('v'), options.beta2),
-    ops.mul(ops.mul(g, scalar('second_gain')), g),
-  );
+  const v = ops.add(ops.mulScalar(vector('v'), options.beta2), ops.mul(ops.mul(g, scalar('second_gain')), g));
   const change = ops.mul(ops.div(m, ops.add(ops.sqrt(v), scalar('epsilon'))), scalar('step_size'));
   graph.output('new_m', m);
   graph.output('new_v', v);

@@ -69,21 +69,25 @@ export async function restoreCheckpoint(
   const present = (await listFolder(out)) ?? [];
   if (!present.includes(trainingStateFolder)) {
     if (present.length === 0) return null;
-    throw new RegmeanError('usage', `--out ${out}: must be new, empty or an unfinished training`, {
-      hint: 'choose another folder, or delete this one',
-    });
+    throw new RegmeanError(
+      'invalid-input',
+      `${out}: must be a new or empty folder, or an unfinished training`,
+      {
+        hint: 'choose another folder, or delete this one',
+      },
+    );
   }
   const folder = join(out, trainingStateFolder);
   if (!((await listFolder(folder)) ?? []).includes(stateFile)) return null;
   const file = await openSafetensors(join(folder, stateFile));
   try {
-    const progress = progressSchema.parse(JSON.parse(file.metadata.get('progress') ?? 'null'));
-    if (progress.identity !== identity) {
+    const progress = readProgress(file.metadata.get('progress'));
+    if (progress?.identity !== identity) {
       throw new RegmeanError(
         'usage',
         `--out ${out}: holds an unfinished training with other data or options`,
         {
-          hint: 'run it with the same arguments to continue it, or delete the folder',
+          hint: 'repeat the arguments it was started with to continue it, or delete the folder',
         },
       );
     }
@@ -97,6 +101,11 @@ export async function restoreCheckpoint(
   } finally {
     await file.close();
   }
+}
+
+/** Null for a state that another version wrote. */
+function readProgress(text: string | undefined): TrainingProgress | null {
+  return progressSchema.safeParse(JSON.parse(text ?? 'null')).data ?? null;
 }
 
 /** Removes the state of a training that is complete. */

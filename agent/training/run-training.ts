@@ -1,7 +1,8 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { startProgress } from '../../shared/cli/progress.ts';
+import { join } from 'node:path';
+import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
@@ -17,15 +18,21 @@ import { metricsFor, type TaskMetrics } from '../../shared/metrics/metrics-for.t
 import { loadModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
-import { removeCheckpoint, restoreCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
+import {
+  removeCheckpoint,
+  restoreCheckpoint,
+  saveCheckpoint,
+  type TrainingProgress,
+  trainingStateFolder,
+} from './checkpoint.ts';
 import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
 import { linearSchedule } from './schedule.ts';
 import { createLossAndGradients, type LossAndGradients } from './train-step.ts';
 import type { TrainingOptions } from './training-options.ts';
 
 /**
- * Dropout begins a new random stream after this many steps, and the state is only saved there, so that a continued
- * training draws the same masks as one that was never stopped.
+ * Dropout begins a new random stream with each epoch and after this many steps in it, and the state is only saved
+ * there, so that a continued training draws the same masks as one that was never stopped.
  */
 const stepsPerSegment = 100;
 
@@ -78,13 +85,15 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
   let tokens = initialTokens;
   let lastSavedAt = performance.now();
   let averageLoss = Number.NaN;
-  let segment: { index: number; step: LossAndGradients } | null = null;
+  let segment: LossAndGradients | null = null;
 
   try {
     while (progress.step < totalSteps || progress.evaluatedEpochs < options.epochs) {
       const epoch = Math.floor(progress.step / stepsPerEpoch);
       if (progress.evaluatedEpochs < epoch) {
-        progress = await evaluateEpoch(run, options, progress, epoch);
+        await segment?.dispose();
+        segment = null;
+        progress = await evaluateEpoch(run, options, progress, epoch, display);
         await save();
         lastSavedAt = performance.now();
         continue;
@@ -92,17 +101,16 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
       const plan = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch });
       for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
         if (signal?.aborted === true) throw interrupted(options, progress);
-        const index = Math.floor(progress.step / stepsPerSegment);
-        if (segment === null || segment.index !== index) {
-          await segment?.step.dispose();
+        if (segment === null || (progress.step % stepsPerEpoch) % stepsPerSegment === 0) {
+          await segment?.dispose();
           if (performance.now() - lastSavedAt > saveIntervalMs) {
             await save();
             lastSavedAt = performance.now();
           }
-          segment = { index, step: await createSegment(run, options, index) };
+          segment = await createSegment(run, options, progress.step);
         }
         const batch = collate(train, indices, model.config.padTokenId, model.task);
-        const loss = await segment.step.run(batchFeeds(batch, model.task));
+        const loss = await segment.run(batchFeeds(batch, model.task));
         if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, indices, train);
         await run.optimizer.step(
           linearSchedule(progress.step, totalSteps, options.warmupRatio, options.learningRate),
@@ -115,7 +123,7 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
       }
     }
   } finally {
-    await segment?.step.dispose();
+    await segment?.dispose();
     await run.optimizer.dispose();
     await run.predictor?.dispose();
   }
@@ -205,8 +213,9 @@ async function prepare(options: TrainingOptions): Promise<Run> {
   const model: Model = { ...loaded.model, weights };
   const fingerprint = await baseFingerprint(options.model);
   const identity = await identityOf(options, labels, fingerprint);
-  await mkdir(options.out, { recursive: true });
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
+  // From here on the folder is known as an unfinished training, even when it stops between its model and its state.
+  await mkdir(join(options.out, trainingStateFolder), { recursive: true });
   const stepsPerEpoch = planBatches(
     train.map((example) => example.inputIds.length),
     { batchSize: options.batchSize, seed: options.seed, epoch: 0 },
@@ -230,11 +239,11 @@ async function prepare(options: TrainingOptions): Promise<Run> {
   };
 }
 
-function createSegment(run: Run, options: TrainingOptions, index: number): Promise<LossAndGradients> {
+function createSegment(run: Run, options: TrainingOptions, firstStep: number): Promise<LossAndGradients> {
   return createLossAndGradients(run.model, {
     parameters: run.model.weights,
     gradientArena: run.gradients,
-    dropoutSeed: deriveSeed(options.seed, 'dropout', index),
+    dropoutSeed: deriveSeed(options.seed, 'dropout', firstStep),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   });
 }
@@ -245,6 +254,7 @@ async function evaluateEpoch(
   options: TrainingOptions,
   progress: TrainingProgress,
   epoch: number,
+  display: Progress,
 ): Promise<TrainingProgress> {
   const write = () => saveModel(options.out, run.model, { tokenizerFrom: options.model });
   if (run.predictor === null || run.devMetrics === null) {
@@ -260,7 +270,7 @@ async function evaluateEpoch(
   );
   const metric = metrics[run.devMetrics.main] ?? Number.NaN;
   const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  process.stderr.write(`\nepoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}\n`);
+  display.note(`epoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}`);
   const better = progress.best === null || !(progress.best.metric >= metric);
   if (better) await write();
   return {

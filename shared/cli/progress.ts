@@ -10,6 +10,8 @@ const liveLineIntervalMs = 100;
 export interface Progress {
   /** Sets the amount done so far, with an optional remark such as `loss 0.312`. */
   update(done: number, remark?: string): void;
+  /** Writes a line of its own, such as an epoch's metrics. */
+  note(text: string): void;
   /** Ends the line with a closing remark. */
   finish(remark?: string): void;
 }
@@ -58,6 +60,9 @@ export function startProgress(options: ProgressOptions): Progress {
       lastShownAt = now;
       show(line(done, remark), false);
     },
+    note(text) {
+      show(text, true);
+    },
     finish(remark) {
       const seconds = (performance.now() - startedAt) / 1000;
       const amount = formatAmount(lastDone - initial, options.unit);
@@ -70,7 +75,7 @@ export function startProgress(options: ProgressOptions): Progress {
 }
 
 /** Progress that shows nothing, for library use and tests. */
-export const silentProgress: Progress = { update() {}, finish() {} };
+export const silentProgress: Progress = { update() {}, note() {}, finish() {} };
 
 /** Seconds as people say them: `9 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatDuration(seconds: number): string {
