@@ -21,3 +21,9 @@ export function formatShape(shape: readonly (number | string)[]): string {
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 }
+
+/** Position of the first element that is NaN or infinite; -1 when all are finite. */
+export function firstNotFinite(data: Float32Array): number {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
+  return -1;
+}

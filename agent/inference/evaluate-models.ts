@@ -81,11 +81,13 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
     }
     await predictor.dispose();
   }
-  for (const { logits, score } of ensembles.values()) scores.push(score(logits));
+  for (const { logits, score } of ensembles.values()) {
+    scores.push(score(logits.map((sum) => sum.map((value) => value / options.models.length))));
+  }
   return scores;
 }
 
-/** The mean of logits and their sum give the same predictions, so the sum is kept. */
+/** Adds a model's logits to the sum of those before it; the mean is taken when all models have spoken. */
 function addToEnsemble(
   ensembles: Map<string, { logits: ExampleLogits[]; score: (l: ExampleLogits[]) => Score }>,
   file: string,

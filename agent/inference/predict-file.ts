@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
@@ -37,6 +39,7 @@ export async function predictFile(options: PredictOptions): Promise<number> {
     labelled: false,
     ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
   });
+  await mkdir(dirname(options.out), { recursive: true });
   const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
   const progress = startProgress({ label: 'predicting', total, unit: 'tokens' });
   const predictor = await createPredictor(model, model.weights, options.threads);

@@ -8,7 +8,7 @@ import {
 } from '../../shared/contribution/training-record.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { listFolder } from '../../shared/files/atomic-folder.ts';
+import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { collectGrams } from './collect-grams.ts';
@@ -36,7 +36,9 @@ export async function collectStatistics(
   signal?: AbortSignal,
 ): Promise<StatisticsResult> {
   const startedAt = performance.now();
+  await requireNewFolder(options.out);
   const record = await trainingRecordOf(options);
+  const base = await baseOf(options, record);
   const { model } = await loadModel(options.model, {
     task: options.task,
     ...(record === null ? {} : { labels: record.labels }),
@@ -57,7 +59,7 @@ export async function collectStatistics(
     layers: collected.layers,
     manifest: {
       agent: options.agent,
-      baseFingerprint: await baseOf(options, record),
+      baseFingerprint: base,
       task: options.task,
       labels: [...model.labels],
       ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),

@@ -22,7 +22,7 @@ export async function writeFolderAtomically<T>(
 ): Promise<T> {
   const destination = resolve(target);
   await mkdir(dirname(destination), { recursive: true });
-  await requireReplaceable(target, options.replace === true);
+  await (options.replace === true ? listFolder(target) : requireNewFolder(target));
   const temporary = temporaryNeighbour(destination);
   try {
     await mkdir(temporary);
@@ -48,9 +48,14 @@ export async function listFolder(path: string): Promise<readonly string[] | unde
   }
 }
 
-async function requireReplaceable(target: string, replace: boolean): Promise<void> {
+/**
+ * Checks that a folder can be written: before long work, so that its result has a place to go.
+ *
+ * @throws RegmeanError `invalid-input` when `target` is a file, or holds something
+ */
+export async function requireNewFolder(target: string): Promise<void> {
   const names = await listFolder(target);
-  if (names !== undefined && names.length > 0 && !replace) {
+  if (names !== undefined && names.length > 0) {
     throw new RegmeanError('invalid-input', `${target}: must be a new or empty folder, holds ${names[0]}`, {
       hint: 'choose another folder, or remove this one first',
     });
@@ -58,7 +63,7 @@ async function requireReplaceable(target: string, replace: boolean): Promise<voi
 }
 
 async function moveInto(temporary: string, destination: string, replace: boolean): Promise<void> {
-  await requireReplaceable(destination, replace);
+  if (!replace) await requireNewFolder(destination);
   const previous =
     (await listFolder(destination)) === undefined ? undefined : temporaryNeighbour(destination);
   if (previous !== undefined) await rename(destination, previous);

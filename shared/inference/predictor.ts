@@ -3,8 +3,10 @@ import type { Progress } from '../cli/progress.ts';
 import { collate } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
+import { RegmeanError } from '../errors.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
+import { firstNotFinite } from '../tensor.ts';
 import { batchFeeds } from './feeds.ts';
 
 /** The logits of one example: [labels], or [length, labels] row-major for token-classification. */
@@ -12,8 +14,15 @@ export type ExampleLogits = Float32Array;
 
 /** A model ready to predict. */
 export interface Predictor {
-  /** @returns the logits of every example, in the order of `examples` */
-  predict(examples: readonly EncodedExample[], batchSize: number, progress?: Progress): Promise<ExampleLogits[]>;
+  /**
+   * @returns the logits of every example, in the order of `examples`
+   * @throws naming the row whose logits are not finite
+   */
+  predict(
+    examples: readonly EncodedExample[],
+    batchSize: number,
+    progress?: Progress,
+  ): Promise<ExampleLogits[]>;
   dispose(): Promise<void>;
 }
 
@@ -45,7 +54,9 @@ export async function createPredictor(
         for (const [row, index] of indices.entries()) {
           const length =
             model.task === 'token-classification' ? (lengths[index] ?? 0) * labelCount : perExample;
-          results[index] = logits.slice(row * perExample, row * perExample + length);
+          const own = logits.slice(row * perExample, row * perExample + length);
+          if (firstNotFinite(own) >= 0) throw notFinite(examples[index]);
+          results[index] = own;
         }
         tokens += batch.tokens;
         progress?.update(tokens);
@@ -54,4 +65,11 @@ export async function createPredictor(
     },
     dispose: () => session.dispose(),
   };
+}
+
+function notFinite(example: EncodedExample | undefined): RegmeanError {
+  const { file, row } = example?.source ?? { file: '', row: 0 };
+  return new RegmeanError('numerical', `${file}, row ${row}: logits must be finite`, {
+    hint: "the model's weights overflow: check them",
+  });
 }

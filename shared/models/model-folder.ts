@@ -8,7 +8,7 @@ import type { FloatDtype } from '../safetensors/dtype.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
-import { type FloatTensor, formatShape, type StateDict, sameShape } from '../tensor.ts';
+import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import { initialTensor } from './initialize.ts';
 import { labelsOf, problemTypeOf } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
@@ -77,7 +77,7 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
 /**
  * Loads a model for a task.
  *
- * @throws naming every parameter that is missing or has another shape than config.json implies
+ * @throws naming every parameter that is missing, has another shape than config.json implies, or is not finite
  */
 export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
   const configJson = await readConfigJson(folder);
@@ -184,7 +184,10 @@ async function readParameters(
     const found = key === undefined ? undefined : file.tensors.get(key);
     const renewed = declared.inHead && request.headSeed !== undefined;
     if (key !== undefined && found !== undefined && sameShape(found.shape, shape)) {
-      weights.set(name, await file.readFloat32(key));
+      const tensor = await file.readFloat32(key);
+      const bad = firstNotFinite(tensor.data);
+      if (bad >= 0) problems.push(`${name} must be finite, got ${tensor.data[bad]} at element ${bad}`);
+      weights.set(name, tensor);
     } else if (renewed) {
       initialized.push(name);
       weights.set(
@@ -201,7 +204,10 @@ async function readParameters(
   if (problems.length > 0) {
     const shown = problems.slice(0, 10).join('; ');
     const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
-    throw new RegmeanError('invalid-input', `${folder}: weights do not fit config.json: ${shown}${more}`);
+    throw new RegmeanError(
+      'invalid-input',
+      `${folder}: weights must fit config.json and be finite: ${shown}${more}`,
+    );
   }
   const ignored = identity.architecture.ignoredParameters;
   const surplus = [...stored.keys()].filter((name) => !ignored.some((pattern) => pattern.test(name)));
