@@ -22,8 +22,18 @@ function exitInsteadOfProcess(command: Command): void {
   for (const child of command.commands) exitInsteadOfProcess(child);
 }
 
-function report(error: unknown, asJson: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+/** The live line of progress that an error cuts short goes away. */
+const clearLine = '\r\x1b[2K';
+
+/** What the operating system refused, such as a full disk or a file without permission: nothing is wrong with the code. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'errno' in error && 'syscall' in error;
+}
+
+function report(thrown: unknown, asJson: boolean): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (process.stderr.isTTY === true) process.stderr.write(clearLine);
+  const error = isSystemError(thrown) ? new RegmeanError('invalid-input', thrown.message) : thrown;
   if (!(error instanceof RegmeanError)) {
     process.stderr.write(`\nthis is a defect of regmean, please report it:\n`);
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
