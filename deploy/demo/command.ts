@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { packageFile } from '../../shared/files/package-file.ts';
 import type { DemoDatasetName } from './datasets/datasets.ts';
 
 interface DemoFlags {
@@ -14,9 +14,6 @@ interface DemoFlags {
 }
 
 const datasetNames: readonly DemoDatasetName[] = ['names', 'sentiment', 'part-of-speech'];
-
-/** The base model that comes with the package, seen from the source tree and from `dist/`. */
-const shippedBase = ['../base-model', '../../../deploy/base-model'];
 
 /** Adds `regmean demo`. */
 export function registerDemoCommand(program: Command): void {
@@ -55,10 +52,9 @@ export function registerDemoCommand(program: Command): void {
 }
 
 function findShippedBase(): string {
-  const candidates = shippedBase.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  const found = candidates.find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  throw new RegmeanError('not-found', `demo: the base model must be in ${candidates[0]}, it is not there`, {
+  const base = packageFile('deploy', 'base-model');
+  if (existsSync(base)) return base;
+  throw new RegmeanError('not-found', `demo: the base model must be in ${base}, it is not there`, {
     hint: 'pass --base DIR, or make one with: npm run pretrain -- --out DIR',
   });
 }
