@@ -71,26 +71,30 @@ export async function contribute(
   return { ...stored, bytesSent, bytesTotal };
 }
 
-/** The files that contribution.json lists, checked against it, and contribution.json itself; nothing else is sent. */
+/**
+ * The files that contribution.json lists, and contribution.json itself; nothing else is sent. Their checksums are those
+ * that contribution.json gives: the merger compares them with what arrives.
+ */
 async function listFilesToSend(dir: string, declaration: ContributionManifest): Promise<FolderFile[]> {
-  const names = [...Object.keys(declaration.files), manifestFile];
   const files: FolderFile[] = [];
-  for (const name of names.sort()) {
-    if (!mayTravel(name))
-      throw new RegmeanError('invalid-input', `${join(dir, name)}: not a file that is ever sent`);
-    const sha256 = await sha256OfFile(join(dir, name));
-    const listed = declaration.files[name];
-    if (listed !== undefined && listed.sha256 !== sha256) {
+  for (const [name, { bytes, sha256 }] of Object.entries(declaration.files)) {
+    const path = join(dir, name);
+    if (!mayTravel(name)) throw new RegmeanError('invalid-input', `${path}: not a file that is ever sent`);
+    const size = (await stat(path).catch(() => undefined))?.size;
+    if (size !== bytes) {
+      const got = size === undefined ? 'there is no such file' : `it has ${size}`;
       throw new RegmeanError(
         'invalid-input',
-        `${join(dir, name)}: changed since ${manifestFile} was written`,
+        `${path}: must have ${bytes} bytes as ${manifestFile} says, ${got}`,
         {
           hint: 'make the contribution again with: regmean stats',
         },
       );
     }
-    files.push({ name, size: (await stat(join(dir, name))).size, sha256 });
+    files.push({ name, size, sha256 });
   }
+  const own = join(dir, manifestFile);
+  files.push({ name: manifestFile, size: (await stat(own)).size, sha256: await sha256OfFile(own) });
   return files;
 }
 

@@ -5,7 +5,7 @@ interface ServeFlags extends ServerSecurity {
   readonly recipe: string;
   readonly store: string;
   readonly listen: string;
-  readonly exitWhenMerged?: boolean;
+  readonly exitWhenFinished?: boolean;
 }
 
 /** Adds `regmean merger serve`. */
@@ -25,7 +25,7 @@ export function registerMergerServeCommand(parent: Command): void {
     .option('--tls-key <file>', 'private key of --tls-cert, PEM')
     .option('--client-ca <file>', "authority that signs the agents' certificates: turns on mutual TLS")
     .option('--plaintext', 'no TLS: only where the network itself is private')
-    .option('--exit-when-merged', 'end when the round is merged (0) or has failed (1)')
+    .option('--exit-when-finished', 'end when the round is merged (exit code 0) or has failed (1)')
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../service/serve.ts');
       await serve(flags);

@@ -30,7 +30,7 @@ export interface IncomingUpload {
   /**
    * Writes the next chunk.
    *
-   * @returns the file's offset when it was flushed to the disk just now
+   * @returns how far a file has been flushed to the disk, when that is news
    * @throws RegmeanError when the chunk is not the next one, or damaged
    */
   write(chunk: FileChunk__Output): Promise<FileOffset | undefined>;
@@ -95,6 +95,8 @@ function growingUpload(
   const where = `upload of ${manifest.agent}`;
   let current: { readonly file: string; readonly handle: FileHandle } | undefined;
   let unflushed = 0;
+  let flushing: Promise<void> = Promise.resolve();
+  let flushed: FileOffset | undefined;
 
   const offsetOf = (file: string): number => offsets.get(file) ?? 0;
   const closeCurrent = async (): Promise<void> => {
@@ -103,6 +105,7 @@ function growingUpload(
     current = undefined;
     unflushed = 0;
     try {
+      await flushing;
       await handle.sync();
     } finally {
       await handle.close();
@@ -113,6 +116,16 @@ function growingUpload(
     await closeCurrent();
     current = { file, handle: await open(join(folder, file), 'a') };
     return current.handle;
+  };
+  /** Flushes what has been written, while the next chunks arrive. */
+  const flush = async (handle: FileHandle, reached: FileOffset): Promise<void> => {
+    await flushing;
+    unflushed = 0;
+    flushing = handle.sync().then(() => {
+      flushed = reached;
+    });
+    // Whoever awaits the flush next meets its failure; until then it is not unhandled.
+    flushing.catch(() => {});
   };
 
   return {
@@ -127,14 +140,14 @@ function growingUpload(
       const offset = offsetOf(next.name);
       checkChunk(where, chunk, { file: next.name, offset, size: next.size });
       const handle = await handleOf(next.name);
-      await handle.appendFile(chunk.data);
+      await writeFully(handle, chunk.data);
       const end = offset + chunk.data.length;
       offsets.set(next.name, end);
       unflushed += chunk.data.length;
-      if (end < next.size && unflushed < flushBytes) return undefined;
-      await handle.sync();
-      unflushed = 0;
-      return { file: next.name, offset: end };
+      if (unflushed >= flushBytes) await flush(handle, { file: next.name, offset: end });
+      const report = flushed;
+      flushed = undefined;
+      return report;
     },
     async complete() {
       await closeCurrent();
@@ -158,6 +171,13 @@ function growingUpload(
     },
     close: closeCurrent,
   };
+}
+
+/** Appends all of `data`; the system may take it in parts. */
+async function writeFully(handle: FileHandle, data: Uint8Array): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    done += (await handle.write(data, done)).bytesWritten;
+  }
 }
 
 /** The length of a partial file; a file longer than declared cannot be a part of it and starts again. */

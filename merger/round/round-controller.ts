@@ -72,7 +72,9 @@ export interface RoundController {
   begin(received: unknown): Promise<UploadTurn | AlreadyStored>;
   /** Resolves when the round is merged or has failed, to that standing. */
   finished(): Promise<RoundStanding>;
-  /** Ends every turn and timer; a running merge is left to its worker's end. */
+  /** Aborted, with a RegmeanError as its reason, when the merger stops. */
+  readonly closing: AbortSignal;
+  /** Ends every turn and timer. */
   close(): Promise<void>;
 }
 
@@ -91,7 +93,7 @@ export async function startRound(
   let mergeFailure = await readFailure(paths);
   let announced: RoundStanding['state'] = 'open';
   let mergeRunning = false;
-  let closed = false;
+  const closing = new AbortController();
   let deadlineTimer: NodeJS.Timeout | undefined;
 
   const standing = (): RoundStanding =>
@@ -120,7 +122,7 @@ export async function startRound(
       );
       merged = true;
     } catch (error) {
-      if (closed) return;
+      if (closing.signal.aborted) return;
       mergeFailure = messageOf(error);
       // A failure that cannot be recorded is met again by the next start, which merges once more.
       await writeFailure(paths, mergeFailure).catch(() => {});
@@ -132,7 +134,7 @@ export async function startRound(
 
   /** Announces a change of the state and starts the merge when it is time. */
   const advance = (): void => {
-    if (closed) return;
+    if (closing.signal.aborted) return;
     const now = standing();
     if (now.state !== announced) {
       announced = now.state;
@@ -143,7 +145,7 @@ export async function startRound(
 
   const scheduleDeadline = (): void => {
     const deadline = deadlineOf(recipe);
-    if (deadline === undefined || closed) return;
+    if (deadline === undefined || closing.signal.aborted) return;
     const wait = deadline - Date.now();
     deadlineTimer = setTimeout(
       wait > maxTimerMs ? scheduleDeadline : advance,
@@ -244,6 +246,7 @@ export async function startRound(
 
   return {
     round,
+    closing: closing.signal,
     standing,
     begin,
     subscribe: events.subscribe,
@@ -270,9 +273,9 @@ export async function startRound(
         });
       }),
     async close() {
-      closed = true;
-      clearTimeout(deadlineTimer);
       const stopping = new RegmeanError('network', 'the merger is stopping');
+      closing.abort(stopping);
+      clearTimeout(deadlineTimer);
       await Promise.all([...turns.keys()].map((agent) => endTurn(turns, agent, stopping)));
     },
   };

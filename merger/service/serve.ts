@@ -1,5 +1,6 @@
 /** @file A merger process: opens the round, serves it, and stops when asked to. */
 import { once } from 'node:events';
+import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { readRecipe } from '../../shared/recipe/read-recipe.ts';
@@ -22,7 +23,7 @@ export interface ServeOptions extends ServerSecurity {
   /** `host:port`. */
   readonly listen: string;
   /** Whether to end once the round is merged or has failed. */
-  readonly exitWhenMerged?: boolean;
+  readonly exitWhenFinished?: boolean;
 }
 
 /**
@@ -42,23 +43,26 @@ export async function serve(options: ServeOptions): Promise<void> {
   log.info('round', { name: recipe.name, state, failure, base: round.base.fingerprint });
   controller.subscribe((event) => logEvent(log, event));
   const mutualTls = options.clientCa !== undefined;
+  const stopRequest = interruptSignal();
   const server = await startServer({ listen: options.listen, credentials, mutualTls, controller, log });
   const security = options.plaintext === true ? 'plaintext' : mutualTls ? 'mutual-tls' : 'tls';
   const address = options.listen.replace(/\d+$/, String(server.port));
   log.info('listening', { address, security });
 
-  const signal = await Promise.race([
-    once(process, 'SIGINT').then(() => 'SIGINT'),
-    once(process, 'SIGTERM').then(() => 'SIGTERM'),
-    ...(options.exitWhenMerged === true ? [controller.finished().then(() => undefined)] : []),
-  ]);
-  log.info('stopping', { reason: signal ?? 'the round is finished' });
+  const finished = new AbortController();
+  if (options.exitWhenFinished === true) void controller.finished().then(() => finished.abort());
+  await aborted(AbortSignal.any([stopRequest, finished.signal]));
+  log.info('stopping', { reason: finished.signal.aborted ? 'the round is finished' : 'asked to stop' });
   stopWork.abort();
   await server.stop();
   const end = controller.standing();
-  if (signal === undefined && end.state === 'failed') {
+  if (finished.signal.aborted && end.state === 'failed') {
     throw new RegmeanError('refused', `round ${recipe.name}: ${end.failure}`);
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {

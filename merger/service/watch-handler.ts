@@ -30,6 +30,7 @@ export async function streamEvents(
   const stop = new AbortController();
   const finished = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
   call.on('cancelled', () => stop.abort());
+  controller.closing.addEventListener('abort', () => stop.abort());
 
   const unsubscribe = controller.subscribe((event) => {
     // A watcher that reads slowly misses steps of the merge, not what they lead to.
@@ -45,6 +46,7 @@ export async function streamEvents(
     await queue;
     if (!isFinal(controller.standing().state)) await finished;
     await queue;
+    controller.closing.throwIfAborted();
   } finally {
     clearInterval(heartbeat);
     unsubscribe();

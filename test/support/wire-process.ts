@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../../dist/deploy/bin/regmean.js', import.meta.url));
+/** The built program; worker threads need JavaScript, so tests of processes run what was built. */
+const built = import.meta.url.endsWith('.ts') ? '../../dist/' : '../../';
+const cli = fileURLToPath(new URL(`${built}deploy/bin/regmean.js`, import.meta.url));
 
 /** How a process ended. */
 export interface ProcessResult {
@@ -14,6 +16,7 @@ export interface ProcessResult {
 
 /** A running command. */
 export interface RunningCommand {
+  readonly pid: number | undefined;
   /** Resolves when a line of its output matches; rejects when the process ends first. */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Sends a signal and waits for the end. */
@@ -47,6 +50,7 @@ export function startCommand(args: readonly string[]): RunningCommand {
     return { code: code as number | null, stdout, stderr };
   });
   return {
+    pid: child.pid,
     result,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { RegmeanError } from '../../../shared/errors.ts';
+import { formatRecipe, parseRecipe } from '../../../shared/recipe/read-recipe.ts';
+import { deadlineOf, quorumOf } from '../../../shared/recipe/recipe.ts';
+
+const minimal = `name: reviews
+base: base
+task: text-classification
+labels: [negative, positive]
+agents: [north, south]
+`;
+
+/** The lines of the complaint about a recipe. */
+function complaintsAbout(text: string): string[] {
+  try {
+    parseRecipe(text, 'round.yaml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(RegmeanError);
+    expect(error).toMatchObject({ code: 'usage' });
+    return (error as RegmeanError).message.split('\n');
+  }
+  return [];
+}
+
+describe('a recipe', () => {
+  it('needs only a name, a base, a task, labels and agents', () => {
+    const recipe = parseRecipe(minimal, 'round.yaml');
+    expect(recipe).toMatchObject({
+      headSeed: 0,
+      training: { freeze: [] },
+      statistics: { grams: true },
+      merge: { method: 'regmean', alpha: 0.9, gramScale: 'mean', exclude: [] },
+    });
+    expect(quorumOf(recipe)).toBe(2);
+    expect(deadlineOf(recipe)).toBeUndefined();
+  });
+
+  it('reads back what was written out', () => {
+    const recipe = parseRecipe(
+      `${minimal}quorum: 1\ndeadline: 2030-01-02T03:04:05+02:00\nmerge: { coefficients: { north: 2, south: 1 } }\n`,
+      'round.yaml',
+    );
+    expect(parseRecipe(formatRecipe(recipe), 'again')).toEqual(recipe);
+    expect(deadlineOf(recipe)).toBe(Date.UTC(2030, 0, 2, 1, 4, 5));
+  });
+
+  it('has no keys but the known ones, and says where the unknown one stands', () => {
+    expect(complaintsAbout(`${minimal}training:\n  epoch: 3\n`)).toEqual([
+      'round.yaml:7: training.epoch: there is no such key',
+    ]);
+  });
+
+  it('names the line, the path and what was expected', () => {
+    expect(complaintsAbout(`${minimal}training:\n  epochs: many\n  batchSize: 0\n`)).toEqual([
+      'round.yaml:7: training.epochs: expected number, received string',
+      expect.stringMatching(/^round\.yaml:8: training\.batchSize: .*>=1/),
+    ]);
+  });
+
+  it('says what is missing', () => {
+    expect(complaintsAbout('name: reviews\n')).toContain(
+      'round.yaml:1: base: expected string, received undefined',
+    );
+  });
+
+  it('is refused with the line of a mistake in the YAML itself', () => {
+    expect(complaintsAbout('name: [reviews\nbase: b\n')[0]).toMatch(/^round\.yaml:\d+: /);
+  });
+
+  const mistakes: [string, string, RegExp][] = [
+    ['an agent whose name is a path', 'agents: [north, ../south]', /agents\[1\]: expected letters, digits/],
+    [
+      'agents that differ only in case',
+      'agents: [north, North]',
+      /agents: expected names that differ in more than case/,
+    ],
+    ['a quorum beyond the agents', 'quorum: 3', /quorum: expected at most 2, the number of agents, got 3/],
+    ['a deadline without a time zone', 'deadline: 2030-01-02T03:04:05', /deadline: .*datetime/],
+    ['an alpha beyond one', 'merge: { alpha: 1.5 }', /merge\.alpha: .*<=1/],
+    [
+      'a pattern that is none',
+      "merge: { exclude: ['('] }",
+      /merge\.exclude\[0\]: expected a regular expression/,
+    ],
+    [
+      'a coefficient of a stranger',
+      'merge: { coefficients: { north: 1, south: 1, west: 1 } }',
+      /merge\.coefficients\.west: /,
+    ],
+    [
+      'a missing coefficient',
+      'merge: { coefficients: { north: 1 } }',
+      /coefficients: .* every agent, south has none/,
+    ],
+    ['the regmean method without Grams', 'statistics: { grams: false }', /statistics\.grams: expected true/],
+    ['one label', 'labels: [positive]', /labels: expected at least 2 labels/],
+    ['the same label twice', 'labels: [a, b, a]', /labels: expected different labels, got a twice/],
+    ['labels for regression', 'task: regression', /labels: expected no labels for regression/],
+    ['pretraining as a task', 'task: masked-lm', /task: .*expected one of/],
+  ];
+  for (const [name, line, message] of mistakes) {
+    it(`is refused with ${name}`, () => {
+      const key = line.split(':')[0];
+      const kept = minimal.split('\n').filter((existing) => !existing.startsWith(`${key}:`));
+      expect(complaintsAbout([...kept, line].join('\n')).join('\n')).toMatch(message);
+    });
+  }
+});

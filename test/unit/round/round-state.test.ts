@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { type RoundFacts, standingOf } from '../../../merger/round/round-state.ts';
+
+const facts: RoundFacts = {
+  agents: ['north', 'south', 'west'],
+  contributed: [],
+  quorum: 2,
+  deadline: 1_000,
+  now: 0,
+  merged: false,
+  mergeFailure: undefined,
+};
+
+describe('a round', () => {
+  it('is open before the deadline while an agent is missing, even with the quorum', () => {
+    expect(standingOf({ ...facts, contributed: ['north', 'south'] }).state).toBe('open');
+  });
+
+  it('merges as soon as everyone has contributed', () => {
+    expect(standingOf({ ...facts, contributed: ['west', 'north', 'south'] }).state).toBe('merging');
+  });
+
+  it('merges with the quorum when the deadline has passed', () => {
+    expect(standingOf({ ...facts, contributed: ['north', 'south'], now: 1_000 }).state).toBe('merging');
+  });
+
+  it('fails without the quorum when the deadline has passed, and says how many were missing', () => {
+    expect(standingOf({ ...facts, contributed: ['north'], now: 1_000 })).toEqual({
+      state: 'failed',
+      failure: 'the deadline passed with 1 contributions of the 2 needed',
+    });
+  });
+
+  it('stays open for ever without a deadline', () => {
+    expect(standingOf({ ...facts, deadline: undefined, now: Number.MAX_SAFE_INTEGER }).state).toBe('open');
+  });
+
+  it('is failed once its merge has failed, with the reason', () => {
+    const all = { ...facts, contributed: facts.agents, mergeFailure: 'not positive definite' };
+    expect(standingOf(all)).toEqual({ state: 'failed', failure: 'not positive definite' });
+  });
+
+  it('is merged once the fused model is there, whatever else is true', () => {
+    expect(standingOf({ ...facts, now: 2_000, merged: true, mergeFailure: 'before' }).state).toBe('merged');
+  });
+});

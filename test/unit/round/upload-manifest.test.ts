@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { limitsFor } from '../../../merger/round/upload-limits.ts';
+import {
+  checkDeclaration,
+  checkManifest,
+  type UploadManifest,
+} from '../../../merger/round/upload-manifest.ts';
+
+const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
+const limits = limitsFor(new Map([['encoder.weight', [8, 4]]]));
+const expected = { baseFingerprint: 'a'.repeat(64), task: 'text-classification', labels: ['no', 'yes'] };
+const weights = { bytes: 7, sha256: sha('weights') };
+
+function announce(
+  declaration: Record<string, unknown> = {},
+  files: UploadManifest['files'] = [{ name: 'model.safetensors', size: 7, sha256: sha('weights') }],
+): UploadManifest {
+  const contributionJson = JSON.stringify({
+    format: 'regmean-contribution/1',
+    agent: 'north',
+    baseFingerprint: 'a'.repeat(64),
+    task: 'text-classification',
+    labels: ['no', 'yes'],
+    metrics: {},
+    tool: 'test',
+    files: { 'model.safetensors': weights },
+    ...declaration,
+  });
+  const own = {
+    name: 'contribution.json',
+    size: Buffer.byteLength(contributionJson),
+    sha256: sha(contributionJson),
+  };
+  return { agent: 'north', files: [...files, own], contributionJson, replace: false };
+}
+
+describe('a manifest', () => {
+  it('passes when it and contribution.json agree', () => {
+    const manifest = checkManifest(announce(), limits);
+    expect(() => checkDeclaration(manifest, expected)).not.toThrow();
+  });
+
+  const names = [
+    '../model.safetensors',
+    '/etc/passwd',
+    'a/b',
+    '.hidden',
+    'train.jsonl',
+    'model.safetensors\0',
+    'upload.json',
+  ];
+  for (const name of names) {
+    it(`may not name ${JSON.stringify(name)}`, () => {
+      const files = [{ name, size: 1, sha256: sha('x') }];
+      expect(() => checkManifest(announce({}, files), limits)).toThrow(
+        'expected the name of a model or statistics file',
+      );
+    });
+  }
+
+  it('may not list a file twice', () => {
+    const file = { name: 'model.safetensors', size: 7, sha256: sha('weights') };
+    expect(() => checkManifest(announce({}, [file, file]), limits)).toThrow(
+      'model.safetensors is listed twice',
+    );
+  });
+
+  it('may not announce more bytes than the base model allows', () => {
+    const file = { name: 'model.safetensors', size: 2 ** 31, sha256: sha('weights') };
+    expect(() => checkManifest(announce({}, [file]), limits)).toThrow(
+      /expected at most \d+ bytes .* got 2147483648/,
+    );
+  });
+
+  it('may not carry another contribution.json than it lists', () => {
+    const manifest = checkManifest(
+      { ...announce(), contributionJson: announce({ tool: 'other' }).contributionJson },
+      limits,
+    );
+    expect(() => checkDeclaration(manifest, expected)).toThrow('SHA-256 of contribution.json must be');
+  });
+
+  it('must be shaped as one', () => {
+    const file = { name: 'config.json', size: -1, sha256: 'short' };
+    expect(() => checkManifest({ ...announce(), files: [file] }, limits)).toThrow(/manifest: config\.json: /);
+    expect(() => checkManifest({}, limits)).toThrow(/manifest: agent: /);
+  });
+
+  const mismatches: [string, UploadManifest, RegExp][] = [
+    [
+      'another base model',
+      announce({ baseFingerprint: 'b'.repeat(64) }),
+      /base fingerprint must be a{64}, got b{64}/,
+    ],
+    ['another task', announce({ task: 'regression' }), /task must be text-classification, got regression/],
+    [
+      'other labels',
+      announce({ labels: ['yes', 'no'] }),
+      /labels must be \["no","yes"\], got \["yes","no"\]/,
+    ],
+    ['another agent', announce({ agent: 'south' }), /agent must be north, got south/],
+    [
+      'a file with another checksum',
+      announce({ files: { 'model.safetensors': { ...weights, sha256: sha('x') } } }),
+      /SHA-256 of model/,
+    ],
+    ['a file that it does not list', announce({ files: {} }), /model\.safetensors is not listed in it/],
+    [
+      'a file that is not sent',
+      announce({ files: { 'model.safetensors': weights, 'config.json': weights } }),
+      /config\.json is listed but not sent/,
+    ],
+    ['no sense', announce({ format: 'regmean-contribution/9' }), /contribution\.json of north: format: /],
+  ];
+  for (const [name, manifest, message] of mismatches) {
+    it(`is refused when contribution.json has ${name}`, () => {
+      expect(() => checkDeclaration(checkManifest(manifest, limits), expected)).toThrow(message);
+    });
+  }
+});
+
+describe('the limits of a base model', () => {
+  it('allow weights as float64, Grams of the larger side, and nothing near what fills a disk', () => {
+    const bert = limitsFor(
+      new Map([
+        ['bert.embeddings.word_embeddings.weight', [30_522, 768]],
+        ['bert.encoder.layer.0.intermediate.dense.weight', [3072, 768]],
+      ]),
+    );
+    const mebibyte = 1024 * 1024;
+    expect(bert('model.safetensors')).toBe((30_522 * 768 + 3072 * 768) * 8 + 64 * mebibyte);
+    expect(bert('grams.safetensors')).toBe(3072 * 3072 * 8 + 64 * mebibyte);
+    expect(bert('tokenizer.json')).toBe(64 * mebibyte);
+  });
+});
