@@ -68,7 +68,10 @@ export function baseStep(base: TensorReader, parameter: string): MergeStep {
   return {
     name: parameter,
     parameters: [parameter],
-    run: async () => ({ tensors: new Map([[parameter, (await base.readFloat32(parameter)).data]]) }),
+    async run(output) {
+      await output.write(parameter, (await base.readFloat32(parameter)).data);
+      return undefined;
+    },
   };
 }
 

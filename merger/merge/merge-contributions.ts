@@ -28,7 +28,7 @@ import {
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { strategies } from './strategies.ts';
-import type { MergedStep, MergeStep } from './strategy.ts';
+import type { MergeOutput, MergeStep } from './strategy.ts';
 
 /** How far a merge has come. */
 export interface MergeProgress {
@@ -124,9 +124,8 @@ async function writeWeights(
     let done = 0;
     for (const step of steps) {
       onProgress({ step: step.name, done, total });
-      const merged = await step.run();
-      await writeStep(sink, merged, contributions);
-      if (merged.group !== undefined) groups.push(merged.group);
+      const group = await step.run(checkFinite(sink, contributions));
+      if (group !== undefined) groups.push(group);
       done += sizeOfStep(step);
     }
     onProgress({ step: weightsFile, done, total });
@@ -134,15 +133,14 @@ async function writeWeights(
   return groups;
 }
 
-async function writeStep(
-  sink: SafetensorsSink,
-  { tensors }: MergedStep,
-  contributions: readonly Contribution[],
-): Promise<void> {
-  for (const [name, data] of tensors) {
-    if (!allFinite(data)) throw await notFinite(name, contributions);
-    await sink.write(name, data);
-  }
+/** Lets only finite values through. */
+function checkFinite(sink: SafetensorsSink, contributions: readonly Contribution[]): MergeOutput {
+  return {
+    async write(name, data, start) {
+      if (!allFinite(data)) throw await notFinite(name, contributions);
+      await sink.write(name, data, start);
+    },
+  };
 }
 
 function allFinite(data: Float32Array | Float64Array): boolean {

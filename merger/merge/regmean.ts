@@ -18,8 +18,9 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
 import { groupLayers, type LayerGroup, type LinearLayer } from './linear-layers.ts';
+import type { LayerGroupReport } from './merge-report.ts';
 import { meanStep } from './simple.ts';
-import type { MergedStep, MergeInputs, MergeStrategy } from './strategy.ts';
+import type { MergeInputs, MergeOutput, MergeStrategy } from './strategy.ts';
 
 /** Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters by their mean. */
 export const regmean: MergeStrategy = (inputs) => {
@@ -38,14 +39,18 @@ export const regmean: MergeStrategy = (inputs) => {
     ...groups.map((group) => ({
       name: group.name,
       parameters: group.layers.map(({ parameter }) => parameter),
-      run: () => mergeGroup(inputs, group),
+      run: (output: MergeOutput) => mergeGroup(inputs, group, output),
     })),
     ...others.map((parameter) => meanStep(inputs, parameter)),
   ];
 };
 
 /** Merges the layers of one group; memory is that of one contribution's Gram and weights, whatever their number. */
-async function mergeGroup(inputs: MergeInputs, group: LayerGroup): Promise<MergedStep> {
+async function mergeGroup(
+  inputs: MergeInputs,
+  group: LayerGroup,
+  output: MergeOutput,
+): Promise<LayerGroupReport> {
   const { contributions, coefficients, gemm } = inputs;
   const { name, dimension, layers } = group;
   const outputs = layers.reduce((sum, layer) => sum + layer.outputs, 0);
@@ -72,10 +77,8 @@ async function mergeGroup(inputs: MergeInputs, group: LayerGroup): Promise<Merge
   const { x, ...solution } = await solveSymmetric(gemm, `layer ${name}`, left, right, meanDeviation);
   addScaled(reference, 1, transpose(x));
   const rows = group.gramNames.map((gram, i) => contributions[i]?.grams?.grams.get(gram)?.rows ?? null);
-  return {
-    tensors: splitStack(reference, layers),
-    group: { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution },
-  };
+  await writeStack(reference, layers, output);
+  return { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution };
 }
 
 /**
@@ -114,14 +117,12 @@ async function stackWeights(
   return stack;
 }
 
-function splitStack(stack: Matrix, layers: readonly LinearLayer[]): ReadonlyMap<string, Float64Array> {
-  const tensors = new Map<string, Float64Array>();
+async function writeStack(stack: Matrix, layers: readonly LinearLayer[], output: MergeOutput): Promise<void> {
   let offset = 0;
   for (const { parameter, inputs, outputs, orientation } of layers) {
     const data = stack.data.subarray(offset, offset + inputs * outputs);
     const stored = orientation === 'out-in' ? data : transpose({ rows: outputs, columns: inputs, data }).data;
-    tensors.set(parameter, stored);
+    await output.write(parameter, stored);
     offset += data.length;
   }
-  return tensors;
 }

@@ -11,17 +11,18 @@ export interface MergeInputs extends Pick<ResolvedMergeOptions, 'alpha' | 'coeff
   readonly gemm: Gemm;
 }
 
+/** Takes the merged values of parameters. */
+export interface MergeOutput {
+  /** Values of a parameter as the model stores them, all of them or a part that begins at value `start` (default 0). */
+  write(parameter: string, data: Float32Array | Float64Array, start?: number): Promise<void>;
+}
+
 /** A part of a merge that holds everything it needs in memory by itself: one parameter, or the layers of one Gram. */
 export interface MergeStep {
   readonly name: string;
   readonly parameters: readonly string[];
-  run(): Promise<MergedStep>;
-}
-
-/** Values of a step's parameters, as the model stores them, and what to report. */
-export interface MergedStep {
-  readonly tensors: ReadonlyMap<string, Float32Array | Float64Array>;
-  readonly group?: LayerGroupReport;
+  /** Merges and writes the step's parameters; returns what to report of a layer group. */
+  run(output: MergeOutput): Promise<LayerGroupReport | undefined>;
 }
 
 /** A way to merge: divides the parameters into steps, each parameter in exactly one. */

@@ -17,6 +17,8 @@ export interface TensorReader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Values of an F32, F16, BF16 or F64 tensor as float32. */
   readFloat32(name: string): Promise<FloatTensor>;
+  /** Values `start` to `end` (exclusive) of such a tensor, counted in row-major order. */
+  readFloat32Range(name: string, start: number, end: number): Promise<Float32Array>;
   /** Values of a floating point or integer tensor as float64; exact. */
   readFloat64(name: string): Promise<Float64Array>;
   /** The tensor's bytes as stored. */
@@ -55,22 +57,30 @@ function readersOf(
   file: FileHandle,
   path: string,
   tensors: ReadonlyMap<string, TensorEntry>,
-): Pick<TensorReader, 'readFloat32' | 'readFloat64' | 'readBytes'> {
+): Pick<TensorReader, 'readFloat32' | 'readFloat32Range' | 'readFloat64' | 'readBytes'> {
   const entryOf = (name: string): TensorEntry => {
     const entry = tensors.get(name);
     if (entry === undefined) throw new RegmeanError('not-found', `${path}: no tensor ${name}`);
     return entry;
   };
+  const floatEntryOf = (name: string): TensorEntry => {
+    const entry = entryOf(name);
+    if (isFloatDtype(entry.dtype)) return entry;
+    const where = `${path}: tensor ${name}`;
+    throw new RegmeanError('invalid-input', `${where}: must be floating point, is ${entry.dtype}`);
+  };
   return {
     async readFloat32(name) {
-      const entry = entryOf(name);
-      if (!isFloatDtype(entry.dtype)) {
-        const where = `${path}: tensor ${name}`;
-        throw new RegmeanError('invalid-input', `${where}: must be floating point, is ${entry.dtype}`);
-      }
+      const entry = floatEntryOf(name);
       const data = new Float32Array(sizeOf(entry.shape));
       await readNumbers(file, `${path}: tensor ${name}`, entry, 'F32', data);
       return { shape: entry.shape, data };
+    },
+    async readFloat32Range(name, start, end) {
+      const where = `${path}: tensor ${name}`;
+      const data = new Float32Array(end - start);
+      await readNumbers(file, where, rangeOf(where, floatEntryOf(name), start, end), 'F32', data);
+      return data;
     },
     async readFloat64(name) {
       const entry = entryOf(name);
@@ -85,6 +95,17 @@ function readersOf(
       return bytes;
     },
   };
+}
+
+/** Values `start` to `end` of a tensor, as if they were a tensor of their own. */
+function rangeOf(where: string, entry: TensorEntry, start: number, end: number): TensorEntry {
+  const size = sizeOf(entry.shape);
+  if (!(start >= 0 && start <= end && end <= size)) {
+    throw new RegmeanError('usage', `${where}: range must lie within ${size} values, got ${start} to ${end}`);
+  }
+  const width = elementBytes(entry.dtype);
+  const byteOffset = entry.byteOffset + start * width;
+  return { dtype: entry.dtype, shape: [end - start], byteOffset, byteLength: (end - start) * width };
 }
 
 async function readNumbers(

@@ -27,8 +27,8 @@ export interface TensorToWrite {
 
 /** Takes the tensors of a file in any order. */
 export interface SafetensorsSink {
-  /** Writes the values of one announced tensor. */
-  write(name: string, data: TensorData): Promise<void>;
+  /** Writes the values of an announced tensor, or a part of them that begins at value `start` (default 0). */
+  write(name: string, data: TensorData, start?: number): Promise<void>;
 }
 
 /**
@@ -58,8 +58,8 @@ export async function writeSafetensors(
 /**
  * Writes a safetensors file atomically whose tensors are announced first and then filled in any order.
  *
- * @param fill gives every announced tensor its values, once
- * @throws RegmeanError `usage` when a tensor stays without values, gets them twice, or was not announced
+ * @param fill gives every announced tensor all its values, at once or in parts
+ * @throws RegmeanError `usage` when values of a tensor are missing, are too many, or it was not announced
  */
 export async function fillSafetensors(
   path: string,
@@ -70,42 +70,41 @@ export async function fillSafetensors(
   const { bytes, entries } = encodeHeader(specs, metadata);
   await writeFileAtomically(path, async (file) => {
     await writeFully(file, bytes, 0);
-    const missing = new Set(entries.keys());
+    const missing = new Map([...entries].map(([name, { shape }]) => [name, sizeOf(shape)]));
     await fill({
-      async write(name, data) {
+      async write(name, data, start = 0) {
         const entry = entries.get(name);
-        if (entry === undefined || !missing.delete(name)) {
-          const reason = entry === undefined ? 'was not announced' : 'has been written already';
-          throw new RegmeanError('usage', `${path}: tensor ${name} ${reason}`);
+        const where = `${path}: tensor ${name}`;
+        if (entry === undefined) throw new RegmeanError('usage', `${where} was not announced`);
+        const count = data instanceof Uint8Array ? data.length / elementBytes(entry.dtype) : data.length;
+        const left = (missing.get(name) ?? 0) - count;
+        if (left < 0 || start + count > sizeOf(entry.shape)) {
+          const size = `shape ${formatShape(entry.shape)} takes ${sizeOf(entry.shape)} values`;
+          throw new RegmeanError('usage', `${where}: ${size}, got ${start + count} or some twice`);
         }
-        await writeTensor(file, `${path}: tensor ${name}`, entry, data);
+        missing.set(name, left);
+        await writeElements(file, where, entry, data, start, count);
       },
     });
-    if (missing.size > 0) {
-      throw new RegmeanError('usage', `${path}: tensor ${[...missing][0]} was announced but never written`);
+    for (const [name, left] of missing) {
+      if (left > 0) throw new RegmeanError('usage', `${path}: tensor ${name} lacks ${left} values`);
     }
   });
 }
 
-async function writeTensor(
+async function writeElements(
   file: FileHandle,
   where: string,
-  entry: TensorEntry,
+  { dtype, byteOffset }: TensorEntry,
   data: TensorData,
+  start: number,
+  count: number,
 ): Promise<void> {
-  const size = sizeOf(entry.shape);
-  const isRaw = data instanceof Uint8Array;
-  const given = isRaw ? data.length / elementBytes(entry.dtype) : data.length;
-  if (given !== size) {
-    const expected = `shape ${formatShape(entry.shape)} takes ${size} values`;
-    throw new RegmeanError('usage', `${where}: ${expected}, got ${given}`);
-  }
-  const width = elementBytes(entry.dtype);
+  const width = elementBytes(dtype);
   const blockElements = writeBlockBytes / width;
-  for (let start = 0; start < size; start += blockElements) {
-    const end = Math.min(size, start + blockElements);
-    const bytes = encodeElements(where, entry.dtype, data, start, end);
-    await writeFully(file, bytes, entry.byteOffset + start * width);
+  for (let done = 0; done < count; done += blockElements) {
+    const bytes = encodeElements(where, dtype, data, done, Math.min(count, done + blockElements));
+    await writeFully(file, bytes, byteOffset + (start + done) * width);
   }
 }
 

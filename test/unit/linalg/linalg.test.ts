@@ -203,6 +203,33 @@ describe('solveSymmetric', () => {
     expect(tensorOf(x)).toBeAllclose(tensorOf(naiveSolve(a, b)), { rtol: 1e-9 });
   });
 
+  it('stays nearest to a given start where the matrix does not determine the solution', async () => {
+    const a = matrixOf(3, 2, 2, 0, 2, 2, 0, 0, 0, 0);
+    const b = matrixOf(3, 4, 4, 0);
+    const start = matrixOf(3, 5, 1, 7);
+    const { x } = await solveSymmetric(gemm, 'A', a, b, async () => start);
+    // x1 + x2 must be 2; of those points (3, -1) is nearest to (5, 1), and the dead third entry keeps its 7.
+    expect(tensorOf(x)).toBeAllclose({ shape: [3, 1], data: [3, -1, 7] }, { rtol: 1e-9 });
+  });
+
+  it('does not ask for a start when the matrix is regular', async () => {
+    const start = (): Promise<Matrix> => Promise.reject(new Error('not needed'));
+    const { x } = await solveSymmetric(gemm, 'A', matrixOf(2, 1, 0, 0, 4), matrixOf(2, 1, 2), start);
+    expect([...x.data]).toEqual([1, 0.5]);
+  });
+
+  it('estimates the residual of many columns from few', async () => {
+    const a = gramOf(randomMatrix(80, 60, 14));
+    const b = randomMatrix(60, 400, 15);
+    const { x, relativeResidual } = await solve(a, b);
+    const residual = copyOf(b);
+    await gemm.accumulate(a, x, residual, { alpha: -1 });
+    const exact = frobeniusNorm(residual) / frobeniusNorm(b);
+    expect(exact).toBeLessThan(1e-12);
+    expect(relativeResidual / exact).toBeGreaterThan(0.2);
+    expect(relativeResidual / exact).toBeLessThan(5);
+  });
+
   it('gives zero for a zero right side', async () => {
     const { x, relativeResidual } = await solve(matrixOf(2, 2, 1, 1, 2), zeros(2, 3));
     expect(x).toEqual(zeros(2, 3));

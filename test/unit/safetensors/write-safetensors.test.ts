@@ -87,7 +87,7 @@ describe('writeSafetensors', () => {
   it('rejects data that does not fit the shape or the dtype', async () => {
     await expect(
       writeSafetensors(path, [{ name: 'w', shape: [2, 2], data: Float32Array.of(1) }]),
-    ).rejects.toThrow('tensor w: shape [2, 2] takes 4 values, got 1');
+    ).rejects.toThrow('tensor w lacks 3 values');
     await expect(
       writeSafetensors(path, [{ name: 'w', shape: [1], data: Int32Array.of(1), dtype: 'F32' }]),
     ).rejects.toThrow('tensor w: a Int32Array cannot be written as F32');
@@ -116,19 +116,33 @@ describe('fillSafetensors', () => {
     );
   });
 
-  it('rejects a tensor that is missing, written twice or not announced', async () => {
-    const one = Float32Array.of(1);
-    await expect(fillSafetensors(path, specs, {}, (sink) => sink.write('a', one))).rejects.toThrow(
-      'tensor b was announced but never written',
-    );
-    const twice = fillSafetensors(path, specs, {}, async (sink) => {
-      await sink.write('a', one);
-      await sink.write('a', one);
+  it('takes a tensor in parts', async () => {
+    await fillSafetensors(path, [{ name: 'w', shape: [5], dtype: 'F16' }], {}, async (sink) => {
+      await sink.write('w', Float32Array.of(4, 5), 3);
+      await sink.write('w', Float32Array.of(1, 2, 3));
     });
-    await expect(twice).rejects.toThrow('tensor a has been written already');
-    await expect(fillSafetensors(path, specs, {}, (sink) => sink.write('c', one))).rejects.toThrow(
-      'tensor c was not announced',
+    const file = await openSafetensors(path);
+    expect((await file.readFloat32('w')).data).toEqual(Float32Array.of(1, 2, 3, 4, 5));
+    expect(await file.readFloat32Range('w', 1, 4)).toEqual(Float32Array.of(2, 3, 4));
+    expect(await file.readFloat32Range('w', 5, 5)).toEqual(Float32Array.of());
+    await expect(file.readFloat32Range('w', 4, 6)).rejects.toThrow(
+      'tensor w: range must lie within 5 values, got 4 to 6',
     );
+    await file.close();
+  });
+
+  it('rejects a tensor that is missing, written twice, too long or not announced', async () => {
+    const one = Float32Array.of(1);
+    const fill = (...names: string[]): Promise<void> =>
+      fillSafetensors(path, specs, {}, async (sink) => {
+        for (const name of names) await sink.write(name, one);
+      });
+    await expect(fill('a')).rejects.toThrow('tensor b lacks 2 values');
+    await expect(fill('a', 'b')).rejects.toThrow('tensor b lacks 1 values');
+    await expect(fill('a', 'a')).rejects.toThrow('tensor a: shape [1] takes 1 values, got 1 or some twice');
+    await expect(fill('c')).rejects.toThrow('tensor c was not announced');
+    const beyond = fillSafetensors(path, specs, {}, (sink) => sink.write('b', one, 2));
+    await expect(beyond).rejects.toThrow('tensor b: shape [2] takes 2 values, got 3 or some twice');
     expect(await readdir(folder)).toEqual([]);
   });
 });
