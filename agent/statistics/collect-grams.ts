@@ -10,7 +10,7 @@ import { createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass } from './gram-graph.ts';
 
 /** Batches whose products are summed in float32 before they go to the float64 totals. */
-const batchesPerDrain = 16;
+export const batchesPerDrain = 16;
 
 /** How the pass walks over the data. */
 export interface GramPassOptions {
