@@ -10,7 +10,7 @@ import type { FloatTensor } from '../../shared/tensor.ts';
 /** config.json of the base; dropout is on, as in real models. */
 export const tinyConfig = {
   model_type: 'bert',
-  vocab_size: 24,
+  vocab_size: 12,
   hidden_size: 16,
   num_hidden_layers: 1,
   num_attention_heads: 2,
@@ -35,11 +35,12 @@ export interface ToyRow {
   readonly tags?: readonly string[];
 }
 
-const [begin, end, firstWord, words] = [2, 3, 4, 20] as const;
+const [begin, end, firstWord, words] = [2, 3, 4, 8] as const;
 
 /**
- * Rows of 2 to 8 words whose labels can be read off the words. A word is warm when its id lies in the upper half of
- * the vocabulary: the class is that of most words, the score the share of warm words, a topic says that a kind occurs.
+ * Rows of 2 to 6 words whose labels can be read off the words. A word is warm when its id lies in the upper half of
+ * the vocabulary: the class is that of most words, both labels hold where there are as many of either,
+ * the score is the share of warm words.
  */
 export function toyRows(task: TaskKind, count: number, seed: number): ToyRow[] {
   const random = createRandom(seed);
@@ -48,23 +49,21 @@ export function toyRows(task: TaskKind, count: number, seed: number): ToyRow[] {
 
 function toyRow(task: TaskKind, random: Random): ToyRow {
   const ids = Array.from(
-    { length: 2 + Math.floor(random() * 7) },
+    { length: 2 + Math.floor(random() * 5) },
     () => firstWord + Math.floor(random() * words),
   );
   const input_ids = [begin, ...ids, end];
   const warm = (id: number): boolean => id >= firstWord + words / 2;
+  const share = ids.filter(warm).length / ids.length;
   switch (task) {
     case 'multi-label-classification':
-      return {
-        input_ids,
-        labels: [...(ids.some(warm) ? ['some warm'] : []), ...(ids.every(warm) ? [] : ['some cold'])],
-      };
+      return { input_ids, labels: [...(share >= 0.5 ? ['warm'] : []), ...(share <= 0.5 ? ['cold'] : [])] };
     case 'regression':
-      return { input_ids, label: ids.filter(warm).length / ids.length };
+      return { input_ids, label: share };
     case 'token-classification':
       return { input_ids, tags: ['edge', ...ids.map((id) => (warm(id) ? 'warm' : 'cold')), 'edge'] };
     default:
-      return { input_ids, label: ids.filter(warm).length * 2 > ids.length ? 'warm' : 'cold' };
+      return { input_ids, label: share > 0.5 ? 'warm' : 'cold' };
   }
 }
 

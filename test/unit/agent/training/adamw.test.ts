@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type AdamW, adamWDefaults, createAdamW } from '../../../../agent/training/adamw.ts';
+import { createArena } from '../../../../agent/training/parameter-arena.ts';
+import '../../../support/allclose.ts';
+
+const shape = [70_000]; // Longer than a chunk of the update.
+const shapes = new Map([
+  ['wide.weight', shape],
+  ['wide.bias', [2]],
+]);
+let optimizer: AdamW | undefined;
+afterEach(() => optimizer?.dispose());
+
+async function start(changes: Partial<typeof adamWDefaults> = {}) {
+  const parameters = createArena(shapes);
+  const gradients = createArena(shapes);
+  parameters.flat.set(parameters.flat.map((_, at) => Math.sin(at)));
+  gradients.flat.set(gradients.flat.map((_, at) => Math.cos(3 * at)));
+  optimizer = await createAdamW(parameters, gradients, { ...adamWDefaults, ...changes }, 1);
+  return { parameters, gradients, optimizer };
+}
+
+/** Loshchilov & Hutter (2019), Algorithm 2, in float64, for one element with a constant gradient. */
+function reference(p: number, g: number, steps: number, rate: number, decay: number): number {
+  const { beta1, beta2, epsilon } = adamWDefaults;
+  let [value, m, v] = [p, 0, 0];
+  for (let t = 1; t <= steps; t++) {
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    value -=
+      rate * decay * value + (rate * (m / (1 - beta1 ** t))) / (Math.sqrt(v / (1 - beta2 ** t)) + epsilon);
+  }
+  return value;
+}
+
+describe('AdamW', () => {
+  it('updates every element of every chunk as the algorithm says, and decays weights but not biases', async () => {
+    const { parameters, gradients, optimizer } = await start({ maxGradientNorm: Number.POSITIVE_INFINITY });
+    const before = parameters.flat.slice();
+    for (let step = 0; step < 3; step++) await optimizer.step(0.01);
+    const expected = before.map((p, at) =>
+      reference(p, gradients.flat[at] as number, 3, 0.01, at < 70_000 ? adamWDefaults.weightDecay : 0),
+    );
+    const whole = [parameters.flat.length];
+    expect({ shape: whole, data: parameters.flat }).toBeAllclose(
+      { shape: whole, data: expected },
+      { rtol: 1e-6 },
+    );
+  });
+
+  it('returns the global norm before clipping, and clips the gradient to the limit', async () => {
+    const clipped = await start({ maxGradientNorm: 0.5 });
+    const squares = clipped.gradients.flat.reduce((sum, g) => sum + g * g, 0);
+    expect(await clipped.optimizer.step(0.01)).toBeCloseTo(Math.sqrt(squares), 3);
+    const { firstMoment } = clipped.optimizer.state();
+    expect(Math.hypot(...firstMoment)).toBeCloseTo(0.1 * 0.5, 6);
+  });
+
+  it('names the tensor and the step of a gradient that is not finite, before anything is changed', async () => {
+    const { parameters, gradients, optimizer } = await start();
+    await optimizer.step(0.01);
+    const before = parameters.flat.slice();
+    gradients.flat[70_001] = Number.NaN;
+    await expect(optimizer.step(0.01)).rejects.toThrow(
+      'training: the gradient of wide.bias is not finite at step 2',
+    );
+    expect(Buffer.from(parameters.flat.buffer).equals(Buffer.from(before.buffer))).toBe(true);
+  });
+});
