@@ -1,31 +1,16 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
-import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import { toolVersion } from '../../shared/cli/version.ts';
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
-import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
-import { metricsFor, type TaskMetrics } from '../../shared/metrics/metrics-for.ts';
-import { loadModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
+import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
-import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
-import {
-  removeCheckpoint,
-  restoreCheckpoint,
-  saveCheckpoint,
-  type TrainingProgress,
-  trainingStateFolder,
-} from './checkpoint.ts';
-import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
+import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
+import { prepareTraining, type TrainingRun } from './prepare-training.ts';
 import { linearSchedule } from './schedule.ts';
 import { createLossAndGradients, type LossAndGradients } from './train-step.ts';
 import type { TrainingOptions } from './training-options.ts';
@@ -64,7 +49,7 @@ export interface TrainingResult {
  */
 export async function runTraining(options: TrainingOptions, signal?: AbortSignal): Promise<TrainingResult> {
   const startedAt = performance.now();
-  const run = await prepare(options);
+  const run = await prepareTraining(options);
   const { model, train, stepsPerEpoch, totalSteps } = run;
   let progress: TrainingProgress = run.restored ?? {
     step: 0,
@@ -158,88 +143,11 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
   };
 }
 
-/** Everything a training works on. */
-interface Run {
-  /** Its weights are views into `parameters`, or the frozen tensors themselves. */
-  readonly model: Model;
-  readonly train: readonly EncodedExample[];
-  readonly truncated: number;
-  readonly dev: readonly EncodedExample[];
-  readonly devMetrics: TaskMetrics | null;
-  readonly predictor: Predictor | null;
-  readonly parameters: ParameterArena;
-  readonly gradients: ParameterArena;
-  readonly optimizer: AdamW;
-  readonly newParameters: readonly string[];
-  readonly baseFingerprint: string;
-  readonly stepsPerEpoch: number;
-  readonly totalSteps: number;
-  readonly identity: string;
-  readonly restored: TrainingProgress | null;
-}
-
-async function prepare(options: TrainingOptions): Promise<Run> {
-  const labels = options.labels ?? (await labelsInFiles(options.trainFiles, options.task));
-  const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
-  const load = (files: readonly string[]) =>
-    loadExamples({
-      files,
-      task: options.task,
-      labels,
-      modelFolder: options.model,
-      config: loaded.model.config,
-      labelled: true,
-      ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
-    });
-  const { examples: train, truncated } = await load(options.trainFiles);
-  const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
-
-  const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));
-  if (trained.length === 0)
-    throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
-  const shapes = new Map(trained.map(([name, tensor]) => [name, tensor.shape]));
-  const parameters = createArena(shapes);
-  fillArena(parameters, loaded.model.weights);
-  const gradients = createArena(shapes);
-  const optimizer = await createAdamW(
-    parameters,
-    gradients,
-    { ...adamWDefaults, weightDecay: options.weightDecay },
-    options.threads,
-  );
-  const weights = new Map(
-    [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
-  );
-  const model: Model = { ...loaded.model, weights };
-  const fingerprint = await baseFingerprint(options.model);
-  const identity = await identityOf(options, labels, fingerprint);
-  const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
-  // From here on the folder is known as an unfinished training, even when it stops between its model and its state.
-  await mkdir(join(options.out, trainingStateFolder), { recursive: true });
-  const stepsPerEpoch = planBatches(
-    train.map((example) => example.inputIds.length),
-    { batchSize: options.batchSize, seed: options.seed, epoch: 0 },
-  ).length;
-  return {
-    model,
-    train,
-    truncated,
-    dev,
-    devMetrics: dev.length > 0 ? metricsFor(model.task, model.labels) : null,
-    predictor: dev.length > 0 ? await createPredictor(model, weights, options.threads) : null,
-    parameters,
-    gradients,
-    optimizer,
-    newParameters: loaded.initialized,
-    baseFingerprint: fingerprint,
-    stepsPerEpoch,
-    totalSteps: stepsPerEpoch * options.epochs,
-    identity,
-    restored,
-  };
-}
-
-function createSegment(run: Run, options: TrainingOptions, firstStep: number): Promise<LossAndGradients> {
+function createSegment(
+  run: TrainingRun,
+  options: TrainingOptions,
+  firstStep: number,
+): Promise<LossAndGradients> {
   return createLossAndGradients(run.model, {
     parameters: run.model.weights,
     gradientArena: run.gradients,
@@ -250,7 +158,7 @@ function createSegment(run: Run, options: TrainingOptions, firstStep: number): P
 
 /** Evaluates the weights after an epoch, and writes the model when it is the best so far (the last without dev files). */
 async function evaluateEpoch(
-  run: Run,
+  run: TrainingRun,
   options: TrainingOptions,
   progress: TrainingProgress,
   epoch: number,
@@ -294,18 +202,6 @@ function seenLabels(examples: readonly EncodedExample[], labels: readonly string
 /** Evaluation keeps no activations for gradients, so its batches may be larger. */
 function evaluationBatchSize(batchSize: number): number {
   return 2 * batchSize;
-}
-
-/** What must be equal for a saved state to continue this training. */
-async function identityOf(
-  options: TrainingOptions,
-  labels: readonly string[],
-  fingerprint: string,
-): Promise<string> {
-  const { model: _, out: __, threads: ___, freeze, trainFiles, devFiles, ...rest } = options;
-  const files = await Promise.all([...trainFiles, ...devFiles].map(sha256OfFile));
-  const text = JSON.stringify({ ...rest, labels, fingerprint, files, freeze: freeze.map(String) });
-  return createHash('sha256').update(text).digest('hex');
 }
 
 function interrupted(options: TrainingOptions, progress: TrainingProgress): RegmeanError {
