@@ -104,7 +104,9 @@ export function encodeOnnxModel(graph: Graph): Uint8Array {
       name: 'regmean',
       node: [...nodes, ...copies],
       initializer: [...graph.constants].filter(([value]) => used.has(value)).map(encodeConstant),
-      input: graph.inputs.filter((value) => used.has(value)).map((value) => encodeValueInfo(value.name, value)),
+      input: graph.inputs
+        .filter((value) => used.has(value))
+        .map((value) => encodeValueInfo(value.name, value)),
       output: [...graph.outputs].map(([name, value]) => encodeValueInfo(name, value)),
     },
   };
