@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
@@ -26,6 +27,7 @@ export interface PredictOptions {
  * @returns the number of rows
  */
 export async function predictFile(options: PredictOptions): Promise<number> {
+  await requireFileName(options.out);
   const { model, surplus } = await loadModel(options.model, { task: options.task });
   if (surplus.length > 0) {
     process.stderr.write(`${options.model}: not used by ${options.task}: ${surplus.join(', ')}\n`);
@@ -54,6 +56,14 @@ export async function predictFile(options: PredictOptions): Promise<number> {
     }
   });
   return examples.length;
+}
+
+/** Checks before the work that its result has a place to go. */
+async function requireFileName(path: string): Promise<void> {
+  const present = await stat(path).catch(() => null);
+  if (present?.isDirectory() === true) {
+    throw new RegmeanError('invalid-input', `--out ${path}: must be a file, is a folder`);
+  }
 }
 
 /** What is written of one row. */
