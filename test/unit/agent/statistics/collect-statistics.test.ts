@@ -1,0 +1,247 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
+import { findLinearGroups } from '../../../../agent/statistics/linear-layers.ts';
+import {
+  type StatisticsOptions,
+  statisticsDefaults,
+} from '../../../../agent/statistics/statistics-options.ts';
+import { baseFingerprint } from '../../../../shared/contribution/base-fingerprint.ts';
+import { readManifest } from '../../../../shared/contribution/manifest.ts';
+import { openGrams } from '../../../../shared/contribution/open-grams.ts';
+import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
+import { createModel, loadModel, saveModel } from '../../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
+import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
+import { tinyConfig, toyRows, writeRows, writeTinyBase } from '../../../support/tiny-model.ts';
+
+const labels = ['cold', 'warm', 'unseen'];
+const rows = toyRows('text-classification', 21, 4);
+const tokens = rows.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
+const record = {
+  task: 'text-classification',
+  labels,
+  seenLabels: ['cold', 'warm'],
+  examples: 21,
+  metrics: { accuracy: 0.75 },
+} as const;
+
+let folder: string;
+let model: string;
+let base: string;
+let options: StatisticsOptions;
+let count = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-statistics-'));
+  base = await writeTinyBase(join(folder, 'base'));
+  model = join(folder, 'model');
+  await mkdir(model);
+  await saveModel(model, createModel(tinyConfig, 'text-classification', labels, 8));
+  const fingerprint = await baseFingerprint(base);
+  await writeTrainingRecord(model, {
+    ...record,
+    labels,
+    seenLabels: ['cold', 'warm'],
+    baseFingerprint: fingerprint,
+  });
+  options = {
+    ...statisticsDefaults,
+    model,
+    task: 'text-classification',
+    dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
+    out: '',
+    agent: 'north',
+    batchSize: 4,
+    threads: 1,
+    shareMetrics: false,
+  };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function collect(changes: Partial<StatisticsOptions> = {}) {
+  const out = join(folder, `contribution-${count++}`);
+  const result = await collectStatistics({ ...options, out, ...changes });
+  return { ...result, out };
+}
+
+/** The inputs of every linear layer for one row by itself, without padding: module -> [rows, inputs]. */
+async function activations(
+  inputIds: readonly number[],
+): Promise<Map<string, { width: number; data: Float32Array }>> {
+  const loaded = await loadModel(model, { task: 'text-classification' });
+  const built = buildModelGraph(loaded.model, { withLoss: false, dropoutSeed: null });
+  const groups = findLinearGroups(built);
+  for (const group of groups) built.graph.output(`input of ${group.name}`, group.input);
+  const session = await createSession(built.graph, { threads: 1 });
+  const shape = [1, inputIds.length];
+  const results = await session.run(
+    new Map<string, RunTensor>([
+      ...loaded.model.weights,
+      ['input_ids', { shape, data: Int32Array.from(inputIds) }],
+      ['attention_mask', { shape, data: new Int32Array(inputIds.length).fill(1) }],
+      ['token_type_ids', { shape, data: new Int32Array(inputIds.length) }],
+    ]),
+  );
+  await session.dispose();
+  return new Map(
+    groups.map(({ name }) => {
+      const tensor = results.get(`input of ${name}`);
+      return [name, { width: tensor?.shape.at(-1) ?? 0, data: tensor?.data as Float32Array }];
+    }),
+  );
+}
+
+/** X^T X of every linear layer in float64, its packed upper triangle, one row of data after another. */
+async function naiveGrams(): Promise<Map<string, { packed: Float64Array; rows: number }>> {
+  const grams = new Map<string, { packed: Float64Array; rows: number }>();
+  for (const { input_ids } of rows) {
+    for (const [name, { width, data }] of await activations(input_ids)) {
+      const known = grams.get(name) ?? { packed: new Float64Array((width * (width + 1)) / 2), rows: 0 };
+      for (let start = 0; start < data.length; start += width) {
+        const x = data.subarray(start, start + width);
+        let at = 0;
+        for (let i = 0; i < width; i++) {
+          for (let j = i; j < width; j++) {
+            known.packed[at] = (known.packed[at] as number) + (x[i] as number) * (x[j] as number);
+            at++;
+          }
+        }
+        known.rows++;
+      }
+      grams.set(name, known);
+    }
+  }
+  return grams;
+}
+
+describe('collectStatistics', () => {
+  it('gives the Grams that a naive float64 computation without padding gives', async () => {
+    const { out } = await collect();
+    const expected = await naiveGrams();
+    const file = await openGrams(join(out, 'grams.safetensors'));
+    expect([...file.grams.keys()].sort()).toEqual([...expected.keys()].sort());
+    for (const [name, { packed, rows: count }] of expected) {
+      const gram = await file.readStored(name);
+      const scale = packed.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+      const off = packed.reduce((most, value, at) => Math.max(most, Math.abs(value - Number(gram[at]))), 0);
+      expect(off / scale, name).toBeLessThan(1e-6);
+      expect(file.grams.get(name)?.rows, name).toBe(count);
+    }
+    await file.close();
+  });
+
+  it('counts a row per token, and a row per example where only the first token is read', async () => {
+    const { out, ...result } = await collect();
+    expect(result).toMatchObject({ grams: 6, linearLayers: 8, examples: 21, tokens, batches: 6 });
+    const file = await openGrams(join(out, 'grams.safetensors'));
+    const rowsOf = (name: string) => file.grams.get(name)?.rows;
+    expect(rowsOf('bert.encoder.layer.0.attention.self.query')).toBe(tokens);
+    expect(rowsOf('bert.pooler.dense')).toBe(21);
+    expect(rowsOf('classifier')).toBe(21);
+    await file.close();
+  });
+
+  it('reads no more than `batches` batches, others for another seed', async () => {
+    const some = await collect({ batches: 2 });
+    expect(some).toMatchObject({ batches: 2, examples: 8 });
+    expect(some.tokens).toBeLessThan(tokens);
+    expect((await readManifest(some.out)).statistics).toEqual({
+      examples: 8,
+      tokens: some.tokens,
+      batches: 2,
+    });
+    const grams = (out: string) => readFile(join(out, 'grams.safetensors'));
+    const other = await collect({ batches: 2, seed: 1 });
+    expect((await grams(other.out)).equals(await grams(some.out))).toBe(false);
+  });
+
+  it('writes the same bytes again for the same model, data and options', async () => {
+    const [first, second] = [await collect(), await collect()];
+    for (const name of await readdir(first.out)) {
+      const [one, two] = await Promise.all([first, second].map(({ out }) => readFile(join(out, name))));
+      expect(two?.equals(one as Buffer), name).toBe(true);
+    }
+  });
+
+  it('describes where the contribution comes from, and shares metrics only when asked to', async () => {
+    const { out } = await collect();
+    const manifest = await readManifest(out);
+    expect(manifest).toMatchObject({
+      agent: 'north',
+      baseFingerprint: await baseFingerprint(base),
+      task: 'text-classification',
+      labels,
+      seenLabels: ['cold', 'warm'],
+      trainingExamples: 21,
+      statistics: { examples: 21, tokens, batches: 6 },
+      metrics: {},
+    });
+    expect(Object.keys(manifest.files)).toEqual(['config.json', 'grams.safetensors', 'model.safetensors']);
+    const open = await collect({ shareMetrics: true });
+    expect((await readManifest(open.out)).metrics).toEqual({ accuracy: 0.75 });
+  });
+
+  it('lets nothing of the data into the contribution: no word, no path', async () => {
+    const withWords = await writeTinyBase(join(folder, 'words'));
+    const letters = [...'abcdefghijklmnopqrstuvwxyz'].flatMap((letter) => [letter, `##${letter}`]);
+    await writeFile(
+      join(withWords, 'vocab.txt'),
+      ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...letters].join('\n'),
+    );
+    const config = { ...tinyConfig, vocab_size: 56 };
+    await saveModel(withWords, createModel(config, 'text-classification', labels, 8));
+    const file = join(folder, 'secretpatients.jsonl');
+    await writeRows(file, [
+      { text: 'zebedee swallowed', label: 'warm' },
+      { text: 'quinine', label: 'cold' },
+    ]);
+    // What else lies in the model's folder stays there too.
+    await writeFile(join(withWords, 'notes.txt'), 'zebedee');
+    const { out } = await collect({ model: withWords, base, dataFiles: [file] });
+    for (const name of await readdir(out)) {
+      const bytes = await readFile(join(out, name));
+      for (const secret of ['zebedee', 'swallowed', 'quinine', 'secretpatients', folder]) {
+        expect(bytes.includes(secret), `${secret} in ${name}`).toBe(false);
+      }
+    }
+  });
+
+  it('asks for the base where the model has no record of its training, and takes it', async () => {
+    const bare = join(folder, 'bare');
+    await mkdir(bare);
+    await saveModel(bare, createModel(tinyConfig, 'text-classification', labels, 8));
+    await expect(collect({ model: bare })).rejects.toMatchObject({
+      code: 'usage',
+      message: `--base: needed, because ${bare} has no training.json`,
+      hint: 'name the folder of the base model that it was fine-tuned from',
+    });
+    const { out } = await collect({ model: bare, base });
+    const manifest = await readManifest(out);
+    expect(manifest.baseFingerprint).toBe(await baseFingerprint(base));
+    expect(manifest.seenLabels).toBeUndefined();
+  });
+
+  it('refuses another task than the model was fine-tuned for', async () => {
+    await expect(collect({ task: 'regression' })).rejects.toThrow(
+      `--task: ${model} was fine-tuned for text-classification, got regression`,
+    );
+  });
+
+  it('refuses a folder that holds something before it reads any data', async () => {
+    await expect(collect({ out: model, dataFiles: ['absent.jsonl'] })).rejects.toThrow(
+      `${model}: must be a new or empty folder, holds config.json`,
+    );
+  });
+
+  it('writes nothing when it is stopped', async () => {
+    const out = join(folder, 'stopped');
+    await expect(collectStatistics({ ...options, out }, AbortSignal.abort())).rejects.toMatchObject({
+      code: 'interrupted',
+      message: 'Grams: stopped at batch 1 of 6',
+    });
+    expect((await readdir(folder)).filter((name) => name.includes('stopped'))).toEqual([]);
+  });
+});
