@@ -72,8 +72,6 @@ export interface RoundController {
   begin(received: unknown): Promise<UploadTurn | AlreadyStored>;
   /** Resolves when the round is merged or has failed, to that standing. */
   finished(): Promise<RoundStanding>;
-  /** Aborted, with a RegmeanError as its reason, when the merger stops. */
-  readonly closing: AbortSignal;
   /** Ends every turn and timer. */
   close(): Promise<void>;
 }
@@ -93,7 +91,7 @@ export async function startRound(
   let mergeFailure = await readFailure(paths);
   let announced: RoundStanding['state'] = 'open';
   let mergeRunning = false;
-  const closing = new AbortController();
+  let closed = false;
   let deadlineTimer: NodeJS.Timeout | undefined;
 
   const standing = (): RoundStanding =>
@@ -122,10 +120,10 @@ export async function startRound(
       );
       merged = true;
     } catch (error) {
-      if (closing.signal.aborted) return;
+      if (closed) return;
+      // Recorded before it is told. One that cannot be recorded is met again by the next start, which merges once more.
+      await writeFailure(paths, messageOf(error)).catch(() => {});
       mergeFailure = messageOf(error);
-      // A failure that cannot be recorded is met again by the next start, which merges once more.
-      await writeFailure(paths, mergeFailure).catch(() => {});
     } finally {
       mergeRunning = false;
     }
@@ -134,7 +132,7 @@ export async function startRound(
 
   /** Announces a change of the state and starts the merge when it is time. */
   const advance = (): void => {
-    if (closing.signal.aborted) return;
+    if (closed) return;
     const now = standing();
     if (now.state !== announced) {
       announced = now.state;
@@ -145,7 +143,7 @@ export async function startRound(
 
   const scheduleDeadline = (): void => {
     const deadline = deadlineOf(recipe);
-    if (deadline === undefined || closing.signal.aborted) return;
+    if (deadline === undefined || closed) return;
     const wait = deadline - Date.now();
     deadlineTimer = setTimeout(
       wait > maxTimerMs ? scheduleDeadline : advance,
@@ -246,7 +244,6 @@ export async function startRound(
 
   return {
     round,
-    closing: closing.signal,
     standing,
     begin,
     subscribe: events.subscribe,
@@ -274,7 +271,8 @@ export async function startRound(
       }),
     async close() {
       const stopping = new RegmeanError('network', 'the merger is stopping');
-      closing.abort(stopping);
+      closed = true;
+      events.emit({ kind: 'stopping', reason: stopping });
       clearTimeout(deadlineTimer);
       await Promise.all([...turns.keys()].map((agent) => endTurn(turns, agent, stopping)));
     },

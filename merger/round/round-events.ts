@@ -1,4 +1,5 @@
 /** @file What happens in a round, told to whoever listens. */
+import type { RegmeanError } from '../../shared/errors.ts';
 import type { RoundStanding } from './round-state.ts';
 
 /** One event of a round. */
@@ -8,7 +9,8 @@ export type RoundEvent =
   | { readonly kind: 'accepted'; readonly agent: string; readonly digest: string }
   | { readonly kind: 'refused'; readonly agent: string; readonly reason: string }
   | { readonly kind: 'merge-progress'; readonly step: string; readonly done: number; readonly total: number }
-  | { readonly kind: 'state'; readonly standing: RoundStanding };
+  | { readonly kind: 'state'; readonly standing: RoundStanding }
+  | { readonly kind: 'stopping'; readonly reason: RegmeanError };
 
 /** Hears every event. */
 export type RoundListener = (event: RoundEvent) => void;

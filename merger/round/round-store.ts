@@ -10,6 +10,7 @@
  *     replaced/<agent>/        the former contribution while a new one takes its place
  *     merged/                  the fused model; it comes here by one rename
  *     failure.json             why the merge failed
+ *     serving.json             the process that serves the round
  */
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';

@@ -1,11 +1,13 @@
 /** @file A merger process: opens the round, serves it, and stops when asked to. */
 import { once } from 'node:events';
+import type { ServerCredentials } from '@grpc/grpc-js';
 import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { readRecipe } from '../../shared/recipe/read-recipe.ts';
 import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
+import { claimRound } from '../round/round-claim.ts';
 import { startRound } from '../round/round-controller.ts';
 import type { RoundEvent } from '../round/round-events.ts';
 import { openRound, type StoredRound } from '../round/round-store.ts';
@@ -36,6 +38,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   const credentials = await serverCredentials(options);
   const recipe = await readRecipe(options.recipe);
   const round = await openRound(options.store, recipe, baseFingerprint);
+  const releaseRound = await claimRound(round.paths.dir);
+  try {
+    await serveRound(options, round, credentials, log);
+  } finally {
+    await releaseRound();
+  }
+}
+
+async function serveRound(
+  options: ServeOptions,
+  round: StoredRound,
+  credentials: ServerCredentials,
+  log: Log,
+): Promise<void> {
+  const { recipe } = round;
   const stopWork = new AbortController();
   const work = createRoundWork(round, stopWork.signal);
   const controller = await startRound(round, work, await limitsOf(round));

@@ -84,7 +84,10 @@ function roundHandlers({ controller, mutualTls, log }: ServerOptions): RoundServ
   const { paths, base } = controller.round;
   let fused: Promise<readonly FolderFile[]> | undefined;
   const fusedFiles = (): Promise<readonly FolderFile[]> => {
-    fused ??= listFolderFiles(paths.merged);
+    fused ??= listFolderFiles(paths.merged).catch((error: unknown) => {
+      fused = undefined;
+      throw error;
+    });
     return fused;
   };
   const describe = async () => {

@@ -1,5 +1,6 @@
 /** @file Streams a round's events to one watcher. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { RegmeanError } from '../../shared/errors.ts';
 import type { Round } from '../../shared/wire/generated/regmean/v1/Round.ts';
 import type { RoundEvent as WireEvent } from '../../shared/wire/generated/regmean/v1/RoundEvent.ts';
 import type { WatchRoundRequest__Output } from '../../shared/wire/generated/regmean/v1/WatchRoundRequest.ts';
@@ -27,17 +28,25 @@ export async function streamEvents(
     slow = false;
   });
   let queue = Promise.resolve();
-  const stop = new AbortController();
-  const finished = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
-  call.on('cancelled', () => stop.abort());
-  controller.closing.addEventListener('abort', () => stop.abort());
+  let finish = (): void => {};
+  let fail = (_reason: RegmeanError): void => {};
+  const finished = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+  finished.catch(() => {});
+  call.on('cancelled', () => finish());
 
   const unsubscribe = controller.subscribe((event) => {
+    if (event.kind === 'stopping') {
+      fail(event.reason);
+      return;
+    }
     // A watcher that reads slowly misses steps of the merge, not what they lead to.
     if (slow && event.kind === 'merge-progress') return;
     queue = queue.then(async () => {
       send(await wireEvent(event, describe));
-      if (event.kind === 'state' && isFinal(event.standing.state)) stop.abort();
+      if (event.kind === 'state' && isFinal(event.standing.state)) finish();
     });
   });
   const heartbeat = setInterval(() => send({ kind: 'ROUND_EVENT_KIND_HEARTBEAT' }), heartbeatIntervalMs);
@@ -46,7 +55,6 @@ export async function streamEvents(
     await queue;
     if (!isFinal(controller.standing().state)) await finished;
     await queue;
-    controller.closing.throwIfAborted();
   } finally {
     clearInterval(heartbeat);
     unsubscribe();
@@ -54,7 +62,10 @@ export async function streamEvents(
   call.end();
 }
 
-async function wireEvent(event: RoundEvent, describe: () => Promise<Round>): Promise<WireEvent> {
+async function wireEvent(
+  event: Exclude<RoundEvent, { kind: 'stopping' }>,
+  describe: () => Promise<Round>,
+): Promise<WireEvent> {
   switch (event.kind) {
     case 'upload':
       return { kind: 'ROUND_EVENT_KIND_UPLOAD', agent: event.agent, done: event.done, total: event.total };

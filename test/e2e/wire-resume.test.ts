@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { writeRecipe } from '../support/tiny-round.ts';
@@ -16,6 +17,12 @@ async function startRound() {
 
 const stored = (agent: string) => fixture.path('store', 'rounds', 'reviews', 'contributions', agent);
 
+/** Waits until the merger has written what reached it of the upload that the proxy holds. */
+async function untilWritten(agent: string, bytes: number): Promise<void> {
+  const path = fixture.path('store', 'rounds', 'reviews', 'incoming', agent, 'files', 'model.safetensors');
+  while ((await stat(path).catch(() => ({ size: 0 }))).size < bytes) await sleep(20);
+}
+
 describe('an interrupted upload', () => {
   it('continues at the committed offset after the agent was killed, and ends in the same bytes', async () => {
     const merger = await startRound();
@@ -31,13 +38,14 @@ describe('an interrupted upload', () => {
       '--plaintext',
     ]);
     await held;
+    await untilWritten('north', 4 * mebibyte);
     await first.kill('SIGKILL');
     await proxy.close();
 
     const status = await runJson(['agent', 'info', '--server', merger.address, '--plaintext']);
     const [north] = status.agents as { state: string; bytesReceived: number }[];
     expect(north?.state).toBe('uploading');
-    expect(north?.bytesReceived).toBeGreaterThan(4 * mebibyte);
+    expect(north?.bytesReceived).toBeGreaterThanOrEqual(4 * mebibyte);
 
     const args = ['agent', 'contribute', contribution, '--server', merger.address, '--plaintext'];
     const result = await runJson(args);
@@ -60,6 +68,7 @@ describe('an interrupted upload', () => {
       '--json',
     ]);
     await held;
+    await untilWritten('north', 4 * mebibyte);
     await merger.kill('SIGKILL');
     const sentBefore = proxy.count('up');
     const restarted = await startMerger(fixture.path('round.yaml'), fixture.path('store'));
@@ -100,7 +109,7 @@ describe('an interrupted upload', () => {
 });
 
 describe('an interrupted fetch', () => {
-  it('continues at the byte where it was cut', async () => {
+  it('by Ctrl-C ends in order and continues at the byte where it was cut', async () => {
     const merger = await startRound();
     const proxy = await startProxy(merger.address);
     const out = fixture.path('fetched');
@@ -116,7 +125,9 @@ describe('an interrupted fetch', () => {
     const held = proxy.holdAfter('down', 7 * mebibyte);
     const first = startCommand(args(proxy.address));
     await held;
-    await first.kill('SIGKILL');
+    const stopped = await first.kill('SIGINT');
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain('error: stopped; the same command continues');
     await proxy.close();
     const present = (await readFile(`${out}.partial/model.safetensors`)).length;
     expect(present).toBeGreaterThan(4 * mebibyte);

@@ -1,0 +1,236 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type RoundController,
+  type RoundWork,
+  startRound,
+  type UploadTurn,
+} from '../../../merger/round/round-controller.ts';
+import type { RoundEvent } from '../../../merger/round/round-events.ts';
+import { openRound, roundPaths } from '../../../merger/round/round-store.ts';
+import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
+import { RegmeanError } from '../../../shared/errors.ts';
+import { readRecipe } from '../../../shared/recipe/read-recipe.ts';
+import { listFolderFiles } from '../../../shared/wire/folder-files.ts';
+import { writeBase, writeRecipe, writeTinyContribution } from '../../support/tiny-round.ts';
+
+let dir: string;
+const open: RoundController[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'regmean-round-'));
+  await writeBase(join(dir, 'base'));
+  await writeRecipe(join(dir, 'round.yaml'), 'base', ['north', 'south']);
+});
+afterEach(async () => {
+  for (const controller of open.splice(0)) await controller.close();
+  await rm(dir, { recursive: true });
+});
+
+const paths = () => roundPaths(join(dir, 'store'), 'reviews');
+
+/** Work that accepts everything and merges by making the folder. */
+const quickWork: RoundWork = {
+  async validate() {},
+  merge: async () => {
+    await mkdir(paths().merged);
+  },
+};
+
+/** Starts the round as a merger's process would, with the files that are there. */
+async function startController(work: Partial<RoundWork> = {}): Promise<RoundController> {
+  const recipe = await readRecipe(join(dir, 'round.yaml'));
+  const round = await openRound(join(dir, 'store'), recipe, baseFingerprint);
+  const controller = await startRound(round, { ...quickWork, ...work }, () => Number.POSITIVE_INFINITY);
+  open.push(controller);
+  return controller;
+}
+
+async function manifestOf(agent: string, more: { seed?: number; replace?: boolean } = {}) {
+  const folder = join(dir, `${agent}-${more.seed ?? 1}`);
+  if (!(await readdir(dir)).includes(`${agent}-${more.seed ?? 1}`)) {
+    await writeTinyContribution(folder, { agent, base: join(dir, 'base'), seed: more.seed ?? 1 });
+  }
+  const contributionJson = await readFile(join(folder, 'contribution.json'), 'utf8');
+  return {
+    folder,
+    agent,
+    files: await listFolderFiles(folder),
+    contributionJson,
+    replace: more.replace ?? false,
+  };
+}
+
+type Manifest = Awaited<ReturnType<typeof manifestOf>>;
+
+async function beginTurn(controller: RoundController, manifest: Manifest): Promise<UploadTurn> {
+  const turn = await controller.begin(manifest);
+  if (turn.alreadyStored) throw new Error('expected a turn, the contribution is stored already');
+  return turn;
+}
+
+async function sendAll(turn: UploadTurn, folder: string): Promise<void> {
+  for (const { name, size } of turn.upload.manifest.files) {
+    const data = await readFile(join(folder, name));
+    const offset = turn.upload.offsets().find(({ file }) => file === name)?.offset ?? 0;
+    const rest = data.subarray(offset);
+    if (offset < size) await turn.upload.write({ file: name, offset, data: rest, crc32: crc32(rest) });
+  }
+}
+
+async function contribute(controller: RoundController, manifest: Manifest): Promise<string> {
+  const turn = await beginTurn(controller, manifest);
+  await sendAll(turn, manifest.folder);
+  try {
+    return await turn.commit();
+  } finally {
+    await turn.end();
+  }
+}
+
+describe('a round that is served', () => {
+  it('merges when the last agent has contributed, and tells its listeners in order', async () => {
+    const controller = await startController();
+    const events: RoundEvent[] = [];
+    controller.subscribe((event) => events.push(event));
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    expect(await controller.finished()).toEqual({ state: 'merged', failure: undefined });
+    const told = events.map((event) => (event.kind === 'state' ? event.standing.state : event.kind));
+    const upload = ['upload', 'checking', 'accepted'];
+    expect(told).toEqual([...upload, ...upload, 'merging', 'merged']);
+  });
+
+  it('keeps the reason of a failed merge over a restart, until its recipe changes', async () => {
+    const failing = {
+      merge: async () => {
+        throw new RegmeanError('numerical', 'query: not positive definite at pivot 3');
+      },
+    };
+    const controller = await startController(failing);
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    const failed = { state: 'failed', failure: 'query: not positive definite at pivot 3' };
+    expect(await controller.finished()).toEqual(failed);
+    expect((await startController()).standing()).toEqual(failed);
+
+    await writeRecipe(join(dir, 'round.yaml'), 'base', ['north', 'south'], ['quorum: 1']);
+    expect((await (await startController()).finished()).state).toBe('merged');
+  });
+
+  it('leaves nothing of a refused contribution', async () => {
+    const validate = async (): Promise<void> => {
+      throw new RegmeanError('refused', 'tensor a must be finite');
+    };
+    const controller = await startController({ validate });
+    await expect(contribute(controller, await manifestOf('north'))).rejects.toThrow(
+      'tensor a must be finite',
+    );
+    expect(await readdir(paths().incoming)).toEqual([]);
+    expect(await controller.agents()).toMatchObject([{ state: 'awaited' }, { state: 'awaited' }]);
+  });
+
+  it('keeps an upload whose check could not be done', async () => {
+    const validate = async (): Promise<void> => {
+      throw new Error('the worker ended');
+    };
+    const controller = await startController({ validate });
+    const manifest = await manifestOf('north');
+    await expect(contribute(controller, manifest)).rejects.toThrow('the worker ended');
+    const turn = await beginTurn(await startController(), manifest);
+    expect(turn.upload.offsets()).toEqual(
+      manifest.files.map(({ name, size }) => ({ file: name, offset: size })),
+    );
+    await turn.end();
+  });
+
+  it('gives the turn to a newer connection of the same agent', async () => {
+    const controller = await startController();
+    const manifest = await manifestOf('north');
+    const older = await beginTurn(controller, manifest);
+    older.signal.addEventListener('abort', () => void older.end());
+    const newer = await beginTurn(controller, manifest);
+    expect(older.signal.reason).toMatchObject({
+      message: 'north: a newer connection of this agent took over',
+    });
+    await sendAll(newer, manifest.folder);
+    await newer.commit();
+    await newer.end();
+    expect((await controller.begin(manifest)).alreadyStored).toBe(true);
+  });
+
+  it('takes nothing while it merges', async () => {
+    let finish = (): void => {};
+    const merge = (): Promise<void> =>
+      new Promise((resolve) => {
+        finish = () => void mkdir(paths().merged).then(() => resolve());
+      });
+    const controller = await startController({ merge });
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    const other = await manifestOf('south', { seed: 2, replace: true });
+    await expect(controller.begin(other)).rejects.toThrow('south: the round reviews is merging, not open');
+    finish();
+    expect((await controller.finished()).state).toBe('merged');
+  });
+});
+
+describe('a round with a deadline', () => {
+  it('closes while it is served, when the deadline comes', async () => {
+    const deadline = new Date(Date.now() + 1_000).toISOString();
+    await writeRecipe(join(dir, 'round.yaml'), 'base', ['north', 'south'], [`deadline: ${deadline}`]);
+    const controller = await startController();
+    expect((await controller.finished()).state).toBe('failed');
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(deadline));
+  });
+});
+
+describe('a merger that was killed', () => {
+  it('between the two renames of a replacement comes back with the former contribution', async () => {
+    const controller = await startController();
+    const manifest = await manifestOf('north');
+    await contribute(controller, manifest);
+    await controller.close();
+    await rename(join(paths().contributions, 'north'), join(paths().replaced, 'north'));
+
+    const again = await startController();
+    expect(await readdir(paths().replaced)).toEqual([]);
+    expect((await again.begin(manifest)).alreadyStored).toBe(true);
+  });
+
+  it('after both renames of a replacement comes back with the new contribution', async () => {
+    const controller = await startController();
+    const former = await manifestOf('north');
+    await contribute(controller, former);
+    await controller.close();
+    await cp(join(paths().contributions, 'north'), join(paths().replaced, 'north'), { recursive: true });
+
+    const again = await startController();
+    expect(await readdir(paths().replaced)).toEqual([]);
+    expect((await again.begin(former)).alreadyStored).toBe(true);
+  });
+
+  it('between the last contribution and the merge merges when it comes back', async () => {
+    const controller = await startController({ merge: () => new Promise(() => {}) });
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    expect(controller.standing().state).toBe('merging');
+    expect((await (await startController()).finished()).state).toBe('merged');
+  });
+
+  it('with every byte of an upload received asks for none of them again', async () => {
+    const controller = await startController();
+    const manifest = await manifestOf('north');
+    const turn = await beginTurn(controller, manifest);
+    await sendAll(turn, manifest.folder);
+    await turn.end();
+
+    const again = await beginTurn(await startController(), manifest);
+    const missing = again.upload.offsets().filter(({ offset }, i) => offset < (manifest.files[i]?.size ?? 0));
+    expect(missing).toEqual([]);
+    await again.commit();
+    await again.end();
+  });
+});
