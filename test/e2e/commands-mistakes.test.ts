@@ -156,7 +156,12 @@ const mistakes: readonly [string, readonly string[], number, string][] = [
     2,
     'error: --base: needed, because @model has no training.json\nhint: name the folder of the base model that it was fine-tuned from\n',
   ],
-  ['contributions without Grams', ['merge', '@model', '@other', '--out', '@new'], 1, 'error: '],
+  [
+    'contributions without Grams',
+    ['merge', '@model', '@other', '--out', '@new'],
+    1,
+    'error: model: regmean needs Grams, @model has no grams.safetensors\nhint: make them with `regmean stats`, or merge with `--method simple`\n',
+  ],
 ];
 
 describe('a mistake is answered in a line, without a stack', () => {

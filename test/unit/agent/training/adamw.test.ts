@@ -52,8 +52,10 @@ describe('AdamW', () => {
     const clipped = await start({ maxGradientNorm: 0.5 });
     const squares = clipped.gradients.flat.reduce((sum, g) => sum + g * g, 0);
     expect(await clipped.optimizer.step(0.01)).toBeCloseTo(Math.sqrt(squares), 3);
-    const { firstMoment } = clipped.optimizer.state();
+    const { firstMoment, secondMoment } = clipped.optimizer.state();
     expect(Math.hypot(...firstMoment)).toBeCloseTo(0.1 * 0.5, 6);
+    const squaredNorm = secondMoment.reduce((sum, v) => sum + v, 0);
+    expect(squaredNorm / (0.001 * 0.5 ** 2)).toBeCloseTo(1, 4);
   });
 
   it('names the tensor and the step of a gradient that is not finite, before anything is changed', async () => {
