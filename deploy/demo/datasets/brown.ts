@@ -14,20 +14,32 @@ import { partOfSpeechTable, partOfSpeechTags } from './part-of-speech-tags.ts';
 const fewestWords = 4;
 const mostWords = 80;
 
-/** Spans of names and titles in running text; the genres of the Brown corpus are the domains. */
+/**
+ * Spans of names and titles, in sentences that have at least one; the genres of the Brown corpus are the domains.
+ * Names are much rarer in some genres than in others: of all sentences, agents would mostly learn how rare.
+ */
 export function namesDataset(sizes: SplitSizes, seed: number): DemoDataset {
-  return brownDataset('names', nameLabels, nameTags, sizes, seed);
+  const hasName = (tags: readonly string[]): boolean => tags.some((tag) => tag !== 'O');
+  return brownDataset('names', nameLabels, nameTags, hasName, sizes, seed);
 }
 
 /** Parts of speech in a reduced tag set; the genres of the Brown corpus are the domains. */
 export function partOfSpeechDataset(sizes: SplitSizes, seed: number): DemoDataset {
-  return brownDataset('part-of-speech', Object.keys(partOfSpeechTable), partOfSpeechTags, sizes, seed);
+  return brownDataset(
+    'part-of-speech',
+    Object.keys(partOfSpeechTable),
+    partOfSpeechTags,
+    () => true,
+    sizes,
+    seed,
+  );
 }
 
 function brownDataset(
   name: string,
   labels: readonly string[],
   tagsOf: (sentence: BrownSentence) => string[],
+  keep: (tags: readonly string[]) => boolean,
   sizes: SplitSizes,
   seed: number,
 ): DemoDataset {
@@ -36,7 +48,8 @@ function brownDataset(
   const rowsOf = (document: BrownDocument): DatasetRow[] =>
     document.sentences
       .filter((sentence) => isUsable(sentence) && isNew(sentence))
-      .map((sentence) => ({ tokens: sentence.words, tags: tagsOf(sentence) }));
+      .map((sentence) => ({ tokens: sentence.words, tags: tagsOf(sentence) }))
+      .filter(({ tags }) => keep(tags));
   const documentsOf = (genre: BrownGenre): BrownDocument[] =>
     documents.filter((document) => document.genre === genre && brownUse(document) !== 'pretraining');
   return {
