@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { evaluateModels, type Score } from '../../agent/inference/evaluate-models.ts';
-import { collectStatistics } from '../../agent/statistics/collect-statistics.ts';
-import { runTraining } from '../../agent/training/run-training.ts';
-import { trainingDefaults } from '../../agent/training/training-options.ts';
-import { writeDataset } from '../../deploy/demo/datasets/dataset.ts';
-import { type DemoDatasetName, demoDatasets } from '../../deploy/demo/datasets/datasets.ts';
-import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
-import { packageFile } from '../../shared/files/package-file.ts';
+import { evaluateModels, type Score } from '../../../agent/inference/evaluate-models.ts';
+import { collectStatistics } from '../../../agent/statistics/collect-statistics.ts';
+import { runTraining } from '../../../agent/training/run-training.ts';
+import { trainingDefaults } from '../../../agent/training/training-options.ts';
+import { writeDataset } from '../../../deploy/demo/datasets/dataset.ts';
+import { type DemoDatasetName, demoDatasets } from '../../../deploy/demo/datasets/datasets.ts';
+import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
+import { packageFile } from '../../../shared/files/package-file.ts';
 
 const alphas = [0, 0.1, 0.5, 0.7, 0.9, 1] as const;
 
