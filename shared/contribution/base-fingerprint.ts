@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto';
 import { isFloatDtype } from '../safetensors/dtype.ts';
+import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
 
 /**
  * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/1\n` and then, for every
  * floating point tensor in the order of their names (UTF-16 code units), `name [shape]\n` (shape with commas and no
- * spaces) and its values as little-endian float32. How the weights are sharded does not matter; one tensor is in
- * memory at a time.
+ * spaces) and its values as little-endian float32. How the weights are sharded does not matter; 16 MiB of values are
+ * in memory at a time.
  */
 export async function fingerprintWeights(weights: TensorReader): Promise<string> {
   const hash = createHash('sha256').update('regmean-base/1\n');
   for (const name of [...weights.tensors.keys()].sort()) {
     const entry = weights.tensors.get(name);
     if (entry === undefined || !isFloatDtype(entry.dtype)) continue;
-    const { data } = await weights.readFloat32(name);
     hash.update(`${name} [${entry.shape.join(',')}]\n`);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    for await (const { values } of readFloatBlocks(weights, name)) {
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    }
   }
   return hash.digest('hex');
 }

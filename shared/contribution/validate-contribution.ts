@@ -9,6 +9,7 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
+import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
 import { formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
@@ -146,13 +147,21 @@ async function checkFiles(folder: string, manifest: ContributionManifest): Promi
 async function checkWeightValues({ folder, weights }: Contribution): Promise<void> {
   for (const [name, entry] of weights.tensors) {
     if (!isFloatDtype(entry.dtype)) continue;
-    const { data } = await weights.readFloat32(name);
-    const position = data.findIndex((value) => !Number.isFinite(value));
-    if (position < 0) continue;
-    throw refused(
-      `${folder}: tensor ${name} must be finite, value ${position} of ${formatShape(entry.shape)} is ${data[position]}`,
-    );
+    for await (const { start, values } of readFloatBlocks(weights, name)) {
+      const position = firstNotFinite(values);
+      if (position < 0) continue;
+      const which = `value ${start + position} of ${formatShape(entry.shape)}`;
+      throw refused(`${folder}: tensor ${name} must be finite, ${which} is ${values[position]}`);
+    }
   }
+}
+
+/** A plain loop: `findIndex` takes ten times as long, which is seconds for a large model. */
+function firstNotFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) return i;
+  }
+  return -1;
 }
 
 async function checkAllGramValues(file: GramFile): Promise<void> {
