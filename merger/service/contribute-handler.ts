@@ -51,12 +51,8 @@ async function takeChunks(
   requests: AsyncIterator<ContributeRequest__Output>,
   turn: UploadTurn,
 ): Promise<void> {
-  const aborted = new Promise<never>((_resolve, reject) => {
-    turn.signal.addEventListener('abort', () => reject(turn.signal.reason), { once: true });
-  });
-  aborted.catch(() => {});
   for (;;) {
-    const request = await Promise.race([requests.next(), aborted]);
+    const request = await unlessAborted(turn.signal, requests.next());
     if (request.done === true)
       throw new RegmeanError('refused', 'contribute: the stream ended before the commit');
     const { chunk, commit } = request.value;
@@ -64,6 +60,24 @@ async function takeChunks(
     if (!chunk) throw new RegmeanError('refused', 'contribute: expected a chunk or the commit');
     const committed = await turn.upload.write(chunk);
     if (committed !== undefined) call.write({ committed });
+  }
+}
+
+/**
+ * Awaits `work` unless the signal is aborted first. The listener goes with each call: a race against one promise that
+ * lives as long as the upload would keep every chunk that ever won it.
+ */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -7,7 +7,7 @@ import type { TensorReader } from '../safetensors/open-safetensors.ts';
 /**
  * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/1\n` and then, for every
  * floating point tensor in the order of their names (UTF-16 code units), `name [shape]\n` (shape with commas and no
- * spaces) and its values as little-endian float32. How the weights are sharded does not matter; 16 MiB of values are
+ * spaces) and its values as little-endian float32. How the weights are sharded does not matter; 1 MiB of values is
  * in memory at a time.
  */
 export async function fingerprintWeights(weights: TensorReader): Promise<string> {

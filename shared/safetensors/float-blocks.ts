@@ -1,8 +1,8 @@
 import { sizeOf } from '../tensor.ts';
 import type { TensorReader } from './open-safetensors.ts';
 
-/** Values read at once: 16 MiB, so that memory does not depend on the size of a tensor. */
-const blockValues = 1 << 22;
+/** Values read at once: 1 MiB. Larger blocks are no faster, and the collector lets many of them pile up. */
+const blockValues = 1 << 18;
 
 /** Consecutive values of a tensor. */
 export interface FloatBlock {
@@ -12,7 +12,7 @@ export interface FloatBlock {
 }
 
 /**
- * Reads a floating point tensor in blocks of at most 16 MiB, in order.
+ * Reads a floating point tensor in blocks of at most 1 MiB, in order.
  *
  * @throws RegmeanError when there is no such tensor, or it is not floating point
  */
