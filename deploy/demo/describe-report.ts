@@ -27,7 +27,7 @@ export function describeReport(report: DemoReport, plan: DemoPlan, color: boolea
     '',
     `The fused model: ${fused}`,
     'Use it:',
-    `  regmean evaluate --model ${fused} --task ${task} --data ${paths.agents[0]?.data.test}`,
+    `  npx regmean evaluate --model ${fused} --task ${task} --data ${paths.agents[0]?.data.test}`,
     `Every number above: ${paths.results}`,
     '',
   ].join('\n');
