@@ -1,5 +1,4 @@
 /** @file Uploads a contribution folder; an interrupted upload continues where the merger's committed offsets stand. */
-import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
@@ -40,6 +39,12 @@ export interface ContributeResult {
   readonly bytesSent: number;
   readonly bytesTotal: number;
 }
+
+/**
+ * Chunks handed to the connection and not yet taken by it. Waiting for an empty queue instead would let the line idle
+ * while the next chunk is read.
+ */
+const maxChunksUnderWay = 8;
 
 type ContributeStream = ClientDuplexStream<ContributeRequest, ContributeResponse__Output>;
 
@@ -145,12 +150,24 @@ async function sendFiles(
   ended: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
+  let underWay = 0;
+  let wake = (): void => {};
+  ended.addEventListener('abort', () => wake(), { once: true });
   for (const { name } of files) {
     const offset = offsets.find(({ file }) => file === name)?.offset ?? 0;
     for await (const chunk of readChunks(join(dir, name), name, offset)) {
       if (ended.aborted) return;
-      const hasRoom = call.write({ chunk }, () => onBytes(chunk.data.length));
-      if (!hasRoom) await once(call, 'drain', { signal: ended }).catch(() => {});
+      underWay++;
+      call.write({ chunk }, () => {
+        underWay--;
+        onBytes(chunk.data.length);
+        wake();
+      });
+      while (underWay >= maxChunksUnderWay && !ended.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
   }
   if (ended.aborted) return;
