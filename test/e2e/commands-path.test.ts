@@ -34,7 +34,7 @@ describe('the path on one machine', () => {
   it('goes from two agents data over their contributions to one model, and scores it beside them', async () => {
     for (const agent of ['north', 'south']) {
       const data = at(`${agent}.jsonl`);
-      const hyper = ['--epochs', '6', '--lr', '5e-3', '--labels', 'cold,edge,warm', ...threads];
+      const hyper = ['--epochs', '10', '--lr', '5e-3', '--labels', 'cold,edge,warm', ...threads];
       const trained = await json(
         'train',
         '--model',
@@ -50,8 +50,8 @@ describe('the path on one machine', () => {
         out: at(agent),
         labels: ['cold', 'edge', 'warm'],
         trainExamples: 64,
-        epoch: 6,
-        steps: 24,
+        epoch: 10,
+        steps: 40,
       });
 
       const collected = await json(
