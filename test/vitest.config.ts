@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+    globalSetup: './test/support/temporary-folder.ts',
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 120_000,
