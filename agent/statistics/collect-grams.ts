@@ -6,6 +6,7 @@ import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
+import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass } from './gram-graph.ts';
 
@@ -70,7 +71,7 @@ export async function collectGrams(
   const dimensions = new Map(pass.panels.map((panel) => [panel.group.name, panel.dimension]));
   const grams = pass.groups.map((group): Gram => {
     const packed = accumulator.packed(group.name);
-    const bad = packed.findIndex((value) => !Number.isFinite(value));
+    const bad = firstNotFinite(packed);
     if (bad >= 0) {
       throw new RegmeanError('numerical', `Grams: ${group.name} must be finite, got ${packed[bad]}`, {
         hint: 'the model overflows on this data: check its weights',

@@ -6,6 +6,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { Graph } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
+import { firstNotFinite } from '../../shared/tensor.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 
 /** Elements per update: four arrays of 1 MiB stay in the caches, and the cost of a call is spread over many elements. */
@@ -167,7 +168,7 @@ function globalNorm(values: Float32Array): number {
 }
 
 function notFinite(gradients: ParameterArena, step: number): RegmeanError {
-  const name = [...gradients.tensors].find(([, tensor]) => !tensor.data.every(Number.isFinite))?.[0];
+  const name = [...gradients.tensors].find(([, tensor]) => firstNotFinite(tensor.data) >= 0)?.[0];
   return new RegmeanError('numerical', `training: the gradient of ${name} is not finite at step ${step}`, {
     hint: 'lower the learning rate; check the data for extreme values',
   });

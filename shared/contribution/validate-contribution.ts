@@ -11,7 +11,7 @@ import { sha256OfFile } from '../files/checksum.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
-import { formatShape, sameShape } from '../tensor.ts';
+import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
@@ -154,14 +154,6 @@ async function checkWeightValues({ folder, weights }: Contribution): Promise<voi
       throw refused(`${folder}: tensor ${name} must be finite, ${which} is ${values[position]}`);
     }
   }
-}
-
-/** A plain loop: `findIndex` takes ten times as long, which is seconds for a large model. */
-function firstNotFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) return i;
-  }
-  return -1;
 }
 
 async function checkAllGramValues(file: GramFile): Promise<void> {
