@@ -2,16 +2,19 @@
 import { z } from 'zod';
 import { taskKinds } from '../task.ts';
 
-const plainName = z
+/** A name that can stand in paths and on a command line. */
+export const plainNameSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     'expected letters, digits, dots, dashes and underscores, at most 64',
   );
-const pattern = z.string().refine(isRegularExpression, 'expected a regular expression');
+/** A regular expression, searched anywhere in a parameter's name. */
+export const patternSchema = z.string().refine(isRegularExpression, 'expected a regular expression');
 const seed = z.int().min(0).max(0xffffffff);
 
-const training = z.strictObject({
+/** How agents fine-tune; what is absent is the default of `regmean train`. */
+export const trainingSchema = z.strictObject({
   epochs: z.int().min(1).optional(),
   batchSize: z.int().min(1).optional(),
   learningRate: z.number().positive().optional(),
@@ -19,7 +22,7 @@ const training = z.strictObject({
   weightDecay: z.number().min(0).optional(),
   maxLength: z.int().min(2).optional(),
   seed: seed.optional(),
-  freeze: z.array(pattern).default([]),
+  freeze: z.array(patternSchema).default([]),
 });
 
 const statistics = z.strictObject({
@@ -32,21 +35,21 @@ const merge = z.strictObject({
   alpha: z.number().min(0).max(1).default(0.9),
   gramScale: z.enum(['mean', 'sum']).default('mean'),
   coefficients: z.record(z.string(), z.number().positive()).optional(),
-  exclude: z.array(pattern).default([]),
+  exclude: z.array(patternSchema).default([]),
 });
 
 /** The schema of a recipe file. Unknown keys are errors; every default is written out here. */
 export const recipeSchema = z
   .strictObject({
-    name: plainName,
+    name: plainNameSchema,
     base: z.string().min(1),
     task: z.enum(taskKinds).exclude(['masked-lm']),
     labels: z.array(z.string().min(1)).default([]),
-    agents: z.array(plainName).min(1),
+    agents: z.array(plainNameSchema).min(1),
     quorum: z.int().min(1).optional(),
     deadline: z.iso.datetime({ offset: true }).optional(),
     headSeed: seed.default(0),
-    training: training.prefault({}),
+    training: trainingSchema.prefault({}),
     statistics: statistics.prefault({}),
     merge: merge.prefault({}),
   })

@@ -1,0 +1,192 @@
+/** @file The experiment file: what is compared with what, on which data. One YAML file is one experiment. */
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
+import { patternSchema, plainNameSchema, trainingSchema } from '../../shared/recipe/recipe.ts';
+import { taskKinds } from '../../shared/task.ts';
+import { settings } from './results.ts';
+
+const task = z.enum(taskKinds).exclude(['masked-lm']);
+const files = z.array(z.string().min(1)).min(1);
+const someFiles = z.array(z.string().min(1)).default([]);
+const labels = z.array(z.string().min(1)).optional();
+
+const partition = z.strictObject({
+  keyClass: z.string().min(1).optional(),
+  share: z.number().gt(0).lt(1).default(0.8),
+  size: z.int().min(1).default(1000),
+});
+
+const data = z.strictObject({
+  /** A built-in data set; its texts are development dependencies. */
+  corpus: z.string().min(1).optional(),
+  sizes: z.strictObject({ train: z.int().min(1), dev: z.int().min(1), test: z.int().min(1) }).optional(),
+  /** The task and classes of files, where they do not say otherwise themselves. */
+  task: task.optional(),
+  labels,
+  domains: z
+    .array(
+      z.strictObject({
+        name: plainNameSchema,
+        task: task.optional(),
+        labels,
+        train: files,
+        dev: someFiles,
+        test: files,
+      }),
+    )
+    .optional(),
+  outOfDomain: z
+    .array(
+      z.strictObject({
+        name: plainNameSchema,
+        task: task.optional(),
+        labels,
+        dev: someFiles,
+        test: files,
+      }),
+    )
+    .default([]),
+  /** Files of one classification task, which `partition` divides between two agents. */
+  joint: z.strictObject({ train: files, dev: someFiles, test: files }).optional(),
+  /** Two agents with different class frequencies (paper, Appendix B). */
+  partition: partition.optional(),
+});
+
+const statistics = z.strictObject({
+  batches: z.int().min(1).default(1000),
+  batchSize: z.int().min(1).default(16),
+  fisher: z
+    .strictObject({
+      variant: z.enum(['empirical', 'hard', 'soft']).default('empirical'),
+      examples: z.int().min(1).default(256),
+      reduction: z.enum(['example', 'batch']).default('example'),
+    })
+    .prefault({}),
+});
+
+const method = z.strictObject({
+  /** How tables call it. */
+  label: z.string().min(1).max(60),
+  method: z.enum(['simple', 'fisher', 'regmean']),
+  alpha: z.number().min(0).max(1).optional(),
+  ridge: z.number().min(0).optional(),
+  gramScale: z.enum(['mean', 'sum']).optional(),
+  include: z.array(patternSchema).optional(),
+  exclude: z.array(patternSchema).optional(),
+  average: z.array(patternSchema).optional(),
+  fisherSmoothing: z.number().min(0).optional(),
+  fisherNormalize: z.enum(['none', 'parameter', 'model']).optional(),
+});
+
+const sweeps = z.strictObject({
+  alpha: z.array(z.number().min(0).max(1)).default([]),
+  ridge: z.array(z.number().min(0)).default([]),
+  batches: z.array(z.int().min(1)).default([]),
+});
+
+/** The schema of an experiment file. Unknown keys are errors; every default is written out here. */
+export const experimentSchema = z
+  .strictObject({
+    name: plainNameSchema,
+    title: z.string().min(1),
+    description: z.string().default(''),
+    /** Model folder, relative to the file; the base model that comes with regmean when absent. */
+    base: z.string().min(1).optional(),
+    /** Each repeats everything: data split, head, training. */
+    seeds: z
+      .array(z.int().min(0).max(0xffffffff))
+      .min(1)
+      .default([1]),
+    data,
+    training: trainingSchema.omit({ seed: true }).prefault({}),
+    heads: z
+      .strictObject({
+        /** Whether the agents' new heads begin alike. */
+        initialization: z.enum(['shared', 'different']).default('shared'),
+        /** One head for all classes, or each agent's own beside one encoder. */
+        merging: z.enum(['united', 'separate']).default('united'),
+      })
+      .prefault({}),
+    statistics: statistics.prefault({}),
+    methods: z.array(method).min(1),
+    settings: z
+      .array(z.enum(settings).exclude(['alpha', 'ridge', 'batches', 'matching']))
+      .default(['single', 'all']),
+    sweeps: sweeps.prefault({}),
+    /** Which validation scores the greedy choice is made by; out-of-domain where there are any. */
+    greedy: z.strictObject({ by: z.enum(['in-domain', 'out-of-domain']).optional() }).prefault({}),
+    matching: z
+      .strictObject({
+        agents: z.tuple([plainNameSchema, plainNameSchema]),
+        by: z.array(z.enum(['weights', 'activations'])).default(['weights', 'activations']),
+      })
+      .optional(),
+  })
+  .check(({ value, issues }) => {
+    const complain = (path: PropertyKey[], message: string): void => {
+      issues.push({ code: 'custom', input: value, path, message });
+    };
+    const { data: source, methods } = value;
+    const given = [source.corpus, source.domains, source.joint].filter((part) => part !== undefined).length;
+    if (given !== 1) complain(['data'], `expected one of corpus, domains and joint, got ${given} of them`);
+    if (source.joint !== undefined && source.partition === undefined) {
+      complain(['data', 'partition'], 'expected how joint files are divided');
+    }
+    if (source.domains !== undefined && source.partition !== undefined) {
+      complain(['data', 'partition'], 'expected with joint or corpus only; domains are divided already');
+    }
+    if (source.joint !== undefined && source.task !== 'text-classification') {
+      complain(['data', 'task'], 'expected text-classification, which a partition by class needs');
+    }
+    for (const [index, domain] of (source.domains ?? []).entries()) {
+      if (domain.task === undefined && source.task === undefined) {
+        complain(['data', 'domains', index, 'task'], 'expected a task here or in data');
+      }
+    }
+    const twice = methods.find(({ label }, index) => methods.findIndex((m) => m.label === label) < index);
+    if (twice !== undefined) complain(['methods'], `expected different labels, got ${twice.label} twice`);
+    if (value.heads.merging === 'separate' && value.settings.includes('multi-task')) {
+      complain(['settings'], 'expected no multi-task: agents with heads of their own have no common task');
+    }
+  });
+
+/** A checked experiment. Paths of its files are absolute. */
+export type Experiment = z.infer<typeof experimentSchema>;
+
+/** A merge method of an experiment. */
+export type ExperimentMethod = Experiment['methods'][number];
+
+/**
+ * Reads and checks an experiment file; relative paths in it are relative to it.
+ *
+ * @throws RegmeanError that names the line, the key's path and what was expected there
+ */
+export async function readExperiment(path: string): Promise<Experiment> {
+  const experiment = parseExperiment(await readYamlText(path, 'an experiment file'), path);
+  const folder = dirname(path);
+  const absolute = <T extends { readonly test: readonly string[]; readonly dev: readonly string[] }>(
+    entry: T,
+  ): T => ({
+    ...entry,
+    ...('train' in entry ? { train: (entry.train as string[]).map((file) => resolve(folder, file)) } : {}),
+    dev: entry.dev.map((file) => resolve(folder, file)),
+    test: entry.test.map((file) => resolve(folder, file)),
+  });
+  const { domains, outOfDomain, joint, ...rest } = experiment.data;
+  return {
+    ...experiment,
+    ...(experiment.base === undefined ? {} : { base: resolve(folder, experiment.base) }),
+    data: {
+      ...rest,
+      ...(domains === undefined ? {} : { domains: domains.map(absolute) }),
+      outOfDomain: outOfDomain.map(absolute),
+      ...(joint === undefined ? {} : { joint: absolute(joint) }),
+    },
+  };
+}
+
+/** Checks the text of an experiment file; `where` names it in messages. */
+export function parseExperiment(text: string, where: string): Experiment {
+  return parseYaml(text, where, experimentSchema);
+}
