@@ -94,10 +94,7 @@ export const experimentSchema = z
     /** Model folder, relative to the file; the base model that comes with regmean when absent. */
     base: z.string().min(1).optional(),
     /** Each repeats everything: data split, head, training. */
-    seeds: z
-      .array(z.int().min(0).max(0xffffffff))
-      .min(1)
-      .default([1]),
+    seeds: z.array(z.int().min(0).max(0xffffffff)).min(1).default([1]),
     data,
     training: trainingSchema.omit({ seed: true }).prefault({}),
     heads: z
