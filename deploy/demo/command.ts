@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
-import { RegmeanError } from '../../shared/errors.ts';
-import { packageFile } from '../../shared/files/package-file.ts';
-import type { DemoDatasetName } from './datasets/datasets.ts';
+import type { DemoDatasetName } from '../datasets/datasets.ts';
+import { findShippedBase } from '../shipped-base.ts';
 
 interface DemoFlags {
   readonly data: DemoDatasetName;
@@ -38,7 +36,7 @@ export function registerDemoCommand(program: Command): void {
       const options = {
         ...flags,
         plan,
-        base: flags.base ?? findShippedBase(),
+        base: flags.base ?? findShippedBase('demo'),
         program: process.argv[1] ?? '',
         messages: process.stderr,
       };
@@ -49,12 +47,4 @@ export function registerDemoCommand(program: Command): void {
           : `\n${describeReport(report, plan, process.stdout.isTTY === true)}`,
       );
     });
-}
-
-function findShippedBase(): string {
-  const base = packageFile('deploy', 'base-model');
-  if (existsSync(base)) return base;
-  throw new RegmeanError('not-found', `demo: the base model must be in ${base}, it is not there`, {
-    hint: 'pass --base DIR, or make one with: npm run pretrain -- --out DIR',
-  });
 }

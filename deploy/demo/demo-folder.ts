@@ -5,8 +5,8 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { formatRecipe } from '../../shared/recipe/read-recipe.ts';
 import type { Recipe } from '../../shared/recipe/recipe.ts';
+import { type DemoDataset, writeDataset } from '../datasets/dataset.ts';
 import { makeCertificates } from './certificates.ts';
-import { type DemoDataset, writeDataset } from './datasets/dataset.ts';
 
 /** Marks a folder as one that a demo may replace. */
 const markFile = 'demo.json';

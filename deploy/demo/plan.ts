@@ -1,6 +1,6 @@
 import type { Recipe } from '../../shared/recipe/recipe.ts';
-import type { SplitSizes } from './datasets/dataset.ts';
-import type { DemoDatasetName } from './datasets/datasets.ts';
+import type { SplitSizes } from '../datasets/dataset.ts';
+import type { DemoDatasetName } from '../datasets/datasets.ts';
 
 /** How much data the demo takes, and how its agents train. */
 export interface DemoPlan {

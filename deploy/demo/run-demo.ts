@@ -5,8 +5,8 @@
 import { writeFile } from 'node:fs/promises';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type Recipe, recipeSchema } from '../../shared/recipe/recipe.ts';
-import type { DemoDataset } from './datasets/dataset.ts';
-import { type DemoDatasetName, demoDatasets } from './datasets/datasets.ts';
+import type { DemoDataset } from '../datasets/dataset.ts';
+import { type DemoDatasetName, demoDatasets } from '../datasets/datasets.ts';
 import { type DemoPaths, prepareDemoFolder } from './demo-folder.ts';
 import type { DemoPlan } from './plan.ts';
 import { createProcesses, type Processes } from './processes.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { learnVocabulary } from '../../agent/pretraining/train-tokenizer.ts';
 import { writeTokenizer } from '../../agent/pretraining/write-tokenizer.ts';
-import { sentimentDataset } from '../../deploy/demo/datasets/sentiment.ts';
+import { sentimentDataset } from '../../deploy/datasets/sentiment.ts';
 import { describeReport } from '../../deploy/demo/describe-report.ts';
 import type { DemoPlan } from '../../deploy/demo/plan.ts';
 import { type DemoOptions, runDemo } from '../../deploy/demo/run-demo.ts';

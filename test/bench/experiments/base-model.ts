@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { evaluateModels } from '../../../agent/inference/evaluate-models.ts';
 import { runTraining } from '../../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../../agent/training/training-options.ts';
-import { type DemoDatasetName, demoDatasets } from '../../../deploy/demo/datasets/datasets.ts';
+import { type DemoDatasetName, demoDatasets } from '../../../deploy/datasets/datasets.ts';
 import { packageFile } from '../../../shared/files/package-file.ts';
 import { createModel, readConfigJson, saveModel } from '../../../shared/models/model-folder.ts';
 

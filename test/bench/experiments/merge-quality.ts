@@ -11,8 +11,8 @@ import { evaluateModels, type Score } from '../../../agent/inference/evaluate-mo
 import { collectStatistics } from '../../../agent/statistics/collect-statistics.ts';
 import { runTraining } from '../../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../../agent/training/training-options.ts';
-import { writeDataset } from '../../../deploy/demo/datasets/dataset.ts';
-import { type DemoDatasetName, demoDatasets } from '../../../deploy/demo/datasets/datasets.ts';
+import { writeDataset } from '../../../deploy/datasets/dataset.ts';
+import { type DemoDatasetName, demoDatasets } from '../../../deploy/datasets/datasets.ts';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import { packageFile } from '../../../shared/files/package-file.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DemoDataset } from '../../../../deploy/demo/datasets/dataset.ts';
+import type { DemoDataset } from '../../../../deploy/datasets/dataset.ts';
 import { prepareDemoFolder } from '../../../../deploy/demo/demo-folder.ts';
 import { readRecipe } from '../../../../shared/recipe/read-recipe.ts';
 import { recipeSchema } from '../../../../shared/recipe/recipe.ts';
@@ -12,7 +12,7 @@ const dataset: DemoDataset = {
   task: 'text-classification',
   labels: ['negative', 'positive'],
   domains: ['amazon', 'yelp'].map((domain) => ({ domain, train: rows, dev: rows, test: rows })),
-  outOfDomain: [{ domain: 'imdb', test: rows }],
+  outOfDomain: [{ domain: 'imdb', dev: rows, test: rows }],
 };
 const recipe = recipeSchema.parse({
   name: 'demo',

@@ -2,9 +2,9 @@ import {
   readSentimentExamples,
   type SentimentExample,
   sentimentDomains,
-} from '../../../agent/pretraining/corpora/sentiment.ts';
-import { comparableText } from '../../../agent/pretraining/reserved-text.ts';
-import { createRandom, deriveSeed, shuffle } from '../../../shared/random.ts';
+} from '../../agent/pretraining/corpora/sentiment.ts';
+import { comparableText } from '../../agent/pretraining/reserved-text.ts';
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import { type DemoDataset, type SplitSizes, splitRows } from './dataset.ts';
 
 /** Positive or negative sentences of reviews: products (amazon), films (imdb), restaurants (yelp). */

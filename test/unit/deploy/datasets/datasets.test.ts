@@ -2,14 +2,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pretrainingTexts } from '../../../../../agent/pretraining/corpus.ts';
-import { comparableText } from '../../../../../agent/pretraining/reserved-text.ts';
-import {
-  type DatasetRow,
-  type DemoDataset,
-  writeDataset,
-} from '../../../../../deploy/demo/datasets/dataset.ts';
-import { type DemoDatasetName, demoDatasets } from '../../../../../deploy/demo/datasets/datasets.ts';
+import { pretrainingTexts } from '../../../../agent/pretraining/corpus.ts';
+import { comparableText } from '../../../../agent/pretraining/reserved-text.ts';
+import { type DatasetRow, type DemoDataset, writeDataset } from '../../../../deploy/datasets/dataset.ts';
+import { type DemoDatasetName, demoDatasets } from '../../../../deploy/datasets/datasets.ts';
 
 const names = Object.keys(demoDatasets) as DemoDatasetName[];
 const sizes = { train: 500, dev: 100, test: 300 };
@@ -49,7 +45,9 @@ describe.each(names)('the data set %s', (name) => {
   it('uses its labels and no other', () => {
     const { labels, domains } = datasetOf(name);
     const used = new Set(
-      domains.flatMap(({ train }) => train.flatMap((row) => ('text' in row ? [row.label] : [...row.tags]))),
+      domains.flatMap(({ train }) =>
+        train.flatMap((row) => ('label' in row ? [row.label] : 'tags' in row ? row.tags : row.labels)),
+      ),
     );
     expect([...used].filter((label) => !labels.includes(label))).toEqual([]);
     expect(used.size).toBeGreaterThan(1);

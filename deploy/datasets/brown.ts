@@ -3,10 +3,11 @@ import {
   type BrownGenre,
   type BrownSentence,
   readBrownCorpus,
-} from '../../../agent/pretraining/corpora/brown.ts';
-import { brownDomains, brownOutOfDomain, brownUse } from '../../../agent/pretraining/corpora/brown-use.ts';
-import { comparableText } from '../../../agent/pretraining/reserved-text.ts';
-import { createRandom, deriveSeed, shuffle } from '../../../shared/random.ts';
+} from '../../agent/pretraining/corpora/brown.ts';
+import { brownDomains, brownOutOfDomain, brownUse } from '../../agent/pretraining/corpora/brown-use.ts';
+import { comparableText } from '../../agent/pretraining/reserved-text.ts';
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import type { TaskKind } from '../../shared/task.ts';
 import { type DatasetRow, type DemoDataset, type DomainData, type SplitSizes, splitRows } from './dataset.ts';
 import { nameLabels, nameTags } from './name-tags.ts';
 import { partOfSpeechTable, partOfSpeechTags } from './part-of-speech-tags.ts';
@@ -19,41 +20,45 @@ const mostWords = 80;
  * Names are much rarer in some genres than in others: of all sentences, agents would mostly learn how rare.
  */
 export function namesDataset(sizes: SplitSizes, seed: number): DemoDataset {
-  const hasName = (tags: readonly string[]): boolean => tags.some((tag) => tag !== 'O');
-  return brownDataset('names', nameLabels, nameTags, hasName, sizes, seed);
+  return brownDataset('names', 'token-classification', nameLabels, sizes, seed, (sentence) => {
+    const tags = nameTags(sentence);
+    return tags.some((tag) => tag !== 'O') ? { tokens: sentence.words, tags } : null;
+  });
 }
 
 /** Parts of speech in a reduced tag set; the genres of the Brown corpus are the domains. */
 export function partOfSpeechDataset(sizes: SplitSizes, seed: number): DemoDataset {
-  return brownDataset(
-    'part-of-speech',
-    Object.keys(partOfSpeechTable),
-    partOfSpeechTags,
-    () => true,
-    sizes,
-    seed,
-  );
+  const labels = Object.keys(partOfSpeechTable);
+  return brownDataset('part-of-speech', 'token-classification', labels, sizes, seed, (sentence) => ({
+    tokens: sentence.words,
+    tags: partOfSpeechTags(sentence),
+  }));
 }
 
-function brownDataset(
+/**
+ * A task over the sentences of the Brown corpus, its genres as domains.
+ *
+ * @param name seeds the split, so that different tasks split differently
+ * @param toRow the row of a sentence; null leaves it out
+ */
+export function brownDataset(
   name: string,
+  task: TaskKind,
   labels: readonly string[],
-  tagsOf: (sentence: BrownSentence) => string[],
-  keep: (tags: readonly string[]) => boolean,
   sizes: SplitSizes,
   seed: number,
+  toRow: (sentence: BrownSentence, genre: BrownGenre) => DatasetRow | null,
 ): DemoDataset {
   const documents = readBrownCorpus();
   const isNew = unseenSentences();
   const rowsOf = (document: BrownDocument): DatasetRow[] =>
     document.sentences
       .filter((sentence) => isUsable(sentence) && isNew(sentence))
-      .map((sentence) => ({ tokens: sentence.words, tags: tagsOf(sentence) }))
-      .filter(({ tags }) => keep(tags));
+      .flatMap((sentence) => toRow(sentence, document.genre) ?? []);
   const documentsOf = (genre: BrownGenre): BrownDocument[] =>
     documents.filter((document) => document.genre === genre && brownUse(document) !== 'pretraining');
   return {
-    task: 'token-classification',
+    task,
     labels,
     domains: brownDomains.map((domain) => {
       const random = createRandom(deriveSeed(seed, name, domain));
@@ -61,7 +66,9 @@ function brownDataset(
     }),
     outOfDomain: brownOutOfDomain.map((domain) => {
       const random = createRandom(deriveSeed(seed, name, domain));
-      return { domain, test: shuffle(documentsOf(domain).flatMap(rowsOf), random).slice(0, sizes.test) };
+      const rows = shuffle(documentsOf(domain).flatMap(rowsOf), random);
+      const spoken = sizes.test + sizes.dev;
+      return { domain, test: rows.slice(0, sizes.test), dev: rows.slice(sizes.test, spoken) };
     }),
   };
 }

@@ -1,11 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RegmeanError } from '../../../shared/errors.ts';
-import type { TaskKind } from '../../../shared/task.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { TaskKind } from '../../shared/task.ts';
 
-/** A row as it is written to a JSON Lines file: `text` and `label`, or `tokens` and `tags`. */
+/** A text, or a pair of texts, with its class. */
+export interface LabelledText {
+  readonly text: string;
+  readonly text_pair?: string;
+  readonly label: string;
+}
+
+/** A row as it is written to a JSON Lines file. */
 export type DatasetRow =
-  | { readonly text: string; readonly label: string }
+  | LabelledText
+  | { readonly text: string; readonly labels: readonly string[] }
   | { readonly tokens: readonly string[]; readonly tags: readonly string[] };
 
 /** How many rows each part of a domain has; `train` is the most, a small domain may have fewer. */
@@ -28,7 +36,7 @@ export interface DemoDataset {
   readonly task: TaskKind;
   readonly labels: readonly string[];
   readonly domains: readonly DomainData[];
-  readonly outOfDomain: readonly { readonly domain: string; readonly test: readonly DatasetRow[] }[];
+  readonly outOfDomain: readonly Omit<DomainData, 'train'>[];
 }
 
 /** The parts of a domain's rows: the first for the test, the next for development, up to `sizes.train` for training. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readBrownCorpus } from '../../../../../agent/pretraining/corpora/brown.ts';
-import { reduceTag } from '../../../../../deploy/demo/datasets/part-of-speech-tags.ts';
+import { readBrownCorpus } from '../../../../agent/pretraining/corpora/brown.ts';
+import { reduceTag } from '../../../../deploy/datasets/part-of-speech-tags.ts';
 
 describe('reduceTag', () => {
   it.each([
