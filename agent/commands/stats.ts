@@ -1,6 +1,13 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
+import {
+  type FisherReduction,
+  type FisherVariant,
+  fisherDefaults,
+  fisherReductions,
+  fisherVariants,
+} from '../../shared/contribution/fisher.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { statisticsDefaults as defaults } from '../statistics/statistics-options.ts';
 
@@ -17,6 +24,10 @@ interface StatsFlags {
   readonly seed: number;
   readonly shareMetrics: boolean;
   readonly threads?: number;
+  readonly grams: boolean;
+  readonly fisher?: FisherVariant;
+  readonly fisherExamples: number;
+  readonly fisherReduction: FisherReduction;
   readonly json?: boolean;
 }
 
@@ -24,7 +35,9 @@ interface StatsFlags {
 export function registerStatsCommand(program: Command): void {
   program
     .command('stats')
-    .description("compute the Gram matrices of every linear layer's inputs and write the contribution")
+    .description(
+      "compute Gram matrices of every linear layer's inputs, or Fisher information, and write the contribution",
+    )
     .requiredOption('--model <dir>', 'fine-tuned model')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .requiredOption('--data <file...>', 'the data that the model was fine-tuned on')
@@ -35,25 +48,48 @@ export function registerStatsCommand(program: Command): void {
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .option('--seed <n>', 'seed of the choice of batches', parse.nonNegativeInteger, defaults.seed)
+    .addOption(
+      new Option(
+        '--fisher <variant>',
+        'also collect diagonal Fisher information: labels of the data, of the model, or in expectation',
+      ).choices(fisherVariants),
+    )
+    .option('--fisher-examples <n>', 'most examples for it', parse.positiveInteger, fisherDefaults.examples)
+    .addOption(
+      new Option(
+        '--fisher-reduction <way>',
+        'square gradients of examples, or of batch means as the reference code does',
+      )
+        .choices(fisherReductions)
+        .default(fisherDefaults.reduction),
+    )
+    .option('--no-grams', 'collect Fisher information only')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nOnly weights, Gram matrices, counts and label names are written: no text, no example, no label of an example.',
+      '\nOnly weights, Gram matrices, Fisher information, counts and label names are written: no text, no example, no label of an example.',
     )
     .action(async (flags: StatsFlags) => {
       const { collectStatistics } = await import('../statistics/collect-statistics.ts');
       const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
-      const { data, json, ...rest } = flags;
-      const result = await collectStatistics({ ...rest, dataFiles: data }, interruptSignal());
+      const { data, json, fisher: variant, fisherExamples, fisherReduction, ...rest } = flags;
+      const fisher =
+        variant === undefined
+          ? {}
+          : { fisher: { variant, examples: fisherExamples, reduction: fisherReduction } };
+      const result = await collectStatistics({ ...rest, ...fisher, dataFiles: data }, interruptSignal());
       if (json === true) {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;
       }
       process.stdout.write(
-        `${result.grams} Grams for ${result.linearLayers} linear layers from ${result.tokens} tokens of ` +
-          `${result.examples} examples, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)\n` +
+        (result.grams === 0
+          ? ''
+          : `${result.grams} Grams for ${result.linearLayers} linear layers from ${result.tokens} tokens of ` +
+            `${result.examples} examples, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)\n`) +
+          (result.fisherExamples === 0 ? '' : `Fisher information from ${result.fisherExamples} examples\n`) +
           `contribution: ${result.out}\n`,
       );
     });

@@ -1,4 +1,4 @@
-/** @file One pass over an agent's data that computes the Gram of every linear layer's input, and the contribution. */
+/** @file What an agent computes from its data beside the weights, Grams and Fisher information, and the contribution. */
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
 import {
@@ -11,7 +11,8 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
-import { collectGrams } from './collect-grams.ts';
+import { collectFisher } from './collect-fisher.ts';
+import { type CollectedGrams, collectGrams } from './collect-grams.ts';
 import type { StatisticsOptions } from './statistics-options.ts';
 
 /** What was collected. */
@@ -22,12 +23,14 @@ export interface StatisticsResult {
   readonly examples: number;
   readonly tokens: number;
   readonly batches: number;
+  /** Examples that the Fisher information is from; 0 without. */
+  readonly fisherExamples: number;
   readonly seconds: number;
   readonly tokensPerSecond: number;
 }
 
 /**
- * Collects the Grams of a fine-tuned model over its agent's data and writes a contribution folder.
+ * Collects the statistics of a fine-tuned model over its agent's data and writes a contribution folder.
  *
  * @param signal stops the pass between two batches; nothing is written then
  */
@@ -49,14 +52,22 @@ export async function collectStatistics(
     labels: model.labels,
     modelFolder: options.model,
     config: model.config,
-    labelled: false,
+    labelled: options.fisher?.variant === 'empirical',
     ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
   });
-  const collected = await collectGrams(model, examples, options, signal);
+  if (options.grams === false && options.fisher === undefined) {
+    throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
+  }
+  const collected = options.grams === false ? noGrams : await collectGrams(model, examples, options, signal);
+  const fisher =
+    options.fisher === undefined
+      ? undefined
+      : await collectFisher(model, examples, { ...options, ...options.fisher }, signal);
   await writeContribution(options.out, {
     modelFolder: options.model,
     grams: collected.grams,
     layers: collected.layers,
+    ...(fisher === undefined ? {} : { fisher }),
     manifest: {
       agent: options.agent,
       baseFingerprint: base,
@@ -64,11 +75,20 @@ export async function collectStatistics(
       labels: [...model.labels],
       ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
       ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
-      statistics: {
-        examples: collected.examples,
-        tokens: collected.tokens,
-        batches: collected.batches,
-      },
+      ...(options.grams === false
+        ? {}
+        : {
+            statistics: {
+              examples: collected.examples,
+              tokens: collected.tokens,
+              batches: collected.batches,
+            },
+          }),
+      ...(fisher === undefined
+        ? {}
+        : {
+            fisher: { variant: fisher.variant, reduction: fisher.reduction, examples: fisher.examples },
+          }),
       metrics: options.shareMetrics ? (record?.metrics ?? {}) : {},
       tool: toolVersion,
     },
@@ -81,10 +101,13 @@ export async function collectStatistics(
     examples: collected.examples,
     tokens: collected.tokens,
     batches: collected.batches,
+    fisherExamples: fisher?.examples ?? 0,
     seconds,
     tokensPerSecond: Math.round(collected.tokens / seconds),
   };
 }
+
+const noGrams: CollectedGrams = { grams: [], layers: new Map(), examples: 0, tokens: 0, batches: 0 };
 
 /** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
 async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {

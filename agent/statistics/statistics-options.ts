@@ -1,3 +1,4 @@
+import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** Which statistics, of which model, over which data. */
@@ -18,6 +19,10 @@ export interface StatisticsOptions {
   readonly maxLength?: number;
   readonly seed: number;
   readonly threads?: number;
+  /** Whether Grams are collected; default true. */
+  readonly grams?: boolean;
+  /** Fisher information beside the Grams, when given. */
+  readonly fisher?: FisherOptions;
   /** Whether the metrics of training.json go into the contribution. */
   readonly shareMetrics: boolean;
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../files/read-json.ts';
 import { taskKinds } from '../task.ts';
+import { fisherReductions, fisherVariants } from './fisher.ts';
 
 /** Name of the manifest in a contribution folder. */
 export const manifestFile = 'contribution.json';
@@ -34,6 +35,14 @@ export const manifestSchema = z.object({
       /** Rows without padding that went through the encoder. */
       tokens: z.int().positive(),
       batches: z.int().positive(),
+    })
+    .optional(),
+  /** How the Fisher information was computed; absent when there is none. */
+  fisher: z
+    .object({
+      variant: z.enum(fisherVariants),
+      reduction: z.enum(fisherReductions),
+      examples: z.int().positive(),
     })
     .optional(),
   /** Metrics that the agent chose to share, by name. */

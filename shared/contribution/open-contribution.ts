@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { listFolder } from '../files/atomic-folder.ts';
 import { readJson } from '../files/read-json.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';
+import { type FisherFile, openFisher } from './open-fisher.ts';
 import { type GramFile, openGrams } from './open-grams.ts';
 import { gramsFile } from './write-grams.ts';
 
@@ -26,6 +28,8 @@ export interface Contribution {
   readonly weights: ModelWeights;
   /** Absent when the folder has no `grams.safetensors`. */
   readonly grams: GramFile | undefined;
+  /** Absent when the folder has no `fisher.safetensors`. */
+  readonly fisher: FisherFile | undefined;
   close(): Promise<void>;
 }
 
@@ -38,17 +42,20 @@ export interface Contribution {
 export async function openContribution(folder: string): Promise<Contribution> {
   const weights = await openModelWeights(folder);
   let grams: GramFile | undefined;
+  let fisher: FisherFile | undefined;
   const close = async (): Promise<void> => {
     await weights.close();
     await grams?.close();
+    await fisher?.close();
   };
   try {
     const names = (await listFolder(folder)) ?? [];
     const config = await readJson(join(folder, 'config.json'), configSchema);
     const manifest = names.includes(manifestFile) ? await readManifest(folder) : undefined;
     if (names.includes(gramsFile)) grams = await openGrams(join(folder, gramsFile));
+    if (names.includes(fisherFile)) fisher = await openFisher(join(folder, fisherFile));
     const agent = manifest?.agent ?? basename(resolve(folder));
-    return { folder, agent, manifest, config, labels: labelsOf(config), weights, grams, close };
+    return { folder, agent, manifest, config, labels: labelsOf(config), weights, grams, fisher, close };
   } catch (error) {
     await close();
     throw error;

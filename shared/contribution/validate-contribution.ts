@@ -15,6 +15,7 @@ import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
+import type { FisherFile } from './open-fisher.ts';
 import type { GramFile } from './open-grams.ts';
 
 /** What a round asks of a contribution; what is absent is not checked. */
@@ -25,6 +26,8 @@ export interface ContributionExpectations {
   readonly labels?: readonly string[];
   /** Whether there must be Grams. */
   readonly grams?: boolean;
+  /** Whether there must be Fisher information. */
+  readonly fisher?: boolean;
   /** The exact tensors that there must be: those of an accepted contribution, or of the base with its head. */
   readonly tensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** Tensors of the base: one that occurs here too must have the same shape. */
@@ -33,8 +36,8 @@ export interface ContributionExpectations {
 
 /**
  * Checks a contribution folder: manifest, files and their SHA-256, base fingerprint, task and labels, names, shapes
- * and dtypes of all tensors, the Grams' dimensions and row counts, and that every value is finite and every Gram
- * symmetric with entries that a sum of outer products can have.
+ * and dtypes of all tensors, the Grams' dimensions and row counts, and that every value is finite, every Gram
+ * symmetric with entries that a sum of outer products can have, and no Fisher information negative.
  *
  * @returns the manifest
  * @throws RegmeanError `refused`, naming file or tensor and the rule
@@ -53,9 +56,14 @@ export async function validateContribution(
     if (expectations.grams === true && contribution.grams === undefined) {
       throw refused(`${folder}: must hold Grams`);
     }
+    if (expectations.fisher === true && contribution.fisher === undefined) {
+      throw refused(`${folder}: must hold Fisher information`);
+    }
+    if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
     if (contribution.grams !== undefined) checkGramLayers(contribution, contribution.grams);
     await checkFiles(folder, manifest);
     await checkWeightValues(contribution);
+    if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
     if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
     return manifest;
   } finally {
@@ -122,6 +130,25 @@ function checkGramLayers({ folder, weights }: Contribution, { path, grams, layer
     if (shape.length !== 2 || dimension === undefined || !shape.includes(dimension)) {
       const weight = `weight ${formatShape(shape)} of layer ${layer}`;
       throw refused(`${path}: Gram ${gramName} of dimension ${dimension} does not fit ${weight}`);
+    }
+  }
+}
+
+function checkFisherTensors({ folder, weights }: Contribution, { path, tensors }: FisherFile): void {
+  for (const [name, { shape }] of tensors) {
+    const weight = weights.tensors.get(name);
+    if (weight === undefined) throw refused(`${path}: tensor ${name} is no parameter of ${folder}`);
+    requireShape(path, name, shape, weight.shape);
+  }
+}
+
+async function checkFisherValues(fisher: FisherFile): Promise<void> {
+  for (const name of fisher.tensors.keys()) {
+    for await (const { start, values } of readFloatBlocks(fisher, name)) {
+      const position = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+      if (position < 0) continue;
+      const which = `value ${start + position} is ${values[position]}`;
+      throw refused(`${fisher.path}: tensor ${name} must be finite and not negative, ${which}`);
     }
   }
 }

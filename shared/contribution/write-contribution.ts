@@ -5,8 +5,10 @@ import { listFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/checksum.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
+import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
 import { companionFilesOf } from './model-files.ts';
+import { type FisherToWrite, writeFisher } from './write-fisher.ts';
 import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
 
 /** What a contribution is made from. */
@@ -16,12 +18,14 @@ export interface ContributionSource {
   readonly grams: readonly GramToWrite[];
   /** Module name of every linear layer -> name of the Gram of its input. */
   readonly layers: ReadonlyMap<string, string>;
+  readonly fisher?: FisherToWrite;
   /** The manifest, except for what is computed here. */
   readonly manifest: Omit<ContributionManifest, 'format' | 'files'>;
 }
 
 /**
- * Writes a contribution folder atomically: a copy of the model, `grams.safetensors` and `contribution.json`.
+ * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`, `fisher.safetensors` where there
+ * is Fisher information, and `contribution.json`.
  *
  * @throws RegmeanError when `target` already holds something, or the model folder has no readable weights
  */
@@ -37,6 +41,7 @@ export async function writeContribution(
       await copyFile(join(source.modelFolder, name), join(folder, name), constants.COPYFILE_FICLONE);
     }
     if (source.grams.length > 0) await writeGrams(join(folder, gramsFile), source.grams, source.layers);
+    if (source.fisher !== undefined) await writeFisher(join(folder, fisherFile), source.fisher);
     const manifest = manifestSchema.parse({
       format: 'regmean-contribution/1',
       ...source.manifest,

@@ -1,0 +1,152 @@
+import { startProgress } from '../../shared/cli/progress.ts';
+import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
+import { collate } from '../../shared/data/collate.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { planBatches } from '../../shared/data/plan-batches.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import { firstNotFinite } from '../../shared/tensor.ts';
+import { countedTokenRows, fisherCotangents } from './fisher-cotangents.ts';
+import { createFisherPass } from './fisher-graph.ts';
+
+/** How the pass walks over the data. */
+export interface FisherPassOptions extends FisherOptions {
+  /** Examples per batch, for the reduction `batch`. */
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly threads?: number;
+}
+
+/**
+ * Diagonal Fisher information F = E_x E_y[(d log p(y|x) / d theta)^2] of every parameter (paper, Section 3.1), dropout off.
+ *
+ * @throws RegmeanError `usage` for a variant that the task or the data cannot have
+ */
+export async function collectFisher(
+  model: Model,
+  examples: readonly EncodedExample[],
+  options: FisherPassOptions,
+  signal?: AbortSignal,
+): Promise<FisherToWrite> {
+  checkVariant(model, examples, options);
+  const plan = planOf(examples, options);
+  const count = plan.flat().length;
+  const predictor = await createPredictor(model, model.weights, options.threads);
+  const pass = await createFisherPass(model, model.weights, options.threads);
+  const progress = startProgress({ label: 'collecting Fisher information', total: count, unit: 'examples' });
+  const random = createRandom(deriveSeed(options.seed, 'fisher', 'labels'));
+  let done = 0;
+  try {
+    for (const indices of plan) {
+      if (signal?.aborted === true) {
+        throw new RegmeanError('interrupted', `Fisher: stopped after ${done} of ${count} examples`);
+      }
+      const batch = collate(examples, indices, model.config.padTokenId, model.task);
+      const chosen = indices.map((index) => examples[index] as EncodedExample);
+      const logits = await predictor.predict(chosen, indices.length);
+      const perExample = chosen.map((example, row) =>
+        fisherCotangents(
+          {
+            task: model.task,
+            logits: logits[row] as Float32Array,
+            labelCount: model.labels.length,
+            labels: example.labels,
+            tokenRows: countedTokenRows(example.labels, example.wordPositions, example.inputIds.length),
+          },
+          options.variant,
+          random,
+        ),
+      );
+      const { labels: _, ...inputs } = Object.fromEntries(batchFeeds(batch, model.task));
+      const feeds = new Map(Object.entries(inputs));
+      const cotangents =
+        options.reduction === 'batch'
+          ? [ofMeanLoss(model, chosen, perExample, batch.seqLength)]
+          : (perExample[0] ?? []);
+      for (const cotangent of cotangents) await pass.add(feeds, cotangent);
+      done += indices.length;
+      progress.update(done);
+    }
+  } finally {
+    await predictor.dispose();
+    await pass.dispose();
+  }
+  progress.finish();
+  const terms = options.reduction === 'batch' ? plan.length : count;
+  for (const [name, { data }] of pass.sums) {
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) / terms;
+    const bad = firstNotFinite(data);
+    if (bad >= 0) {
+      throw new RegmeanError('numerical', `Fisher: ${name} must be finite, got ${data[bad]}`, {
+        hint: 'the model overflows on this data: check its weights',
+      });
+    }
+  }
+  return { tensors: pass.sums, variant: options.variant, reduction: options.reduction, examples: count };
+}
+
+/** Batches of one example, in random order; or of `batchSize`, planned as for training. */
+function planOf(examples: readonly EncodedExample[], options: FisherPassOptions): number[][] {
+  if (options.reduction === 'example') {
+    const order = shuffle([...examples.keys()], createRandom(deriveSeed(options.seed, 'fisher')));
+    return order.slice(0, options.examples).map((index) => [index]);
+  }
+  const lengths = examples.map((example) => example.inputIds.length);
+  const { batchSize, seed } = options;
+  return planBatches(lengths, { batchSize, seed, epoch: 0 })
+    .slice(0, Math.ceil(options.examples / batchSize))
+    .map((indices) => [...indices]);
+}
+
+/** The cotangent of a batch's mean loss: over rows, labelled tokens, or label entries; twice that for squared errors. */
+function ofMeanLoss(
+  { task, labels }: Model,
+  examples: readonly EncodedExample[],
+  cotangents: readonly Float32Array[][],
+  seqLength: number,
+): Float32Array {
+  const perExample = task === 'token-classification' ? seqLength * labels.length : labels.length;
+  const all = new Float32Array(examples.length * perExample);
+  let terms = 0;
+  for (const [row, example] of examples.entries()) {
+    const own = cotangents[row]?.[0] ?? new Float32Array(0);
+    all.set(own, row * perExample);
+    if (task === 'token-classification') {
+      terms += countedTokenRows(example.labels, example.wordPositions, example.inputIds.length).length;
+    } else {
+      terms += task === 'multi-label-classification' ? labels.length : 1;
+    }
+  }
+  const scale = (task === 'regression' ? 2 : 1) / Math.max(1, terms);
+  return all.map((value) => value * scale);
+}
+
+function checkVariant(
+  { task }: Model,
+  examples: readonly EncodedExample[],
+  { variant, reduction }: FisherOptions,
+): void {
+  const unlabelled = examples.find(({ labels }) => labels === null);
+  if (variant === 'empirical' && unlabelled !== undefined) {
+    const { file, row } = unlabelled.source;
+    throw new RegmeanError('usage', `--fisher empirical: needs labels, ${file}, row ${row} has none`, {
+      hint: 'hard and soft take the labels from the model',
+    });
+  }
+  if (variant === 'hard' && task === 'regression') {
+    throw new RegmeanError(
+      'usage',
+      '--fisher hard: is zero for regression, where the model is its own mode',
+      {
+        hint: 'use empirical or soft',
+      },
+    );
+  }
+  if (variant === 'soft' && reduction === 'batch') {
+    throw new RegmeanError('usage', '--fisher soft: an expectation over labels needs the reduction example');
+  }
+}
