@@ -6,6 +6,7 @@ import { registerMergerCommands } from '../../merger/commands/register.ts';
 import { runProgram } from '../../shared/cli/run-program.ts';
 import { version } from '../../shared/cli/version.ts';
 import { registerDemoCommand } from '../demo/command.ts';
+import { registerExperimentCommand } from '../experiment/command.ts';
 
 const program = new Command('regmean')
   .description(
@@ -15,5 +16,6 @@ const program = new Command('regmean')
 
 registerAgentCommands(program);
 registerMergerCommands(program);
+registerExperimentCommand(program);
 registerDemoCommand(program);
 await runProgram(program, process.argv);
