@@ -111,14 +111,16 @@ const withLabels = (example: EncodedExample, labels: ExampleLabels): EncodedExam
 });
 const one = (): number => 1;
 
+const labelledTokens = (labels: ExampleLabels): number =>
+  labels instanceof Int32Array ? labels.filter((label) => label !== -100).length : 0;
+
 /** The factor from the mean loss of one example to its negative log-likelihood. */
 const likelihoodScale: Readonly<Partial<Record<TaskKind, (examples: readonly EncodedExample[]) => number>>> =
   {
     'text-classification': one,
     'multi-label-classification': () => 3,
     regression: () => 1 / 2,
-    'token-classification': ([example]) =>
-      (example?.labels as Int32Array).filter((label) => label !== -100).length,
+    'token-classification': (examples) => labelledTokens(examples[0]?.labels ?? null),
   };
 
 async function softmaxOf(model: Model, example: EncodedExample): Promise<number[]> {
