@@ -1,37 +1,56 @@
-/** @file Contributions can be merged when they are the same model, fine-tuned from the same base for the same labels. */
+/** @file Contributions can be merged when they are the same model, fine-tuned from the same base. */
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
+import { headParameters } from './head-parameters.ts';
+import type { HeadMerging } from './merge-options.ts';
 
 /**
- * Names of the floating point parameters that all contributions have with equal shapes, in the order of the first.
+ * Names of the floating point parameters that all contributions have with equal shapes, in the order of the first;
+ * where agents keep heads of their own, those of the encoder.
  *
- * @throws RegmeanError `invalid-input` when base, task, labels, agents' names, parameters or shapes do not fit, naming
- *   the agents and what differs
+ * @param classRows parameters whose first dimension counts classes and may differ
+ * @throws RegmeanError `invalid-input` when base, parameters, shapes or agents' names do not fit, naming the agents
+ *   and what differs
  */
-export function requireCompatible(contributions: readonly Contribution[]): readonly string[] {
+export function requireCompatible(
+  contributions: readonly Contribution[],
+  heads: HeadMerging,
+  classRows: ReadonlySet<string>,
+): readonly string[] {
   const [first, ...others] = contributions;
   if (first === undefined) return [];
   requireDistinctAgents(contributions);
+  const partOf = (contribution: Contribution): readonly string[] => {
+    if (heads === 'united') return parametersOf(contribution);
+    const own = headParameters(contribution);
+    return parametersOf(contribution).filter((name) => !own.has(name));
+  };
+  const parameters = partOf(first);
   for (const other of others) {
     requireSame('base fingerprint', first, other, ({ manifest }) => manifest?.baseFingerprint);
     requireSame('model type', first, other, ({ config }) => config.model_type);
-    requireSame('task', first, other, ({ manifest }) => manifest?.task);
-    requireSame('labels', first, other, labelsOf, 'models with different label sets cannot be merged yet');
-    requireSameParameters(first, other);
+    requireSameParameters(first, other, parameters, partOf(other), classRows);
   }
-  return parametersOf(first);
+  return parameters;
+}
+
+/**
+ * Checks that contributions have one task.
+ *
+ * @throws RegmeanError `invalid-input`
+ */
+export function requireOneTask([first, ...others]: readonly Contribution[]): void {
+  for (const other of first === undefined ? [] : others) {
+    const hint = 'with --heads separate the encoder is merged and every agent keeps its own head';
+    requireSame('task', first as Contribution, other, ({ manifest }) => manifest?.task, hint);
+  }
 }
 
 function parametersOf({ weights }: Contribution): readonly string[] {
   return [...weights.tensors].filter(([, { dtype }]) => isFloatDtype(dtype)).map(([name]) => name);
-}
-
-function labelsOf({ manifest, labels }: Contribution): string | undefined {
-  const known = manifest?.labels ?? labels;
-  return known === undefined ? undefined : known.join(', ');
 }
 
 /** Compares a property that may be unknown for folders made elsewhere. */
@@ -48,18 +67,25 @@ function requireSame(
   throw new RegmeanError('invalid-input', message, hint === undefined ? {} : { hint });
 }
 
-function requireSameParameters(first: Contribution, other: Contribution): void {
+function requireSameParameters(
+  first: Contribution,
+  other: Contribution,
+  parameters: readonly string[],
+  otherParameters: readonly string[],
+  classRows: ReadonlySet<string>,
+): void {
   const missing = (name: string, here: Contribution, there: Contribution): RegmeanError =>
     new RegmeanError('invalid-input', `parameter ${name}: ${here.agent} has it, ${there.agent} not`);
-  for (const name of parametersOf(first)) {
+  for (const name of parameters) {
     const ours = first.weights.tensors.get(name)?.shape ?? [];
     const theirs = other.weights.tensors.get(name);
     if (theirs === undefined) throw missing(name, first, other);
-    if (sameShape(ours, theirs.shape)) continue;
+    const skipped = classRows.has(name) ? 1 : 0;
+    if (sameShape(ours.slice(skipped), theirs.shape.slice(skipped))) continue;
     const shapes = `${first.agent} has ${formatShape(ours)}, ${other.agent} has ${formatShape(theirs.shape)}`;
     throw new RegmeanError('invalid-input', `parameter ${name}: shapes must be equal, ${shapes}`);
   }
-  for (const name of parametersOf(other)) {
+  for (const name of otherParameters) {
     if (!first.weights.tensors.has(name)) throw missing(name, other, first);
   }
 }

@@ -4,6 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
+import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { MergeStep } from './strategy.ts';
 
 /** The parameters that a pattern matches, which keep the base's values, and the others, which are merged. */
@@ -13,17 +14,23 @@ export interface ParameterSplit {
 }
 
 /**
- * Divides parameters by the patterns of `exclude`.
+ * Divides parameters by the patterns of `include` and `exclude`.
  *
  * @throws RegmeanError `usage` when a pattern matches nothing: it is most likely mistyped
  */
-export function splitParameters(parameters: readonly string[], exclude: readonly RegExp[]): ParameterSplit {
-  for (const pattern of exclude) {
-    if (!parameters.some((name) => pattern.test(name))) {
-      throw new RegmeanError('usage', `exclude: must match a parameter, ${pattern.source} matches none`);
-    }
+export function splitParameters(
+  parameters: readonly string[],
+  { include, exclude, average }: Pick<ResolvedMergeOptions, 'include' | 'exclude' | 'average'>,
+): ParameterSplit {
+  for (const [option, patterns] of Object.entries({ include, exclude, average })) {
+    const useless = patterns.find((pattern) => !parameters.some((name) => pattern.test(name)));
+    if (useless === undefined) continue;
+    throw new RegmeanError('usage', `${option}: must match a parameter, ${useless.source} matches none`);
   }
-  const isExcluded = (name: string): boolean => exclude.some((pattern) => pattern.test(name));
+  const matches = (patterns: readonly RegExp[], name: string): boolean =>
+    patterns.some((pattern) => pattern.test(name));
+  const isExcluded = (name: string): boolean =>
+    matches(exclude, name) || (include.length > 0 && !matches(include, name));
   return {
     merged: parameters.filter((name) => !isExcluded(name)),
     excluded: parameters.filter(isExcluded),
@@ -42,7 +49,7 @@ export async function openBase(
 ): Promise<TensorReader | undefined> {
   if (excluded.length === 0) return undefined;
   if (folder === undefined) {
-    throw new RegmeanError('usage', `exclude: ${excluded[0]} keeps the base's value, but no base is given`, {
+    throw new RegmeanError('usage', `${excluded[0]}: keeps the base's value, but no base is given`, {
       hint: 'give the base model folder with --base',
     });
   }

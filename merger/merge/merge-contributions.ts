@@ -1,8 +1,6 @@
-import { constants } from 'node:fs';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toolVersion } from '../../shared/cli/version.ts';
-import { companionFilesOf } from '../../shared/contribution/model-files.ts';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -17,8 +15,12 @@ import {
   type TensorSpec,
 } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
-import { requireCompatible } from './compatibility.ts';
+import { classRowSteps } from './class-rows.ts';
+import { copyCompanions } from './companions.ts';
+import { requireCompatible, requireOneTask } from './compatibility.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
+import { classRowParameters } from './head-parameters.ts';
+import { labelsOf, type UnitedLabels, uniteLabels } from './label-spaces.ts';
 import { type MergeOptions, type ResolvedMergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
   type LayerGroupReport,
@@ -27,6 +29,7 @@ import {
   mergeReportFile,
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
+import { headFolder, requireFolderNames, writeAgentModels } from './separate-heads.ts';
 import { strategies } from './strategies.ts';
 import type { MergeOutput, MergeStep } from './strategy.ts';
 
@@ -60,20 +63,41 @@ export async function mergeContributions(
   let base: TensorReader | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
-    const { merged, excluded } = splitParameters(requireCompatible(contributions), resolved.exclude);
+    const plan = planHeads(contributions, resolved);
+    const { merged, excluded } = splitParameters(plan.parameters, resolved);
     const first = contributions[0] as Contribution;
     base = await openBase(options.base, excluded, first);
+    const strategy = strategies[resolved.method];
+    const inputs = { ...resolved, contributions, allParameters: merged, gemm };
     const steps = [
-      ...strategies[resolved.method]({ ...resolved, contributions, parameters: merged, gemm }),
+      ...strategy({ ...inputs, parameters: merged.filter((name) => !plan.classRows.has(name)) }),
+      ...(plan.united === null
+        ? []
+        : classRowSteps(
+            strategy,
+            { ...inputs, parameters: merged.filter((name) => plan.classRows.has(name)) },
+            plan.united,
+          )),
       ...excluded.map((parameter) => baseStep(base as TensorReader, parameter)),
     ];
     return await writeFolderAtomically(
       options.out,
       async (folder) => {
-        const groups = await writeWeights(join(folder, weightsFile), contributions, steps, onProgress);
-        await copyCompanions(first.folder, folder);
-        const files = await describeFiles(folder);
-        const report = makeReport(resolved, contributions, merged, excluded, groups, files);
+        const specs = specsOf(first, plan);
+        const groups = await writeWeights(join(folder, weightsFile), specs, contributions, steps, onProgress);
+        await copyCompanions(first.folder, folder, configChanges(resolved, plan));
+        let files = await describeFiles(folder);
+        if (resolved.heads === 'separate') {
+          await writeAgentModels(folder, contributions, new Set(plan.parameters));
+          for (const { agent } of contributions) {
+            const own = Object.entries(await describeFiles(join(folder, headFolder(agent))));
+            files = {
+              ...files,
+              ...Object.fromEntries(own.map(([name, file]) => [`${headFolder(agent)}/${name}`, file])),
+            };
+          }
+        }
+        const report = makeReport(resolved, contributions, plan, merged, excluded, groups, files);
         await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
         await writeFile(join(folder, 'README.md'), modelCard(report));
         return report;
@@ -85,6 +109,61 @@ export async function mergeContributions(
     await base?.close();
     await gemm.dispose();
   }
+}
+
+/** What is merged, and what becomes of heads. */
+interface HeadPlan {
+  /** All parameters of the fused model. */
+  readonly parameters: readonly string[];
+  /** Null when all heads have the same classes, or are kept apart. */
+  readonly united: UnitedLabels | null;
+  /** Parameters with a row per class, where label spaces are united. */
+  readonly classRows: ReadonlySet<string>;
+}
+
+function planHeads(contributions: readonly Contribution[], { heads }: ResolvedMergeOptions): HeadPlan {
+  if (heads === 'separate') {
+    requireFolderNames(contributions);
+    const parameters = requireCompatible(contributions, 'separate', new Set());
+    return { parameters, united: null, classRows: new Set() };
+  }
+  requireOneTask(contributions);
+  const united = uniteLabels(contributions);
+  const classRows =
+    united === null ? new Set<string>() : classRowParameters(contributions[0] as Contribution);
+  return { parameters: requireCompatible(contributions, 'united', classRows), united, classRows };
+}
+
+/** Tensors of the fused model as they are stored. */
+function specsOf({ weights }: Contribution, { parameters, united, classRows }: HeadPlan): TensorSpec[] {
+  const wanted = new Set(parameters);
+  return [...weights.tensors]
+    .filter(([name, { dtype }]) => wanted.has(name) || !isFloatDtype(dtype))
+    .map(([name, { shape, dtype }]) => ({
+      name,
+      shape: united !== null && classRows.has(name) ? [united.names.length, ...shape.slice(1)] : shape,
+      dtype: isFloatDtype(dtype) ? 'F32' : dtype,
+    }));
+}
+
+/** What config.json says differently of the fused model. */
+function configChanges(
+  { heads }: ResolvedMergeOptions,
+  { united }: HeadPlan,
+): Readonly<Record<string, unknown>> {
+  if (heads === 'separate') {
+    return {
+      architectures: undefined,
+      id2label: undefined,
+      label2id: undefined,
+      problem_type: undefined,
+    };
+  }
+  if (united === null) return {};
+  return {
+    id2label: Object.fromEntries(united.names.map((name, id) => [String(id), name])),
+    label2id: Object.fromEntries(united.names.map((name, id) => [name, id])),
+  };
 }
 
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */
@@ -102,16 +181,12 @@ async function holdsEarlierMerge(out: string): Promise<boolean> {
 
 async function writeWeights(
   path: string,
+  specs: readonly TensorSpec[],
   contributions: readonly Contribution[],
   steps: readonly MergeStep[],
   onProgress: (progress: MergeProgress) => void,
 ): Promise<readonly LayerGroupReport[]> {
   const { weights } = contributions[0] as Contribution;
-  const specs: TensorSpec[] = [...weights.tensors].map(([name, { shape, dtype }]) => ({
-    name,
-    shape,
-    dtype: isFloatDtype(dtype) ? 'F32' : dtype,
-  }));
   const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
   const sizeOfStep = ({ parameters }: MergeStep): number =>
     parameters.reduce((sum, parameter) => sum + (sizes.get(parameter) ?? 0), 0);
@@ -159,25 +234,17 @@ async function notFinite(name: string, contributions: readonly Contribution[]): 
   });
 }
 
-/** Copies configuration and tokenizer; the configuration without the path it was loaded from, and with its new dtype. */
-async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of await companionFilesOf(from)) {
-    if (name !== 'config.json') await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
-  }
-  const { _name_or_path, ...config } = JSON.parse(await readFile(join(from, 'config.json'), 'utf8'));
-  for (const key of ['torch_dtype', 'dtype']) if (key in config) config[key] = 'float32';
-  await writeFile(join(to, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
-}
-
 function makeReport(
-  { method, alpha, gramScale, coefficients }: ResolvedMergeOptions,
+  options: ResolvedMergeOptions,
   contributions: readonly Contribution[],
+  { united }: HeadPlan,
   merged: readonly string[],
   excluded: readonly string[],
   groups: readonly LayerGroupReport[],
   files: MergeReport['files'],
 ): MergeReport {
-  const solved = groups.reduce((sum, { layers }) => sum + layers.length, 0);
+  const { method, alpha, ridge, gramScale, coefficients, heads, fisherSmoothing, fisherNormalize } = options;
+  const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
   const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
     contributions.map(property).find((value) => value !== undefined) ?? null;
   return {
@@ -185,17 +252,49 @@ function makeReport(
     tool: toolVersion,
     method,
     alpha: method === 'regmean' ? alpha : null,
+    ridge: method === 'regmean' ? ridge : null,
     gramScale: method === 'regmean' ? gramScale : null,
+    fisher: method === 'fisher' ? { smoothing: fisherSmoothing, normalize: fisherNormalize } : null,
+    heads,
     baseFingerprint: known(({ manifest }) => manifest?.baseFingerprint),
-    task: known(({ manifest }) => manifest?.task),
-    labels: known(({ manifest, labels }) => manifest?.labels ?? labels),
+    task: heads === 'separate' ? null : known(({ manifest }) => manifest?.task),
+    labels: heads === 'separate' ? null : (united?.names ?? known(labelsOf)),
+    classes: united === null ? null : describeClasses(united, contributions),
     agents: contributions.map((contribution, index) =>
       reportAgent(contribution, coefficients[index] as number),
     ),
-    parameters: { solved, averaged: merged.length - solved, excluded },
+    parameters: {
+      solved,
+      averaged: merged.length - solved,
+      excluded,
+      patterns: patternsOf(options),
+    },
     groups,
     files,
   };
+}
+
+/** Classes that not all agents know, and who does. */
+function describeClasses(
+  { names, rows }: UnitedLabels,
+  contributions: readonly Contribution[],
+): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    names.flatMap((name, id) => {
+      const ofClass = rows[id] ?? [];
+      if (ofClass.every((row) => row !== null)) return [];
+      return [[name, contributions.flatMap(({ agent }, index) => (ofClass[index] === null ? [] : [agent]))]];
+    }),
+  );
+}
+
+function patternsOf({
+  include,
+  exclude,
+  average,
+}: ResolvedMergeOptions): MergeReport['parameters']['patterns'] {
+  const sources = (patterns: readonly RegExp[]): string[] => patterns.map(({ source }) => source);
+  return { include: sources(include), exclude: sources(exclude), average: sources(average) };
 }
 
 function reportAgent({ agent, manifest, grams }: Contribution, coefficient: number): MergedAgentReport {

@@ -1,4 +1,4 @@
-import type { GramScale, MergeMethod } from './merge-options.ts';
+import type { FisherNormalization, GramScale, HeadMerging, MergeMethod } from './merge-options.ts';
 
 /** Name of the report in a merged folder. */
 export const mergeReportFile = 'merge-report.json';
@@ -43,19 +43,27 @@ export interface MergeReport {
   readonly format: 'regmean-merge/1';
   readonly tool: string;
   readonly method: MergeMethod;
-  /** Null for methods without Grams, as is `gramScale`. */
+  /** Null for methods without Grams, as are `ridge` and `gramScale`. */
   readonly alpha: number | null;
+  readonly ridge: number | null;
   readonly gramScale: GramScale | null;
+  /** Null for other methods. */
+  readonly fisher: { readonly smoothing: number; readonly normalize: FisherNormalization } | null;
+  readonly heads: HeadMerging;
   readonly baseFingerprint: string | null;
+  /** Null, as are the labels, where agents keep heads of their own. */
   readonly task: string | null;
   readonly labels: readonly string[] | null;
+  /** Classes that only some agents know, and who; null when all know all. */
+  readonly classes: Readonly<Record<string, readonly string[]>> | null;
   readonly agents: readonly MergedAgentReport[];
   /** How many parameters (tensors) were merged in which way. */
   readonly parameters: {
     readonly solved: number;
     readonly averaged: number;
-    /** Kept from the base, because `exclude` matches their names. */
+    /** Kept from the base, because `include` or `exclude` says so. */
     readonly excluded: readonly string[];
+    readonly patterns: Readonly<Record<'include' | 'exclude' | 'average', readonly string[]>>;
   };
   readonly groups: readonly LayerGroupReport[];
   /** Size and SHA-256 of the model's files. */

@@ -3,7 +3,7 @@
  * Models", ICLR 2023, https://arxiv.org/abs/2212.09849, section 3): the weight of a linear layer whose outputs are,
  * in the least squares sense, nearest to those of every agent's own layer on that agent's own inputs.
  *
- *     W = (sum_i c_i G~_i)^-1 (sum_i c_i G~_i W_i),   G~_i = alpha G_i + (1 - alpha) diag(G_i),   G_i = X_i^T X_i
+ *     W = (sum_i c_i G~_i)^-1 (sum_i c_i G~_i W_i),   G~_i = alpha G_i + (1 - alpha) diag(G_i) + r I,   G_i = X_i^T X_i
  *
  * It is solved for the deviation D from the last agent's weights W_k, which spares that agent's product:
  *
@@ -24,17 +24,19 @@ import type { MergeInputs, MergeOutput, MergeStrategy } from './strategy.ts';
 
 /** Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters by their mean. */
 export const regmean: MergeStrategy = (inputs) => {
-  const wanted = new Set(inputs.parameters);
-  const groups = groupLayers(inputs.contributions)
-    .map((group) => ({ ...group, layers: group.layers.filter(({ parameter }) => wanted.has(parameter)) }))
-    .filter(({ layers }) => layers.length > 0);
-  const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
-  const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
-  if (groups.length === 0) {
+  const isAveraged = (parameter: string): boolean => inputs.average.some((own) => own.test(parameter));
+  const wanted = new Set(inputs.parameters.filter((parameter) => !isAveraged(parameter)));
+  const found = groupLayers(inputs.contributions);
+  if (found.length === 0) {
     throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
       hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',
     });
   }
+  const groups = found
+    .map((group) => ({ ...group, layers: group.layers.filter(({ parameter }) => wanted.has(parameter)) }))
+    .filter(({ layers }) => layers.length > 0);
+  const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
+  const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
   return [
     ...groups.map((group) => ({
       name: group.name,
@@ -82,11 +84,11 @@ async function mergeGroup(
 }
 
 /**
- * c G~ = c (alpha G + (1 - alpha) diag(G)): off-diagonal entries times c alpha, diagonal entries times c (section 3.3
- * and appendix A of the paper: an alpha below 1 penalises the distance to each agent's own weights).
+ * c G~ = c (alpha G + (1 - alpha) diag(G) + r I): off-diagonal entries times c alpha, diagonal entries times c, plus c r
+ * (section 3.3 and appendices A and C of the paper: both penalise the distance to each agent's own weights).
  */
 async function readScaledGram(
-  { contributions, coefficients, alpha, gramScale }: MergeInputs,
+  { contributions, coefficients, alpha, ridge, gramScale }: MergeInputs,
   index: number,
   { gramNames, dimension }: LayerGroup,
 ): Promise<Matrix> {
@@ -94,8 +96,11 @@ async function readScaledGram(
   if (file === undefined)
     throw new RegmeanError('invalid-input', `regmean: contribution ${index} has no Grams`);
   const name = gramNames[index] as string;
-  const diagonal = (coefficients[index] as number) * gramFactor(file, name, gramScale);
+  const coefficient = coefficients[index] as number;
+  const diagonal = coefficient * gramFactor(file, name, gramScale);
   const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal });
+  for (let at = 0; at < data.length; at += dimension + 1)
+    data[at] = (data[at] as number) + coefficient * ridge;
   return { rows: dimension, columns: dimension, data };
 }
 

@@ -4,10 +4,16 @@ import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { LayerGroupReport } from './merge-report.ts';
 
 /** What a strategy works on. All contributions have the same parameters and shapes. */
-export interface MergeInputs extends Pick<ResolvedMergeOptions, 'alpha' | 'coefficients' | 'gramScale'> {
+export interface MergeInputs
+  extends Pick<
+    ResolvedMergeOptions,
+    'alpha' | 'ridge' | 'coefficients' | 'gramScale' | 'fisherSmoothing' | 'fisherNormalize' | 'average'
+  > {
   readonly contributions: readonly Contribution[];
   /** The parameters to merge, in the order of the first contribution. */
   readonly parameters: readonly string[];
+  /** All parameters of the model that are merged, of which `parameters` may be a part. */
+  readonly allParameters: readonly string[];
   readonly gemm: Gemm;
 }
 

@@ -7,6 +7,9 @@ export interface ContributionFolder {
   readonly tensors: readonly TensorToWrite[];
   /** Square Grams by module. */
   readonly grams?: readonly TensorToWrite[];
+  /** Fisher information by parameter. */
+  readonly fisher?: readonly TensorToWrite[];
+  readonly fisherMetadata?: Readonly<Record<string, string>>;
   /** Row counts of the Grams, which are then sums. */
   readonly rows?: Readonly<Record<string, number>>;
   /** Default: a BERT with the labels no and yes. */
@@ -23,6 +26,9 @@ export async function writeContributionFolder(folder: string, content: Contribut
   if (content.grams !== undefined) {
     const metadata = content.rows === undefined ? {} : { rows: JSON.stringify(content.rows) };
     await writeSafetensors(join(folder, 'grams.safetensors'), content.grams, metadata);
+  }
+  if (content.fisher !== undefined) {
+    await writeSafetensors(join(folder, 'fisher.safetensors'), content.fisher, content.fisherMetadata ?? {});
   }
   return folder;
 }

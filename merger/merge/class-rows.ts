@@ -1,0 +1,131 @@
+/**
+ * @file Heads with different classes. Every class is merged from the agents that know it, by the same method as
+ * everything else: for each set of agents, a merge of their rows of its classes (paper, Appendix B).
+ */
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import { sizeOf } from '../../shared/tensor.ts';
+import type { UnitedLabels } from './label-spaces.ts';
+import type { MergeInputs, MergeOutput, MergeStep, MergeStrategy } from './strategy.ts';
+
+/**
+ * The steps that merge parameters with a row per class.
+ *
+ * @param inputs its `parameters` are those with a row per class
+ */
+export function classRowSteps(
+  strategy: MergeStrategy,
+  inputs: MergeInputs,
+  { names, rows }: UnitedLabels,
+): readonly MergeStep[] {
+  const classesOfSet = new Map<string, number[]>();
+  for (const [id, ofClass] of rows.entries()) {
+    const members = JSON.stringify(ofClass.flatMap((row, index) => (row === null ? [] : [index])));
+    classesOfSet.set(members, [...(classesOfSet.get(members) ?? []), id]);
+  }
+  return [...classesOfSet].flatMap(([key, classes]) => {
+    const members = JSON.parse(key) as number[];
+    const sum = members.reduce((total, index) => total + (inputs.coefficients[index] as number), 0);
+    const steps = strategy({
+      ...inputs,
+      coefficients: members.map((index) => (inputs.coefficients[index] as number) / sum),
+      contributions: members.map((index) =>
+        withRows(
+          inputs.contributions[index] as Contribution,
+          new Set(inputs.parameters),
+          classes.map((id) => rows[id]?.[index] as number),
+        ),
+      ),
+    });
+    const label = `classes ${classes.map((id) => names[id]).join(', ')}`;
+    return steps.map((step) => intoUnitedRows(step, inputs, classes, members, label));
+  });
+}
+
+/** A step whose rows are written to the places that their classes have among all. */
+function intoUnitedRows(
+  step: MergeStep,
+  { contributions }: MergeInputs,
+  classes: readonly number[],
+  members: readonly number[],
+  label: string,
+): MergeStep {
+  const widthOf = (parameter: string): number =>
+    sizeOf((contributions[members[0] ?? 0]?.weights.tensors.get(parameter)?.shape ?? [1]).slice(1));
+  return {
+    ...step,
+    name: `${step.name}, ${label}`,
+    async run(output) {
+      const scattered: MergeOutput = {
+        async write(parameter, data, start = 0) {
+          const width = widthOf(parameter);
+          for (let at = 0; at < data.length; ) {
+            const row = Math.floor((start + at) / width);
+            const offset = (start + at) % width;
+            const count = Math.min(width - offset, data.length - at);
+            const target = (classes[row] as number) * width + offset;
+            await output.write(parameter, data.subarray(at, at + count), target);
+            at += count;
+          }
+        },
+      };
+      const report = await step.run(scattered);
+      if (report === undefined) return undefined;
+      const rows = contributions.map((_, index) => report.rows[members.indexOf(index)] ?? null);
+      return { ...report, name: `${report.name}, ${label}`, rows };
+    },
+  };
+}
+
+/** A contribution of which only some rows of some parameters are seen, in the order given. */
+function withRows(
+  contribution: Contribution,
+  parameters: ReadonlySet<string>,
+  rows: readonly number[],
+): Contribution {
+  const { weights, fisher } = contribution;
+  return {
+    ...contribution,
+    weights: { ...weights, ...selectRows(weights, parameters, rows) },
+    fisher: fisher === undefined ? undefined : { ...fisher, ...selectRows(fisher, parameters, rows) },
+  };
+}
+
+function selectRows(
+  reader: TensorReader,
+  parameters: ReadonlySet<string>,
+  rows: readonly number[],
+): TensorReader {
+  const tensors = new Map(
+    [...reader.tensors].map(([name, entry]) =>
+      parameters.has(name)
+        ? [name, { ...entry, shape: [rows.length, ...entry.shape.slice(1)] }]
+        : [name, entry],
+    ),
+  );
+  const gather = <T extends Float32Array | Float64Array>(name: string, all: T): T => {
+    const width = sizeOf((reader.tensors.get(name)?.shape ?? [1]).slice(1));
+    const chosen = all.slice(0, rows.length * width) as T;
+    for (const [place, row] of rows.entries()) {
+      chosen.set(all.subarray(row * width, (row + 1) * width), place * width);
+    }
+    return chosen;
+  };
+  return {
+    ...reader,
+    tensors,
+    async readFloat32(name) {
+      const whole = await reader.readFloat32(name);
+      if (!parameters.has(name)) return whole;
+      return { shape: tensors.get(name)?.shape ?? [], data: gather(name, whole.data) };
+    },
+    async readFloat32Range(name, start, end) {
+      if (!parameters.has(name)) return reader.readFloat32Range(name, start, end);
+      return gather(name, (await reader.readFloat32(name)).data).slice(start, end);
+    },
+    async readFloat64(name) {
+      const whole = await reader.readFloat64(name);
+      return parameters.has(name) ? gather(name, whole) : whole;
+    },
+  };
+}

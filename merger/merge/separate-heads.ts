@@ -1,0 +1,71 @@
+/** @file A fused encoder with each agent's own head: a complete model folder per agent beside the encoder. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
+import { weightsFile } from '../../shared/safetensors/model-weights.ts';
+import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
+import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
+import { copyCompanions } from './companions.ts';
+
+/** Folder of the agents' models inside a fused folder. */
+export const headsFolder = 'heads';
+
+/** Folder of an agent's model, relative to the fused folder. */
+export function headFolder(agent: string): string {
+  return join(headsFolder, agent);
+}
+
+/**
+ * Checks that agents' names can be folders.
+ *
+ * @throws RegmeanError `usage`
+ */
+export function requireFolderNames(contributions: readonly Contribution[]): void {
+  for (const { agent } of contributions) {
+    if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(agent)) continue;
+    throw new RegmeanError(
+      'usage',
+      `heads separate: an agent's name becomes a folder and must be plain, got ${agent}`,
+      { hint: 'letters, digits, dots, dashes and underscores' },
+    );
+  }
+}
+
+/**
+ * Writes `heads/<agent>/`: the fused encoder, this agent's head, configuration and tokenizer.
+ *
+ * @param folder the fused folder, its encoder already written
+ * @param encoder names of the fused parameters
+ */
+export async function writeAgentModels(
+  folder: string,
+  contributions: readonly Contribution[],
+  encoder: ReadonlySet<string>,
+): Promise<void> {
+  const fused = await openSafetensors(join(folder, weightsFile));
+  try {
+    for (const contribution of contributions) {
+      const { agent, weights } = contribution;
+      const target = join(folder, headFolder(agent));
+      await mkdir(target, { recursive: true });
+      await copyCompanions(contribution.folder, target);
+      const specs = [...weights.tensors].map(([name, { shape, dtype }]) => ({
+        ...{ name, shape },
+        dtype: isFloatDtype(dtype) ? ('F32' as const) : dtype,
+      }));
+      await fillSafetensors(join(target, weightsFile), specs, { format: 'pt' }, async (sink) => {
+        for (const { name, dtype } of specs) {
+          const source = encoder.has(name) ? fused : weights;
+          await sink.write(
+            name,
+            dtype === 'F32' ? (await source.readFloat32(name)).data : await source.readBytes(name),
+          );
+        }
+      });
+    }
+  } finally {
+    await fused.close();
+  }
+}
