@@ -7,6 +7,7 @@ interface EvaluateFlags {
   readonly task: TaskKind;
   readonly data: string[];
   readonly ensemble?: boolean;
+  readonly classes?: string[];
   readonly batchSize: number;
   readonly maxLength?: number;
   readonly threads?: number;
@@ -24,6 +25,11 @@ export function registerEvaluateCommand(program: Command): void {
     .requiredOption('--task <kind>', 'task of the models', parse.taskKind)
     .requiredOption('--data <file...>', 'labelled data; each file is scored by itself')
     .option('--ensemble', 'also score the mean of the models’ logits')
+    .option(
+      '--classes <names>',
+      'classes that macro-F1 is over, separated by commas (default: those that occur)',
+      parse.nameList,
+    )
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)

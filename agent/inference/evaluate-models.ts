@@ -1,9 +1,13 @@
 /** @file Scores models, and their ensemble, on labelled data files. */
 import { startProgress } from '../../shared/cli/progress.ts';
+import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
+import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor, type ExampleLogits } from '../../shared/inference/predictor.ts';
-import { metricsFor } from '../../shared/metrics/metrics-for.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
+import type { ModelLogits } from '../../shared/inference/class-logits.ts';
+import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import { type LabelledExamples, scoreModels } from '../../shared/inference/score.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
@@ -14,6 +18,8 @@ export interface EvaluateOptions {
   readonly dataFiles: readonly string[];
   /** Whether the mean of the models' logits is scored too (paper, Section 4.2). */
   readonly ensemble: boolean;
+  /** Classes that macro-F1 is over; those that occur when absent. */
+  readonly classes?: readonly string[];
   readonly batchSize: number;
   readonly maxLength?: number;
   readonly threads?: number;
@@ -33,31 +39,26 @@ export interface Score {
 const ensembleName = 'ensemble';
 
 /**
- * Scores every model on every file, in that order, then the ensemble.
+ * Scores every model on every file, in that order, then the ensemble. Models' classes need not be those of the data,
+ * nor the same (see shared/inference/score.ts).
  *
- * @throws when the models of an ensemble have different labels
+ * @throws RegmeanError `invalid-input` when a model knows no class of a file
  */
 export async function evaluateModels(options: EvaluateOptions): Promise<readonly Score[]> {
+  const { task, classes } = options;
   const scores: Score[] = [];
-  const ensembles = new Map<string, { logits: ExampleLogits[]; score: (l: ExampleLogits[]) => Score }>();
-  let firstLabels: readonly string[] | null = null;
-
+  const said = new Map<string, ModelLogits[]>();
+  const gold = new Map<string, LabelledExamples>();
   for (const folder of options.models) {
-    const { model } = await loadModel(folder, { task: options.task });
-    if (options.ensemble && firstLabels !== null && firstLabels.join('\n') !== model.labels.join('\n')) {
-      throw new RegmeanError(
-        'invalid-input',
-        `--ensemble: models must have the same labels in the same order, ${folder} has ${model.labels.join(', ')}`,
-      );
-    }
-    firstLabels ??= model.labels;
+    const { model } = await loadModel(folder, { task });
+    const learned = await learnedLabels(folder);
     const predictor = await createPredictor(model, model.weights, options.threads);
-    const metrics = metricsFor(model.task, model.labels);
     for (const file of options.dataFiles) {
+      const labels = await classesOfData(file, task, model.labels, folder);
       const { examples } = await loadExamples({
         files: [file],
-        task: options.task,
-        labels: model.labels,
+        task,
+        labels,
         modelFolder: folder,
         config: model.config,
         labelled: true,
@@ -67,48 +68,51 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
       const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
       const logits = await predictor.predict(examples, options.batchSize, progress);
       progress.finish();
-      const score = (name: string, values: readonly ExampleLogits[]): Score => ({
-        model: name,
+      const own: ModelLogits = { labels: model.labels, learned, logits };
+      const data: LabelledExamples = { task, labels, examples };
+      scores.push({
+        model: folder,
         data: file,
         examples: examples.length,
-        main: metrics.main,
-        metrics: metrics.compute(
-          examples.map(({ labels }, index) => ({ logits: values[index] ?? new Float32Array(0), labels })),
-        ),
+        ...scoreModels([own], data, classes),
       });
-      scores.push(score(folder, logits));
-      if (options.ensemble) addToEnsemble(ensembles, file, logits, (mean) => score(ensembleName, mean));
+      if (!options.ensemble) continue;
+      said.set(file, [...(said.get(file) ?? []), own]);
+      if (!gold.has(file)) gold.set(file, data);
     }
     await predictor.dispose();
   }
-  for (const { logits, score } of ensembles.values()) {
-    scores.push(score(logits.map((sum) => sum.map((value) => value / options.models.length))));
+  for (const [file, models] of said) {
+    const data = gold.get(file) as LabelledExamples;
+    const score = scoreModels(models, data, classes);
+    scores.push({ model: ensembleName, data: file, examples: data.examples.length, ...score });
   }
   return scores;
 }
 
-/** Adds a model's logits to the sum of those before it; the mean is taken when all models have spoken. */
-function addToEnsemble(
-  ensembles: Map<string, { logits: ExampleLogits[]; score: (l: ExampleLogits[]) => Score }>,
+/** The model's classes, and those that the data has besides. */
+async function classesOfData(
   file: string,
-  logits: ExampleLogits[],
-  score: (l: ExampleLogits[]) => Score,
-): void {
-  const sum = ensembles.get(file);
-  if (sum === undefined) {
-    ensembles.set(file, { logits, score });
-    return;
-  }
-  for (const [index, own] of logits.entries()) {
-    const total = sum.logits[index];
-    if (total?.length !== own.length) {
-      throw new RegmeanError(
-        'invalid-input',
-        `--ensemble: models must tokenize ${file} alike, row ${index + 1} differs`,
-      );
-    }
-    for (let i = 0; i < own.length; i++) total[i] = (total[i] as number) + (own[i] as number);
-  }
+  task: TaskKind,
+  labels: readonly string[],
+  folder: string,
+): Promise<readonly string[]> {
+  if (task === 'regression') return labels;
+  const inData = await labelsInFiles([file], task);
+  if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
+  const unknown = inData.filter((name) => !labels.includes(name));
+  if (unknown.length < inData.length) return [...labels, ...unknown];
+  throw new RegmeanError(
+    'invalid-input',
+    `${folder}: must know a class of ${file}, which has ${inData.join(', ')}; it knows ${labels.join(', ')}`,
+  );
+}
+
+/** The classes that a model learned, where its folder says so. */
+async function learnedLabels(folder: string): Promise<readonly string[] | undefined> {
+  const present = (await listFolder(folder)) ?? [];
+  if (present.includes(manifestFile)) return (await readManifest(folder)).seenLabels;
+  return present.includes(trainingRecordFile) ? (await readTrainingRecord(folder)).seenLabels : undefined;
 }
 
 /** Scores as lines for people: one per model and file, the main metric first. */

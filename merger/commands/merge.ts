@@ -1,11 +1,23 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { gramScales, type MergeOptions, mergeMethods } from '../merge/merge-options.ts';
+import {
+  fisherNormalizations,
+  gramScales,
+  headMergings,
+  type MergeOptions,
+  mergeMethods,
+} from '../merge/merge-options.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 
 interface MergeFlags {
   readonly out: string;
   readonly method: MergeOptions['method'];
-  readonly alpha: number;
+  readonly alpha?: number;
+  readonly ridge?: number;
+  readonly heads: NonNullable<MergeOptions['heads']>;
+  readonly fisherSmoothing: number;
+  readonly fisherNormalize: NonNullable<MergeOptions['fisherNormalize']>;
+  readonly include: readonly string[];
+  readonly average: readonly string[];
   readonly coefficients?: readonly number[];
   readonly gramScale: 'mean' | 'sum';
   readonly exclude: readonly string[];
@@ -18,10 +30,13 @@ Examples:
   $ regmean merge contributions/north contributions/south --out fused
   $ regmean merge a b c --out fused --alpha 0.5 --coefficients 0.5,0.3,0.2
   $ regmean merge a b --out average --method simple
+  $ regmean merge a b --out fused --method fisher
+  $ regmean merge sentiment names --out fused --heads separate
   $ regmean merge a b --out fused --exclude '^classifier' --base base-model
 
 A contribution is a Hugging Face model folder with grams.safetensors, as "regmean stats" writes it. Grams made
-elsewhere are square tensors [d, d] named by module, averaged over rows. The output is a Hugging Face model folder with
+elsewhere are square tensors [d, d] named by module, averaged over rows. Heads with different classes are united by
+name, each class merged from the agents that know it; with --heads separate the models are in OUT/heads/AGENT. The output is a Hugging Face model folder with
 a model card and merge-report.json. An earlier merge at --out is replaced; any other folder that holds something is not.`;
 
 /** Adds \`regmean merge\`: merges contribution folders into one model folder. */
@@ -35,10 +50,10 @@ export function registerMergeCommand(program: Command): void {
     .addOption(new Option('--method <method>', 'how to merge').choices(mergeMethods).default('regmean'))
     .option(
       '--alpha <number>',
-      'share of the off-diagonal Gram entries that is kept, 0 to 1',
+      'share of the off-diagonal Gram entries that is kept, 0 (the diagonal only) to 1 (default: 0.9; 1 with --ridge)',
       parseNumber,
-      0.9,
     )
+    .option('--ridge <number>', 'constant added to the diagonal of every Gram', parseNumber)
     .option(
       '--coefficients <list>',
       'weight of each contribution, as 0.3,0.7 (default: all equal)',
@@ -49,13 +64,37 @@ export function registerMergeCommand(program: Command): void {
         .choices(gramScales)
         .default('mean'),
     )
+    .addOption(
+      new Option(
+        '--fisher-normalize <by>',
+        'divide Fisher information by its norm over each parameter, or the model',
+      )
+        .choices(fisherNormalizations)
+        .default('none'),
+    )
+    .option('--fisher-smoothing <number>', 'added to all Fisher information', parseNumber, 1e-10)
+    .addOption(
+      new Option(
+        '--heads <way>',
+        'one head for all classes, united by name, or each agent’s own beside the encoder',
+      )
+        .choices(headMergings)
+        .default('united'),
+    )
+    .option('--average <regex>', 'parameters that are averaged whatever the method; repeatable', collect, [])
+    .option(
+      '--include <regex>',
+      'only these parameters are merged, the others keep the values of --base',
+      collect,
+      [],
+    )
     .option(
       '--exclude <regex>',
       'parameters that keep the values of --base; searched anywhere in the name, repeatable',
       collect,
       [],
     )
-    .option('--base <dir>', 'base model folder, for --exclude')
+    .option('--base <dir>', 'base model folder, for --include and --exclude')
     .option('--json', 'print the merge report as JSON')
     .addHelpText('after', examples)
     .action(runMerge);

@@ -35,12 +35,17 @@ export interface LayerGroup {
  * embeddings) is in no group.
  *
  * @param contributions all with Grams
+ * @param wanted parameters that are merged; layers with other weights are left out
  * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does not fit the weight
  */
-export function groupLayers(contributions: readonly Contribution[]): readonly LayerGroup[] {
+export function groupLayers(
+  contributions: readonly Contribution[],
+  wanted: ReadonlySet<string>,
+): readonly LayerGroup[] {
   const files = contributions.map(requireGrams);
   const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
   for (const module of files[0]?.layers.keys() ?? []) {
+    if (isUnwanted(contributions[0], module, wanted)) continue;
     const gramNames = files.map((file, index) => gramNameOf(file, module, contributions, index));
     const layer = linearLayerOf(contributions, files, module, gramNames);
     if (layer === undefined) continue;
@@ -49,11 +54,26 @@ export function groupLayers(contributions: readonly Contribution[]): readonly La
     group.layers.push(layer);
     groups.set(key, group);
   }
-  requireNoOtherLayers(files, contributions);
+  requireNoOtherLayers(files, contributions, wanted);
   return [...groups.values()].map(({ layers, gramNames }) => {
     const first = layers[0] as LinearLayer;
     return { name: first.module, dimension: first.inputs, layers, gramNames };
   });
+}
+
+/** Whether a layer's weight is a parameter that is not merged, or not by solving. */
+function isUnwanted(
+  contribution: Contribution | undefined,
+  module: string,
+  wanted: ReadonlySet<string>,
+): boolean {
+  const parameter = weightOf(module);
+  return contribution?.weights.tensors.has(parameter) === true && !wanted.has(parameter);
+}
+
+/** Name of a module's weight. */
+function weightOf(module: string): string {
+  return `${module}.weight`;
 }
 
 function requireGrams({ grams, agent, folder }: Contribution): GramFile {
@@ -82,11 +102,15 @@ function gramNameOf(
   );
 }
 
-function requireNoOtherLayers(files: readonly GramFile[], contributions: readonly Contribution[]): void {
+function requireNoOtherLayers(
+  files: readonly GramFile[],
+  contributions: readonly Contribution[],
+  wanted: ReadonlySet<string>,
+): void {
   const known = files[0]?.layers;
   for (const [index, { layers }] of files.entries()) {
     for (const module of layers.keys()) {
-      if (known?.has(module)) continue;
+      if (known?.has(module) || isUnwanted(contributions[index], module, wanted)) continue;
       const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
       const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${first} not`;
       throw new RegmeanError('invalid-input', message);
@@ -100,7 +124,7 @@ function linearLayerOf(
   module: string,
   gramNames: readonly string[],
 ): LinearLayer | undefined {
-  const parameter = `${module}.weight`;
+  const parameter = weightOf(module);
   const shape = contributions[0]?.weights.tensors.get(parameter)?.shape;
   if (shape === undefined) return undefined;
   const orientation = orientationOf(contributions[0]?.config.model_type, module);

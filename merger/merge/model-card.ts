@@ -25,6 +25,15 @@ export function modelCard(report: MergeReport): string {
     table(['', ''], facts(report)),
     '## Agents',
     table(['agent', 'coefficient', 'Gram rows', 'training examples', 'metrics it shared'], agentRows(report)),
+    ...(report.classes === null
+      ? []
+      : [
+          '## Classes that not all agents know',
+          table(
+            ['class', 'merged from'],
+            Object.entries(report.classes).map(([name, agents]) => [`\`${name}\``, agents.join(', ')]),
+          ),
+        ]),
     ...(report.groups.length === 0 ? [] : ['## Linear layers', describeGroups(report)]),
     '## Files',
     table(['file', 'bytes', 'SHA-256'], fileRows(report)),
@@ -32,30 +41,46 @@ export function modelCard(report: MergeReport): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-function introduction({ agents, method }: MergeReport): string {
-  const how =
-    method === 'regmean'
-      ? 'RegMean ([Jin et al., ICLR 2023](https://arxiv.org/abs/2212.09849)): every linear layer is the closed-form ' +
-        'solution that comes nearest to the outputs of all agents’ layers on their own inputs; ' +
-        'all other parameters are averages'
-      : 'simple averaging of all parameters';
+const howMerged: Readonly<Record<MergeReport['method'], string>> = {
+  regmean:
+    'RegMean ([Jin et al., ICLR 2023](https://arxiv.org/abs/2212.09849)): every linear layer is the closed-form ' +
+    'solution that comes nearest to the outputs of all agents’ layers on their own inputs; ' +
+    'all other parameters are averages',
+  fisher:
+    'Fisher-weighted averaging ([Matena and Raffel, 2021](https://arxiv.org/abs/2111.09832)): every parameter is ' +
+    'weighed by how much the agents’ likelihoods depend on it',
+  simple: 'simple averaging of all parameters',
+};
+
+function introduction({ agents, method, heads }: MergeReport): string {
+  const where =
+    heads === 'separate'
+      ? ' This folder holds the fused encoder; `heads/<agent>/` is the model with that agent’s own head.'
+      : '';
   return (
-    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${how}. ` +
+    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${howMerged[method]}.${where} ` +
     'No training data was seen by the merge. Details are in `merge-report.json`.'
   );
 }
 
 function facts(report: MergeReport): string[][] {
-  const { method, alpha, gramScale, task, labels, baseFingerprint, parameters, tool } = report;
+  const { method, alpha, ridge, gramScale, fisher, task, labels, baseFingerprint, parameters, tool } = report;
   const { solved, averaged, excluded } = parameters;
   const optional: [string, string | null | undefined][] = [
     ['method', method],
     ['alpha', alpha?.toString()],
+    ['constant added to Gram diagonals', ridge ? `${ridge}` : null],
     ['Gram scale', gramScale],
+    ['Fisher smoothing', fisher?.smoothing.toString()],
+    ['Fisher normalization', fisher?.normalize],
     ['task', task],
     ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
     ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],
     ['parameters', `${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`],
+    ...Object.entries(parameters.patterns).map(([option, patterns]): [string, string] => [
+      option,
+      patterns.map((pattern) => `\`${pattern}\``).join(', '),
+    ]),
     ['kept from the base', excluded.map((name) => `\`${name}\``).join(', ')],
     ['made with', tool],
   ];

@@ -26,15 +26,8 @@ import type { MergeInputs, MergeOutput, MergeStrategy } from './strategy.ts';
 export const regmean: MergeStrategy = (inputs) => {
   const isAveraged = (parameter: string): boolean => inputs.average.some((own) => own.test(parameter));
   const wanted = new Set(inputs.parameters.filter((parameter) => !isAveraged(parameter)));
-  const found = groupLayers(inputs.contributions);
-  if (found.length === 0) {
-    throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
-      hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',
-    });
-  }
-  const groups = found
-    .map((group) => ({ ...group, layers: group.layers.filter(({ parameter }) => wanted.has(parameter)) }))
-    .filter(({ layers }) => layers.length > 0);
+  requireGramOfParameter(inputs);
+  const groups = groupLayers(inputs.contributions, wanted);
   const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
   const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
   return [
@@ -46,6 +39,16 @@ export const regmean: MergeStrategy = (inputs) => {
     ...others.map((parameter) => meanStep(inputs, parameter)),
   ];
 };
+
+/** Grams that are named like nothing in the models would leave every layer averaged without a word. */
+function requireGramOfParameter({ contributions, allParameters }: MergeInputs): void {
+  const all = new Set(allParameters);
+  const modules = [...(contributions[0]?.grams?.layers.keys() ?? [])];
+  if (contributions[0]?.grams === undefined || modules.some((module) => all.has(`${module}.weight`))) return;
+  throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
+    hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',
+  });
+}
 
 /** Merges the layers of one group; memory is that of one contribution's Gram and weights, whatever their number. */
 async function mergeGroup(

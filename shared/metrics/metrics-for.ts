@@ -45,19 +45,27 @@ export interface TaskMetrics {
  * Token metrics are over the labelled tokens: words cut off by the maximum length are not scored.
  *
  * @param names the classes; empty for regression
- * @throws RegmeanError `unsupported` for masked-lm, which has no labelled examples
+ * @param subset names of the classes that macro-F1 is over; those that occur when absent
+ * @throws RegmeanError `usage` for a subset with a name that is no class; `unsupported` for masked-lm, which has no labelled examples
  */
-export function metricsFor(task: TaskKind, names: readonly string[]): TaskMetrics {
+export function metricsFor(
+  task: TaskKind,
+  names: readonly string[],
+  subset?: readonly string[],
+): TaskMetrics {
+  const averaged = subset?.map((name) => classOf(name, names));
   switch (task) {
     case 'text-classification':
-      return scorer('accuracy', (predictions) => textClassification(predictions, names.length));
+      return scorer('accuracy', (predictions) => textClassification(predictions, names.length, averaged));
     case 'multi-label-classification':
-      return scorer('macroF1', (predictions) => multiLabel(predictions, names.length));
+      return scorer('macroF1', (predictions) => multiLabel(predictions, names.length, averaged));
     case 'regression':
       return scorer('pearson', regression);
     case 'token-classification': {
       const spans = areSpanTags(names);
-      return scorer(spans ? 'spanF1' : 'accuracy', (predictions) => tokens(predictions, names, spans));
+      return scorer(spans ? 'spanF1' : 'accuracy', (predictions) =>
+        tokens(predictions, names, spans, averaged),
+      );
     }
     case 'masked-lm':
       throw new RegmeanError('unsupported', 'metrics: must be asked of a task with labels, got masked-lm');
@@ -78,18 +86,26 @@ function scorer(main: string, score: (predictions: readonly Prediction[]) => Sco
   };
 }
 
-function textClassification(predictions: readonly Prediction[], classes: number): Scores {
+function textClassification(
+  predictions: readonly Prediction[],
+  classes: number,
+  averaged?: readonly number[],
+): Scores {
   const predicted = predictions.map(({ logits }) => argmax(logits, 0, classes));
   const gold = predictions.map((prediction) => scalarLabel(prediction));
   const counts = countClasses(predicted, gold, classes);
   return {
     accuracy: accuracy(predicted, gold),
-    macroF1: macroF1(counts),
+    macroF1: macroF1(counts, averaged),
     matthews: matthewsCorrelation(counts),
   };
 }
 
-function multiLabel(predictions: readonly Prediction[], classes: number): Scores {
+function multiLabel(
+  predictions: readonly Prediction[],
+  classes: number,
+  averaged?: readonly number[],
+): Scores {
   const predicted = new Float32Array(predictions.length * classes);
   const gold = new Float32Array(predictions.length * classes);
   let rightRows = 0;
@@ -105,7 +121,11 @@ function multiLabel(predictions: readonly Prediction[], classes: number): Scores
     if (right) rightRows++;
   }
   const counts = countLabels(predicted, gold, classes);
-  return { macroF1: macroF1(counts), microF1: microF1(counts), accuracy: rightRows / predictions.length };
+  return {
+    macroF1: macroF1(counts, averaged),
+    microF1: microF1(counts),
+    accuracy: rightRows / predictions.length,
+  };
 }
 
 function regression(predictions: readonly Prediction[]): Scores {
@@ -118,7 +138,12 @@ function regression(predictions: readonly Prediction[]): Scores {
   };
 }
 
-function tokens(predictions: readonly Prediction[], names: readonly string[], spans: boolean): Scores {
+function tokens(
+  predictions: readonly Prediction[],
+  names: readonly string[],
+  spans: boolean,
+  averaged?: readonly number[],
+): Scores {
   const predicted: number[][] = [];
   const gold: number[][] = [];
   for (const { logits, labels } of predictions) {
@@ -131,7 +156,10 @@ function tokens(predictions: readonly Prediction[], names: readonly string[], sp
   const flatGold = gold.flat();
   const tokenAccuracy = accuracy(flatPredicted, flatGold);
   if (!spans) {
-    return { accuracy: tokenAccuracy, macroF1: macroF1(countClasses(flatPredicted, flatGold, names.length)) };
+    return {
+      accuracy: tokenAccuracy,
+      macroF1: macroF1(countClasses(flatPredicted, flatGold, names.length), averaged),
+    };
   }
   const tagsOf = (ids: readonly number[]): string[] => ids.map((id) => names[id] ?? 'O');
   const scores = scoreSpans(predicted.map(tagsOf), gold.map(tagsOf));
@@ -169,4 +197,10 @@ function scalarLabel({ labels }: Prediction): number {
 
 function unlabelled(): RegmeanError {
   return new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without');
+}
+
+function classOf(name: string, names: readonly string[]): number {
+  const id = names.indexOf(name);
+  if (id >= 0) return id;
+  throw new RegmeanError('usage', `metrics: ${name} is none of the classes ${names.join(', ')}`);
 }

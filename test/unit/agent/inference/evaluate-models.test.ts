@@ -91,17 +91,56 @@ describe('evaluateModels', () => {
     );
   });
 
-  it('refuses an ensemble of models whose labels differ, even in order', async () => {
+  it('brings the classes of an ensemble together by name', async () => {
     const models = [
       await writeModel('l1', 'text-classification', ['cold', 'warm'], 1),
-      await writeModel('l2', 'text-classification', ['warm', 'cold'], 1),
+      await writeModel('l2', 'text-classification', ['hot', 'warm', 'cold'], 2),
     ];
-    const dataFiles = [await dataOf('labels.jsonl', 'text-classification', 1)];
-    const options = { models, task: 'text-classification', dataFiles, batchSize: 4, threads: 1 } as const;
-    await expect(evaluateModels({ ...options, ensemble: true })).rejects.toThrow(
-      `--ensemble: models must have the same labels in the same order, ${models[1]} has warm, cold`,
+    const file = await dataOf('labels.jsonl', 'text-classification', 1);
+    const scores = await evaluateModels({
+      ...{ models, task: 'text-classification', dataFiles: [file] },
+      ...{ ensemble: true, batchSize: 4, threads: 1 },
+    });
+    const first = await predictions(models[0] ?? '', 'text-classification', file);
+    const second = await predictions(models[1] ?? '', 'text-classification', file);
+    const gold = toyRows('text-classification', 10, 1).map(({ label }) => label);
+    const right = gold.filter((label, row) => {
+      const [cold, warm] = first[row] as [number, number];
+      const [hot, alsoWarm, alsoCold] = second[row] as [number, number, number];
+      const mean = { hot, warm: (warm + alsoWarm) / 2, cold: (cold + alsoCold) / 2 };
+      return Object.entries(mean).sort(([, a], [, b]) => b - a)[0]?.[0] === label;
+    });
+    expect(scores[2]?.metrics.accuracy).toBeCloseTo(right.length / 10, 10);
+  });
+
+  it('counts classes that a model lacks as never predicted, and refuses data of which it knows none', async () => {
+    const file = await dataOf('known.jsonl', 'text-classification', 5);
+    const share = toyRows('text-classification', 10, 5).filter(({ label }) => label === 'cold').length / 10;
+    const evaluate = async (labels: readonly string[], name: string) =>
+      evaluateModels({
+        models: [await writeModel(name, 'text-classification', labels, 1)],
+        ...{ task: 'text-classification', dataFiles: [file], ensemble: false, batchSize: 4, threads: 1 },
+      });
+    expect((await evaluate(['cold'], 'only-cold'))[0]?.metrics.accuracy).toBeCloseTo(share, 10);
+    await expect(evaluate(['red', 'blue'], 'colours')).rejects.toThrow(
+      /colours: must know a class of .*known.jsonl, which has cold, warm; it knows red, blue/,
     );
-    expect(await evaluateModels({ ...options, ensemble: false })).toHaveLength(2);
+  });
+
+  it('averages macro-F1 over the classes asked for', async () => {
+    const model = await writeModel('subset', 'text-classification', ['cold', 'warm'], 1);
+    const options = {
+      models: [model],
+      dataFiles: [await dataOf('subset.jsonl', 'text-classification', 6)],
+      task: 'text-classification',
+      ensemble: false,
+      batchSize: 4,
+      threads: 1,
+    } as const;
+    const f1 = async (...classes: string[]): Promise<number> =>
+      (await evaluateModels({ ...options, classes }))[0]?.metrics.macroF1 ?? Number.NaN;
+    expect(await f1('cold', 'warm')).toBeCloseTo(((await f1('cold')) + (await f1('warm'))) / 2, 10);
+    await expect(f1('hot')).rejects.toThrow('metrics: hot is none of the classes cold, warm');
   });
 
   it('says that a model has no head for the task', async () => {

@@ -1,0 +1,68 @@
+/** @file Logits of models whose classes differ: brought to common classes, averaged over the models that know each. */
+import { RegmeanError } from '../errors.ts';
+import type { TaskKind } from '../task.ts';
+import type { ExampleLogits } from './predictor.ts';
+
+/** Logit of a class that a model does not know: never predicted, and finite as metrics ask. */
+export const unknownClassLogit = -1e30;
+
+/** What one model says of a data set. */
+export interface ModelLogits {
+  /** Its classes, in the order of the logits. */
+  readonly labels: readonly string[];
+  /** The classes that it learned, where they are known and fewer. */
+  readonly learned?: readonly string[] | undefined;
+  /** Per example: [labels], or [length, labels] for token-classification. */
+  readonly logits: readonly ExampleLogits[];
+}
+
+/** The classes of data, and then those that only models know, which stay possible predictions. */
+export function unitedClasses(data: readonly string[], models: readonly ModelLogits[]): readonly string[] {
+  return [...new Set([...data, ...models.flatMap(({ labels }) => labels)])];
+}
+
+/**
+ * Mean of models' logits for each class, over the models that know the class; of one model, its logits in the order
+ * of `classes` (paper, Section 4.2 and Appendix B: models that lack a class are left out for it). In multi-label
+ * classification a model knows the classes that it learned. Classes that no model knows are never predicted.
+ *
+ * @throws RegmeanError `invalid-input` when models disagree on the number of tokens of an example
+ */
+export function meanLogits(
+  models: readonly ModelLogits[],
+  classes: readonly string[],
+  task: TaskKind,
+): ExampleLogits[] {
+  const columns = models.map(({ labels, learned }) =>
+    classes.map((name, id) => {
+      if (task === 'regression') return id;
+      const knows = task !== 'multi-label-classification' || learned === undefined || learned.includes(name);
+      return knows ? labels.indexOf(name) : -1;
+    }),
+  );
+  const counts = classes.map((_, id) => columns.filter((own) => (own[id] as number) >= 0).length);
+  const examples = models[0]?.logits.length ?? 0;
+  return Array.from({ length: examples }, (_, example) => {
+    const rows = models.map(({ labels, logits }) => (logits[example]?.length ?? 0) / labels.length);
+    const length = rows[0] ?? 0;
+    if (rows.some((own) => own !== length)) {
+      throw new RegmeanError(
+        'invalid-input',
+        `ensemble: models must tokenize alike, row ${example + 1} differs`,
+      );
+    }
+    const mean = new Float32Array(length * classes.length).fill(unknownClassLogit);
+    for (let row = 0; row < length; row++) {
+      for (const [id, count] of counts.entries()) {
+        if (count === 0) continue;
+        let sum = 0;
+        for (const [index, { labels, logits }] of models.entries()) {
+          const column = columns[index]?.[id] as number;
+          if (column >= 0) sum += logits[example]?.[row * labels.length + column] as number;
+        }
+        mean[row * classes.length + id] = sum / count;
+      }
+    }
+    return mean;
+  });
+}

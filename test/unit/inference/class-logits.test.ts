@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { meanLogits, unitedClasses, unknownClassLogit } from '../../../shared/inference/class-logits.ts';
+
+const rows = (...values: number[][]): Float32Array[] => values.map((own) => Float32Array.from(own));
+
+describe('the mean of logits', () => {
+  it('is over the models that have the class, in the order of the classes asked for', () => {
+    const models = [
+      { labels: ['a', 'b'], logits: rows([1, 2]) },
+      { labels: ['c', 'b'], logits: rows([5, 4]) },
+    ];
+    expect(meanLogits(models, ['b', 'a', 'c'], 'text-classification')).toEqual(rows([3, 1, 5]));
+  });
+
+  it('leaves multi-label models out of classes that they did not learn', () => {
+    const models = [
+      { labels: ['a', 'b'], learned: ['a'], logits: rows([1, 9]) },
+      { labels: ['a', 'b'], logits: rows([3, 4]) },
+    ];
+    expect(meanLogits(models, ['a', 'b'], 'multi-label-classification')).toEqual(rows([2, 4]));
+    expect(meanLogits(models, ['a', 'b'], 'text-classification')).toEqual(rows([2, 6.5]));
+  });
+
+  it('never lets a class win that no model knows', () => {
+    const [logits] = meanLogits([{ labels: ['a'], logits: rows([-7]) }], ['b', 'a'], 'text-classification');
+    expect(logits).toEqual(Float32Array.of(unknownClassLogit, -7));
+  });
+
+  it('goes token by token', () => {
+    const models = [{ labels: ['a', 'b'], logits: rows([1, 2, 3, 4]) }];
+    expect(meanLogits(models, ['b', 'a'], 'token-classification')).toEqual(rows([2, 1, 4, 3]));
+  });
+
+  it('takes regression models together, however their output is called', () => {
+    const models = [
+      { labels: ['score'], logits: rows([1]) },
+      { labels: ['LABEL_0'], logits: rows([4]) },
+    ];
+    expect(meanLogits(models, ['score'], 'regression')).toEqual(rows([2.5]));
+  });
+
+  it('refuses models that cut a row into different tokens', () => {
+    const models = [
+      { labels: ['a'], logits: rows([1, 2]) },
+      { labels: ['a'], logits: rows([1]) },
+    ];
+    expect(() => meanLogits(models, ['a'], 'token-classification')).toThrow('row 1 differs');
+  });
+});
+
+it('classes of the data come first, then those that only models know', () => {
+  const models = [{ labels: ['c', 'a'], logits: [] }];
+  expect(unitedClasses(['a', 'b'], models)).toEqual(['a', 'b', 'c']);
+});
