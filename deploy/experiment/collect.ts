@@ -1,0 +1,62 @@
+/** @file The contributions of an experiment: each model's Grams, or its Fisher information, computed once. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { collectStatistics } from '../../agent/statistics/collect-statistics.ts';
+import { manifestFile } from '../../shared/contribution/manifest.ts';
+import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
+import type { ExperimentMethod } from './experiment-file.ts';
+import type { FineTuned } from './fine-tune.ts';
+
+/** Which statistics a contribution holds. */
+export type StatisticsKind = 'grams' | 'fisher';
+
+/** A contribution folder of the cache. */
+export interface StoredContribution {
+  readonly agent: string;
+  readonly key: string;
+  readonly folder: string;
+}
+
+/** The statistics that a merge method works with; Simple needs none, and takes what there is anyway. */
+export function statisticsOf({ method }: ExperimentMethod): StatisticsKind {
+  return method === 'fisher' ? 'fisher' : 'grams';
+}
+
+/**
+ * Collects statistics of a model over its own training data.
+ *
+ * @param batches most batches for the Grams; the experiment's when absent
+ */
+export async function collect(
+  context: ExperimentContext,
+  model: FineTuned,
+  kind: StatisticsKind,
+  seed: number,
+  batches = context.experiment.statistics.batches,
+): Promise<StoredContribution> {
+  const { batchSize, fisher } = context.experiment.statistics;
+  const request = kind === 'grams' ? { batches, batchSize } : { ...fisher, batchSize };
+  const key = artifactKey({ model: model.key, kind, request, seed });
+  const folder = artifactFolder(context, 'contributions', `${model.name}-${kind}`, key);
+  if (!existsSync(join(folder, manifestFile))) {
+    context.say(`collecting ${kind === 'grams' ? 'Grams' : 'Fisher information'} of ${model.name}`);
+    await collectStatistics(
+      {
+        model: model.folder,
+        task: model.task,
+        dataFiles: model.train,
+        out: folder,
+        agent: model.name,
+        batches,
+        batchSize,
+        seed,
+        shareMetrics: false,
+        grams: kind === 'grams',
+        ...(kind === 'fisher' ? { fisher } : {}),
+        ...(context.threads === undefined ? {} : { threads: context.threads }),
+      },
+      context.signal,
+    );
+  }
+  return { agent: model.name, key, folder };
+}

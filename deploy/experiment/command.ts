@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import { findShippedBase } from '../shipped-base.ts';
+
+interface ExperimentFlags {
+  readonly out?: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const help = `
+Writes results.json, report.md and report.html into the output folder. What was computed before (a fine-tuned model, a
+Gram, a score) is taken from its cache, so a stopped experiment continues, and one with a changed file computes only
+what has changed. Experiment files to begin from: test/bench/experiments/.`;
+
+/** Adds `regmean experiment`. */
+export function registerExperimentCommand(program: Command): void {
+  program
+    .command('experiment')
+    .summary('compare merge methods on data of your own')
+    .description(
+      'Run an experiment file: fine-tune agents, merge them in every way it names, score everything, write a report.',
+    )
+    .argument('<file>', 'experiment file (YAML)')
+    .option('--out <dir>', 'folder for results and cache (default: experiments/NAME)')
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the results as JSON instead of the report')
+    .addHelpText('after', help)
+    .action(async (file: string, flags: ExperimentFlags) => {
+      const { readExperiment } = await import('./experiment-file.ts');
+      const { reportFiles, runExperiment } = await import('./run-experiment.ts');
+      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+      const experiment = await readExperiment(file);
+      const out = flags.out ?? join('experiments', experiment.name);
+      const results = await runExperiment(experiment, {
+        shippedBase: experiment.base ?? findShippedBase('experiment'),
+        out,
+        say: (message) => process.stderr.write(`${message}\n`),
+        signal: interruptSignal(),
+        ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+      });
+      process.stdout.write(flags.json === true ? `${JSON.stringify(results)}\n` : 'done\n');
+      process.stderr.write(`report: ${join(out, reportFiles.html)}\n`);
+    });
+}

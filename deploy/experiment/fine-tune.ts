@@ -1,0 +1,103 @@
+/** @file The models of an experiment, each fine-tuned once. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runTraining } from '../../agent/training/run-training.ts';
+import { trainingDefaults } from '../../agent/training/training-options.ts';
+import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { deriveSeed } from '../../shared/random.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
+import type { AgentData } from './experiment-data.ts';
+
+/** A fine-tuned model. */
+export interface FineTuned {
+  readonly name: string;
+  readonly key: string;
+  readonly folder: string;
+  readonly task: TaskKind;
+  readonly labels: readonly string[];
+  readonly train: readonly string[];
+  readonly examples: number;
+}
+
+/** Fine-tunes the base on an agent's data. An interrupted training is continued. */
+export async function fineTune(
+  context: ExperimentContext,
+  agent: AgentData,
+  seed: number,
+): Promise<FineTuned> {
+  const { initialization } = context.experiment.heads;
+  const headSeed = initialization === 'shared' ? seed : deriveSeed(seed, 'head', agent.name);
+  const { freeze, ...training } = context.experiment.training;
+  const key = artifactKey({
+    base: context.baseFingerprint,
+    task: agent.task,
+    labels: agent.labels,
+    train: await context.digests(agent.train),
+    dev: await context.digests(agent.dev),
+    training,
+    freeze,
+    seed,
+    headSeed,
+  });
+  const folder = artifactFolder(context, 'models', agent.name, key);
+  if (!existsSync(join(folder, trainingRecordFile))) {
+    context.say(`fine-tuning ${agent.name}, seed ${seed}`);
+    await runTraining(
+      {
+        ...trainingDefaults,
+        ...withoutUndefined(training),
+        model: context.base,
+        task: agent.task,
+        labels: agent.labels,
+        trainFiles: agent.train,
+        devFiles: agent.dev,
+        out: folder,
+        seed,
+        headSeed,
+        freeze: freeze.map((pattern) => new RegExp(pattern)),
+        ...(context.threads === undefined ? {} : { threads: context.threads }),
+      },
+      context.signal,
+    );
+  }
+  const { examples = 0 } = await readTrainingRecord(folder);
+  return {
+    name: agent.name,
+    key,
+    folder,
+    task: agent.task,
+    labels: agent.labels,
+    train: agent.train,
+    examples,
+  };
+}
+
+/** Name of the model that is fine-tuned on the data of all agents. */
+export const multiTaskName = 'multi-task';
+
+/**
+ * The data of all agents as one agent's: what multi-task training would need, if data could be shared.
+ *
+ * @throws RegmeanError `usage` when the agents have different tasks
+ */
+export function unionOf(agents: readonly AgentData[]): AgentData {
+  const [first] = agents;
+  if (first === undefined || agents.some(({ task }) => task !== first.task)) {
+    throw new RegmeanError('usage', 'settings: multi-task needs agents with one common task');
+  }
+  return {
+    name: multiTaskName,
+    task: first.task,
+    labels: [...new Set(agents.flatMap(({ labels }) => labels))],
+    train: agents.flatMap(({ train }) => train),
+    dev: agents.flatMap(({ dev }) => dev),
+  };
+}
+
+function withoutUndefined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,52 @@
+/** @file Merged models of an experiment: made to be scored, then removed; their scores are what is kept. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
+import type { MergeOptions } from '../../merger/merge/merge-options.ts';
+import type { StoredContribution } from './collect.ts';
+import { artifactKey, type ExperimentContext } from './context.ts';
+import type { TestSet } from './experiment-data.ts';
+import type { ExperimentMethod } from './experiment-file.ts';
+import type { ScoredPart, Scorer } from './score.ts';
+
+/** Scores the merge of contributions on parts of test sets. */
+export async function scoreMerge(
+  context: ExperimentContext,
+  scorer: Scorer,
+  contributions: readonly StoredContribution[],
+  method: ExperimentMethod,
+  parts: readonly ScoredPart[],
+): Promise<readonly number[]> {
+  const options = optionsOf(context, method);
+  const key = artifactKey({ contributions: contributions.map((own) => own.key), options });
+  return scorer.score(key, parts, async () => {
+    const out = join(context.cache, 'merged', key);
+    context.say(`merging ${contributions.map(({ agent }) => agent).join(', ')}: ${method.label}`);
+    await mergeContributions(
+      contributions.map(({ folder }) => folder),
+      {
+        ...options,
+        out,
+        ...(method.include === undefined && method.exclude === undefined ? {} : { base: context.base }),
+        ...(context.threads === undefined ? {} : { threads: context.threads }),
+      },
+    );
+    return {
+      folderFor: (testSet) => folderFor(context, out, testSet),
+      dispose: () => rm(out, { recursive: true, force: true }),
+    };
+  });
+}
+
+function folderFor({ experiment }: ExperimentContext, out: string, { owner }: TestSet): string {
+  return experiment.heads.merging === 'separate' && owner !== null ? join(out, 'heads', owner) : out;
+}
+
+/** What the result of a merge depends on: knobs that the file leaves out are left out here too. */
+function optionsOf(
+  { experiment }: ExperimentContext,
+  { label: _, method, ...knobs }: ExperimentMethod,
+): Omit<MergeOptions, 'out'> {
+  const given = Object.entries({ ...knobs, heads: experiment.heads.merging });
+  return { method, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };
+}

@@ -1,0 +1,76 @@
+/** @file The data of one seed: a built-in corpus, or the user's own files. */
+import { join } from 'node:path';
+import { RegmeanError } from '../../shared/errors.ts';
+import { labelsInFiles } from '../../shared/inference/load-examples.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { writeCorpus } from '../datasets/write-corpus.ts';
+import { writePartition } from '../datasets/write-partition.ts';
+import type { ExperimentData } from './experiment-data.ts';
+import type { Experiment } from './experiment-file.ts';
+
+const defaultSizes = { train: 900, dev: 150, test: 300 };
+
+/**
+ * Makes the data of a seed; what has to be written goes into `directory`.
+ *
+ * @throws RegmeanError for a corpus or files that cannot be read
+ */
+export async function prepareData(
+  { data }: Experiment,
+  seed: number,
+  directory: string,
+): Promise<ExperimentData> {
+  const { corpus, partition, joint } = data;
+  if (corpus !== undefined) {
+    const options = { sizes: data.sizes ?? defaultSizes, ...(partition === undefined ? {} : { partition }) };
+    return writeCorpus(corpus, options, seed, join(directory, `seed-${seed}`));
+  }
+  if (joint !== undefined && partition !== undefined) {
+    const labels = data.labels ?? (await labelsInFiles(joint.train, 'text-classification'));
+    return writePartition(joint, labels, partition, seed, join(directory, `seed-${seed}`));
+  }
+  return dataOfFiles(data);
+}
+
+/** Agents and test sets as the experiment file lists them. */
+async function dataOfFiles({
+  domains = [],
+  outOfDomain,
+  task,
+  labels,
+}: Experiment['data']): Promise<ExperimentData> {
+  const agents: ExperimentData['agents'][number][] = [];
+  const testSets: ExperimentData['testSets'][number][] = [];
+  for (const domain of domains) {
+    const own = taskOf(domain.name, domain.task ?? task);
+    const names = domain.labels ?? labels ?? (await labelsInFiles(domain.train, own));
+    agents.push({ name: domain.name, task: own, labels: names, train: domain.train, dev: domain.dev });
+    testSets.push({
+      name: domain.name,
+      task: own,
+      labels: names,
+      test: domain.test,
+      dev: domain.dev,
+      owner: domain.name,
+      group: 'in-domain',
+    });
+  }
+  for (const set of outOfDomain) {
+    const own = taskOf(set.name, set.task ?? task);
+    testSets.push({
+      name: set.name,
+      task: own,
+      labels: set.labels ?? labels ?? (await labelsInFiles(set.test, own)),
+      test: set.test,
+      dev: set.dev,
+      owner: null,
+      group: 'out-of-domain',
+    });
+  }
+  return { agents, testSets };
+}
+
+function taskOf(name: string, task: TaskKind | undefined): TaskKind {
+  if (task !== undefined) return task;
+  throw new RegmeanError('usage', `data: ${name} needs a task, in its entry or for all`);
+}

@@ -1,0 +1,139 @@
+/** @file Runs an experiment file from end to end, and continues one that was stopped. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toolVersion } from '../../shared/cli/version.ts';
+import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
+import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { createFileDigests, type ExperimentContext } from './context.ts';
+import type { Experiment } from './experiment-file.ts';
+import {
+  measureAgents,
+  measureAll,
+  measureGreedy,
+  measureMultiTask,
+  measurePairs,
+  measureSingles,
+} from './measure-merges.ts';
+import { measureSweeps } from './measure-sweeps.ts';
+import { prepareData } from './prepare-data.ts';
+import { type ExperimentResults, type Measurement, resultsFile } from './results.ts';
+import { createScorer, metricOf } from './score.ts';
+import { type SeedRun, startSeed } from './seed-run.ts';
+
+/** How an experiment is run. */
+export interface RunOptions {
+  /** Folder of the base model, when the experiment names none. */
+  readonly shippedBase: string;
+  /** Folder for results, reports and the cache. */
+  readonly out: string;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  say(message: string): void;
+}
+
+/** Names of the reports in an experiment's folder, beside `results.json`. */
+export const reportFiles = { markdown: 'report.md', html: 'report.html' } as const;
+
+/**
+ * Measures everything that an experiment asks for. What was computed before (a fine-tuned model, a Gram, a score) is
+ * taken from the cache in `out`. Results and reports are written after every seed.
+ *
+ * @throws RegmeanError `interrupted` when the signal stopped it; the same call continues
+ */
+export async function runExperiment(experiment: Experiment, options: RunOptions): Promise<ExperimentResults> {
+  const base = experiment.base ?? options.shippedBase;
+  const cache = join(options.out, 'cache');
+  await mkdir(cache, { recursive: true });
+  const context: ExperimentContext = {
+    experiment,
+    base,
+    baseFingerprint: await baseFingerprint(base),
+    cache,
+    say: options.say,
+    digests: createFileDigests(),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  const scorer = createScorer(context);
+  let results: ExperimentResults | null = null;
+  for (const [index, seed] of experiment.seeds.entries()) {
+    options.say(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);
+    const data = await prepareData(experiment, seed, join(options.out, 'data'));
+    const run = await startSeed(context, scorer, seed, data);
+    results ??= await describe(run);
+    const { measurements, matchedLayers } = await measureSeed(run);
+    results = {
+      ...results,
+      seeds: [...results.seeds, seed],
+      measurements: [...results.measurements, ...measurements],
+      matchedLayers: [...results.matchedLayers, ...matchedLayers],
+    };
+    await writeResults(options.out, results);
+  }
+  if (results === null) throw new TypeError('runExperiment: an experiment has at least one seed');
+  return results;
+}
+
+async function measureSeed(run: SeedRun): Promise<Pick<ExperimentResults, 'measurements' | 'matchedLayers'>> {
+  const wanted = new Set(run.context.experiment.settings);
+  const measurements: Measurement[] = [];
+  if (wanted.has('single')) measurements.push(...(await measureSingles(run)));
+  if (wanted.has('multi-task')) measurements.push(...(await measureMultiTask(run)));
+  if (wanted.has('all')) measurements.push(...(await measureAll(run)));
+  if (wanted.has('pairs')) measurements.push(...(await measurePairs(run)));
+  if (wanted.has('agents')) measurements.push(...(await measureAgents(run)));
+  if (wanted.has('greedy')) measurements.push(...(await measureGreedy(run)));
+  measurements.push(...(await measureSweeps(run)));
+  const matching = { measurements: [], matchedLayers: [] };
+  return {
+    measurements: [...measurements, ...matching.measurements],
+    matchedLayers: matching.matchedLayers,
+  };
+}
+
+/** Results without measurements. */
+async function describe({ context, scorer, models, data }: SeedRun): Promise<ExperimentResults> {
+  const { experiment } = context;
+  const testSets = [];
+  for (const testSet of data.testSets) {
+    const { name, task, owner, group } = testSet;
+    const examples = (await scorer.examplesOf({ testSet, part: 'test' })).length;
+    testSets.push({ name, task, metric: metricOf(testSet), owner, group, examples });
+  }
+  return {
+    format: 'regmean-experiment/1',
+    name: experiment.name,
+    title: experiment.title,
+    description: experiment.description.trim(),
+    tool: toolVersion,
+    seeds: [],
+    agents: models.map(({ name }) => name),
+    trainingExamples: Object.fromEntries(models.map(({ name, examples }) => [name, examples])),
+    testSets,
+    methods: experiment.methods.map(({ label }) => label),
+    settings: describeSettings(experiment),
+    measurements: [],
+    matchedLayers: [],
+  };
+}
+
+function describeSettings({ data, training, heads, statistics }: Experiment): Record<string, string> {
+  const list = (values: object): string =>
+    Object.entries(values)
+      .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
+      .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' ') : value}`)
+      .join(', ');
+  const { fisher, ...grams } = statistics;
+  return {
+    data: data.corpus === undefined ? 'own files' : `built-in corpus ${data.corpus}`,
+    ...(data.partition === undefined ? {} : { partition: list(data.partition) }),
+    training: list(training),
+    heads: list(heads),
+    Grams: list(grams),
+    Fisher: list(fisher),
+  };
+}
+
+async function writeResults(out: string, results: ExperimentResults): Promise<void> {
+  await writeJsonAtomically(join(out, resultsFile), results);
+}

@@ -1,0 +1,170 @@
+/** @file Scores of models on test sets. Examples are read once a run; every score is kept in the cache. */
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { ModelLogits } from '../../shared/inference/class-logits.ts';
+import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import { type LabelledExamples, scoreModels } from '../../shared/inference/score.ts';
+import { metricsFor } from '../../shared/metrics/metrics-for.ts';
+import { loadModel, readConfigJson } from '../../shared/models/model-folder.ts';
+import { architectureOf } from '../../shared/models/registry.ts';
+import { artifactKey, type ExperimentContext } from './context.ts';
+import type { TestSet } from './experiment-data.ts';
+import { readScore, writeScore } from './score-cache.ts';
+
+const batchSize = 64;
+
+/** One part of a test set. */
+export interface ScoredPart {
+  readonly testSet: TestSet;
+  readonly part: 'test' | 'dev';
+}
+
+/** A model to score, and where it lies. */
+export interface StoredModel {
+  /** Names it by everything that it depends on. */
+  readonly key: string;
+  readonly folder: string;
+}
+
+/** A merged model to score; its folder may depend on the test set, when every agent keeps its own head. */
+export interface ModelAtHand {
+  folderFor(testSet: TestSet): string;
+  /** Gives back what was made to score it. */
+  dispose(): Promise<void>;
+}
+
+/** Scores models. */
+export interface Scorer {
+  examplesOf(part: ScoredPart): Promise<readonly EncodedExample[]>;
+  /**
+   * The main metric of a model on parts of test sets.
+   *
+   * @param key names the model by what it depends on
+   * @param prepare makes the model; only called when a score is not in the cache
+   */
+  score(
+    key: string,
+    parts: readonly ScoredPart[],
+    prepare: () => Promise<ModelAtHand>,
+  ): Promise<readonly number[]>;
+  /** The main metric of the mean of models' logits on a test set (paper, Section 4.2). */
+  scoreEnsemble(models: readonly StoredModel[], testSet: TestSet): Promise<number>;
+}
+
+/** The metric that a test set is judged by. */
+export function metricOf({ task, labels }: TestSet): string {
+  return metricsFor(task, labels).main;
+}
+
+/** A scorer for one run of an experiment. */
+export function createScorer(context: ExperimentContext): Scorer {
+  const examples = new Map<string, Promise<readonly EncodedExample[]>>();
+  const memberLogits = new Map<string, ModelLogits>();
+
+  const keyOf = async (model: object, { testSet, part }: ScoredPart): Promise<string> => {
+    const { task, labels } = testSet;
+    return artifactKey({ model, task, labels, files: await context.digests(testSet[part]) });
+  };
+
+  const examplesOf = ({ testSet, part }: ScoredPart): Promise<readonly EncodedExample[]> => {
+    const key = JSON.stringify([testSet.task, testSet.labels, testSet[part]]);
+    const known = examples.get(key) ?? readExamples(context, { testSet, part });
+    examples.set(key, known);
+    return known;
+  };
+
+  const predict = async (folder: string, parts: readonly ScoredPart[]): Promise<ModelLogits[]> => {
+    const [first] = parts;
+    if (first === undefined) return [];
+    const { model } = await loadModel(folder, { task: first.testSet.task });
+    const predictor = await createPredictor(model, model.weights, context.threads);
+    try {
+      const results: ModelLogits[] = [];
+      for (const part of parts) {
+        if (context.signal?.aborted === true) {
+          throw new RegmeanError('interrupted', 'experiment: stopped; the same command continues it');
+        }
+        const logits = await predictor.predict(await examplesOf(part), batchSize);
+        results.push({ labels: model.labels, logits });
+      }
+      return results;
+    } finally {
+      await predictor.dispose();
+    }
+  };
+
+  return {
+    examplesOf,
+
+    async score(key, parts, prepare) {
+      const keys = await Promise.all(parts.map((part) => keyOf({ key }, part)));
+      const scores = await Promise.all(keys.map((own) => readScore(context.cache, own)));
+      const missing = [...parts.keys()].filter((index) => scores[index] === null);
+      if (missing.length === 0) return scores.map(Number);
+      const model = await prepare();
+      try {
+        const folders = new Set(
+          missing.map((index) => model.folderFor((parts[index] as ScoredPart).testSet)),
+        );
+        for (const folder of folders) {
+          const indices = missing.filter(
+            (index) => model.folderFor((parts[index] as ScoredPart).testSet) === folder,
+          );
+          const own = indices.map((index) => parts[index] as ScoredPart);
+          for (const [at, logits] of (await predict(folder, own)).entries()) {
+            const index = indices[at] as number;
+            const part = own[at] as ScoredPart;
+            const score = mainScore([logits], { ...part.testSet, examples: await examplesOf(part) });
+            scores[index] = score;
+            await writeScore(context.cache, keys[index] as string, score);
+          }
+        }
+      } finally {
+        await model.dispose();
+      }
+      return scores.map(Number);
+    },
+
+    async scoreEnsemble(models, testSet) {
+      const part: ScoredPart = { testSet, part: 'test' };
+      const key = await keyOf({ ensemble: models.map((model) => model.key) }, part);
+      const known = await readScore(context.cache, key);
+      if (known !== null) return known;
+      const members: ModelLogits[] = [];
+      for (const model of models) {
+        const own = await keyOf({ key: model.key }, part);
+        const logits = memberLogits.get(own) ?? (await predict(model.folder, [part]))[0];
+        if (logits === undefined) continue;
+        memberLogits.set(own, logits);
+        members.push(logits);
+      }
+      const score = mainScore(members, { ...testSet, examples: await examplesOf(part) });
+      await writeScore(context.cache, key, score);
+      return score;
+    },
+  };
+}
+
+async function readExamples(
+  context: ExperimentContext,
+  { testSet, part }: ScoredPart,
+): Promise<readonly EncodedExample[]> {
+  const { maxLength } = context.experiment.training;
+  const configJson = await readConfigJson(context.base);
+  const { examples } = await loadExamples({
+    files: testSet[part],
+    task: testSet.task,
+    labels: testSet.labels,
+    modelFolder: context.base,
+    config: architectureOf(configJson.model_type).parseConfig(configJson),
+    labelled: true,
+    ...(maxLength === undefined ? {} : { maxLength }),
+  });
+  return examples;
+}
+
+function mainScore(models: readonly ModelLogits[], data: LabelledExamples): number {
+  const { main, metrics } = scoreModels(models, data);
+  return metrics[main] ?? Number.NaN;
+}
