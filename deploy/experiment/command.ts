@@ -30,6 +30,7 @@ export function registerExperimentCommand(program: Command): void {
     .action(async (file: string, flags: ExperimentFlags) => {
       const { readExperiment } = await import('./experiment-file.ts');
       const { reportFiles, runExperiment } = await import('./run-experiment.ts');
+      const { markdownReport } = await import('./report/markdown.ts');
       const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
       const experiment = await readExperiment(file);
       const out = flags.out ?? join('experiments', experiment.name);
@@ -40,7 +41,7 @@ export function registerExperimentCommand(program: Command): void {
         signal: interruptSignal(),
         ...(flags.threads === undefined ? {} : { threads: flags.threads }),
       });
-      process.stdout.write(flags.json === true ? `${JSON.stringify(results)}\n` : 'done\n');
+      process.stdout.write(flags.json === true ? `${JSON.stringify(results)}\n` : markdownReport(results));
       process.stderr.write(`report: ${join(out, reportFiles.html)}\n`);
     });
 }

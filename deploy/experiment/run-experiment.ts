@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
-import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';
 import type { Experiment } from './experiment-file.ts';
 import {
@@ -16,6 +16,8 @@ import {
 } from './measure-merges.ts';
 import { measureSweeps } from './measure-sweeps.ts';
 import { prepareData } from './prepare-data.ts';
+import { htmlReport } from './report/html.ts';
+import { markdownReport } from './report/markdown.ts';
 import { type ExperimentResults, type Measurement, resultsFile } from './results.ts';
 import { createScorer, metricOf } from './score.ts';
 import { type SeedRun, startSeed } from './seed-run.ts';
@@ -136,4 +138,6 @@ function describeSettings({ data, training, heads, statistics }: Experiment): Re
 
 async function writeResults(out: string, results: ExperimentResults): Promise<void> {
   await writeJsonAtomically(join(out, resultsFile), results);
+  await writeAllAtomically(join(out, reportFiles.markdown), markdownReport(results));
+  await writeAllAtomically(join(out, reportFiles.html), htmlReport(results));
 }

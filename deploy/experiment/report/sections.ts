@@ -1,0 +1,41 @@
+/** @file The parts of a report, those that an experiment has measurements for. */
+import type { ExperimentResults } from '../results.ts';
+import { allTable } from './all-table.ts';
+import { agentsSection, greedySection, sweepSections } from './curves.ts';
+import { findings } from './findings.ts';
+import { matchingSection } from './matching.ts';
+import { modelsSection } from './models.ts';
+import { pairsSection } from './pairs.ts';
+import type { Section } from './section.ts';
+
+/** All sections of a report, in order. */
+export function sectionsOf(results: ExperimentResults): readonly Section[] {
+  const all = allTable(results);
+  const sections = [
+    all === null ? null : { title: 'All agents', sentences: findings(results), tables: [all], charts: [] },
+    modelsSection(results),
+    pairsSection(results),
+    greedySection(results),
+    agentsSection(results),
+    ...sweepSections(results),
+    matchingSection(results),
+  ].filter((section) => section !== null);
+  if (sections.length > 0) return sections;
+  return [{ title: 'Results', sentences: ['Nothing was measured.'], tables: [], charts: [] }];
+}
+
+/** How the numbers came to be, as lines of a list. */
+export function provenance(results: ExperimentResults): readonly string[] {
+  const { seeds, trainingExamples, testSets, settings, tool } = results;
+  const examples = Object.entries(trainingExamples).map(([agent, count]) => `${agent} ${count}`);
+  const sets = testSets.map(({ name, metric, examples: count }) => `${name} (${metric}, ${count} examples)`);
+  return [
+    `Seeds: ${seeds.join(', ')}; each repeats data split, head and training. ± is one standard deviation over seeds.`,
+    `Training examples: ${examples.join(', ')}.`,
+    `Test sets: ${sets.join(', ')}.`,
+    ...Object.entries(settings).map(
+      ([name, value]) => `${name[0]?.toUpperCase()}${name.slice(1)}: ${value}.`,
+    ),
+    `Made with ${tool}.`,
+  ];
+}
