@@ -6,6 +6,7 @@ import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';
 import type { Experiment } from './experiment-file.ts';
+import { measureMatching } from './measure-matching.ts';
 import {
   measureAgents,
   measureAll,
@@ -86,7 +87,7 @@ async function measureSeed(run: SeedRun): Promise<Pick<ExperimentResults, 'measu
   if (wanted.has('agents')) measurements.push(...(await measureAgents(run)));
   if (wanted.has('greedy')) measurements.push(...(await measureGreedy(run)));
   measurements.push(...(await measureSweeps(run)));
-  const matching = { measurements: [], matchedLayers: [] };
+  const matching = await measureMatching(run);
   return {
     measurements: [...measurements, ...matching.measurements],
     matchedLayers: matching.matchedLayers,

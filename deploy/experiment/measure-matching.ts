@@ -1,0 +1,99 @@
+/** @file Merges of two agents after matching the neurons of one to the other's (paper, Appendix D). */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { matchContribution } from '../../merger/matching/match-contribution.ts';
+import {
+  type MatchReport,
+  matchedFolder,
+  matchReportFile,
+  matchReportSchema,
+} from '../../merger/matching/match-report.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { readJson } from '../../shared/files/read-json.ts';
+import { collect, type StatisticsKind, type StoredContribution, statisticsOf } from './collect.ts';
+import { artifactFolder, artifactKey } from './context.ts';
+import type { FineTuned } from './fine-tune.ts';
+import type { MatchedLayer, Measurement } from './results.ts';
+import { type SeedRun, scoreContributions, testSetsOf } from './seed-run.ts';
+
+/** Measurements and matrices of a seed; none when the experiment matches nothing. */
+export async function measureMatching(
+  run: SeedRun,
+): Promise<{
+  readonly measurements: readonly Measurement[];
+  readonly matchedLayers: readonly MatchedLayer[];
+}> {
+  const { matching, methods } = run.context.experiment;
+  if (matching === undefined) return { measurements: [], matchedLayers: [] };
+  const [left, right] = matching.agents.map((name) => modelOf(run, name)) as [FineTuned, FineTuned];
+  const measurements: Measurement[] = [];
+  const matchedLayers: MatchedLayer[] = [];
+  const scope = { testSets: testSetsOf(run, [left, right]), validation: false };
+  for (const way of ['none', ...matching.by] as const) {
+    for (const method of methods) {
+      const kind = statisticsOf(method);
+      const ours = await collect(run.context, left, kind, run.seed);
+      const theirs = await collect(run.context, right, kind, run.seed);
+      const matched = way === 'none' ? null : await match(run, ours, theirs, left, kind, way);
+      measurements.push({
+        seed: run.seed,
+        setting: 'matching',
+        method: method.label,
+        agents: [left.name, right.name],
+        matching: way,
+        ...(await scoreContributions(run, [ours, matched?.contribution ?? theirs], method, scope)),
+      });
+      if (matched !== null && way !== 'none' && method === methods[0]) {
+        for (const { layer, dimension, fixedShare, meanDiagonal, meanOffDiagonal, corner } of matched.report
+          .layers) {
+          matchedLayers.push({
+            ...{ seed: run.seed, by: way, agents: [left.name, right.name], layer, dimension },
+            ...{ fixedShare, meanDiagonal, meanOffDiagonal, corner },
+          });
+        }
+      }
+    }
+  }
+  return { measurements, matchedLayers };
+}
+
+/** The right contribution with its neurons in the order that fits the left one's, computed once. */
+async function match(
+  run: SeedRun,
+  left: StoredContribution,
+  right: StoredContribution,
+  model: FineTuned,
+  kind: StatisticsKind,
+  by: 'weights' | 'activations',
+): Promise<{ readonly contribution: StoredContribution; readonly report: MatchReport }> {
+  const { context, data } = run;
+  // The developer has no agent's training data: activations are compared on validation texts of both domains.
+  const dataFiles = testSetsOf(
+    run,
+    run.models.filter(({ name }) => [left.agent, right.agent].includes(name)),
+  )
+    .filter(({ owner }) => owner !== null || data.testSets.length === 1)
+    .flatMap(({ dev }) => dev);
+  const key = artifactKey({ left: left.key, right: right.key, by, data: await context.digests(dataFiles) });
+  const out = artifactFolder(context, 'matched', `${left.agent}-${right.agent}-${kind}-${by}`, key);
+  if (!existsSync(join(out, matchReportFile))) {
+    context.say(`matching ${right.agent} to ${left.agent} by ${by}`);
+    await matchContribution({
+      ...{ left: left.folder, right: right.folder, out, by, task: model.task, dataFiles },
+      ...(context.threads === undefined ? {} : { threads: context.threads }),
+    });
+  }
+  return {
+    contribution: { agent: right.agent, key, folder: join(out, matchedFolder) },
+    report: await readJson(join(out, matchReportFile), matchReportSchema),
+  };
+}
+
+function modelOf({ models }: SeedRun, name: string): FineTuned {
+  const found = models.find((model) => model.name === name);
+  if (found !== undefined) return found;
+  throw new RegmeanError(
+    'usage',
+    `matching: ${name} is none of the agents ${models.map((own) => own.name).join(', ')}`,
+  );
+}

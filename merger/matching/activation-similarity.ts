@@ -1,0 +1,94 @@
+/** @file Matching by activations (Ainsworth et al.: "Git Re-Basin", 2022; paper, Appendix D). */
+import { startProgress } from '../../shared/cli/progress.ts';
+import { collate } from '../../shared/data/collate.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
+import { batchFeeds } from '../../shared/inference/feeds.ts';
+import type { Gemm } from '../../shared/linalg/gemm.ts';
+import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../shared/models/model-graph.ts';
+import { findStackedLayers } from '../../shared/models/stacked-layers.ts';
+import { createSession } from '../../shared/runtime/session.ts';
+
+const batchSize = 16;
+
+/**
+ * C = Z_left^T Z_right of every pair of stacked layers, Z the activations of its neurons over the same texts, a row
+ * per token (padding left out) or per sequence.
+ *
+ * @returns first module of a pair -> [neurons, neurons]
+ */
+export async function activationSimilarities(
+  gemm: Gemm,
+  left: Model,
+  right: Model,
+  examples: readonly EncodedExample[],
+  threads?: number,
+): Promise<ReadonlyMap<string, Matrix>> {
+  const [ofLeft, ofRight] = [await activationsOf(left, threads), await activationsOf(right, threads)];
+  const similarities = new Map<string, Matrix>();
+  const lengths = examples.map((example) => example.inputIds.length);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const progress = startProgress({ label: 'comparing activations', total, unit: 'tokens' });
+  let tokens = 0;
+  try {
+    for (const indices of planEvaluationBatches(lengths, batchSize)) {
+      const batch = collate(examples, indices, left.config.padTokenId, left.task);
+      const { labels: _, ...inputs } = Object.fromEntries(batchFeeds(batch, left.task));
+      const feeds = new Map(Object.entries(inputs));
+      const mask = batch.attentionMask;
+      const [zLeft, zRight] = [await ofLeft.run(feeds, mask), await ofRight.run(feeds, mask)];
+      for (const [module, z] of zLeft) {
+        const other = zRight.get(module) as Matrix;
+        const sum = similarities.get(module) ?? zeros(z.columns, other.columns);
+        await gemm.accumulate(z, other, sum, { transA: true });
+        similarities.set(module, sum);
+      }
+      tokens += batch.tokens;
+      progress.update(tokens);
+    }
+  } finally {
+    await ofLeft.dispose();
+    await ofRight.dispose();
+  }
+  progress.finish();
+  return similarities;
+}
+
+type Feeds = Parameters<Awaited<ReturnType<typeof createSession>>['run']>[0];
+
+/** A session that gives the activations of stacked layers, rows of padding left out. */
+async function activationsOf(model: Model, threads?: number) {
+  const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
+  const layers = findStackedLayers(built);
+  for (const { first, activations } of layers) built.graph.output(`activations of ${first}`, activations);
+  const session = await createSession(built.graph, threads === undefined ? {} : { threads });
+  return {
+    async run(feeds: Feeds, mask: Int32Array): Promise<ReadonlyMap<string, Matrix>> {
+      const outputs = await session.run(new Map([...model.weights, ...feeds]));
+      return new Map(
+        layers.map(({ first }) => {
+          const { data, shape } = outputs.get(`activations of ${first}`) ?? {
+            data: new Float32Array(),
+            shape: [],
+          };
+          const columns = Number(shape[1] ?? 1);
+          return [first, rowsOf(data as Float32Array, columns, mask)];
+        }),
+      );
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+function rowsOf(data: Float32Array, columns: number, mask: Int32Array): Matrix {
+  const perToken = data.length === mask.length * columns;
+  if (!perToken) return { rows: data.length / columns, columns, data: Float64Array.from(data) };
+  const kept = [...mask.keys()].filter((row) => mask[row] === 1);
+  const matrix = zeros(kept.length, columns);
+  for (const [place, row] of kept.entries()) {
+    matrix.data.set(data.subarray(row * columns, (row + 1) * columns), place * columns);
+  }
+  return matrix;
+}

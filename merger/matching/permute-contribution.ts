@@ -1,0 +1,134 @@
+/** @file A contribution whose neurons have changed places: another set of weights for the same function. */
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fisherFile } from '../../shared/contribution/fisher.ts';
+import { packUpper } from '../../shared/contribution/gram-packing.ts';
+import { manifestFile } from '../../shared/contribution/manifest.ts';
+import { companionFilesOf } from '../../shared/contribution/model-files.ts';
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import type { GramFile } from '../../shared/contribution/open-grams.ts';
+import { describeFiles } from '../../shared/contribution/write-contribution.ts';
+import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
+import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
+import { weightsFile } from '../../shared/safetensors/model-weights.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
+
+/** New places for the neurons between two layers: place i is taken by the neuron that was at `order[i]`. */
+export interface NeuronOrder {
+  readonly first: string;
+  readonly second: string;
+  /** [neurons] */
+  readonly order: Int32Array;
+}
+
+/**
+ * Writes a contribution with its neurons in another order: rows of the first layer's weight and bias, columns of the
+ * second layer's weight, rows and columns of the second layer's Gram, and Fisher information alike.
+ *
+ * @throws RegmeanError `unsupported` for Grams whose number of rows is not known
+ */
+export async function permuteContribution(
+  contribution: Contribution,
+  orders: readonly NeuronOrder[],
+  out: string,
+): Promise<void> {
+  const { folder, weights, grams, fisher, manifest } = contribution;
+  await writeFolderAtomically(
+    out,
+    async (target) => {
+      for (const name of await companionFilesOf(folder))
+        await copyFile(join(folder, name), join(target, name));
+      await writePermuted(weights, orders, join(target, weightsFile), { format: 'pt' });
+      if (grams !== undefined) await permuteGrams(grams, orders, join(target, gramsFile));
+      if (fisher !== undefined) {
+        const { variant, reduction, examples } = fisher;
+        await writePermuted(fisher, orders, join(target, fisherFile), {
+          format: 'regmean-fisher/1',
+          ...(variant === undefined ? {} : { variant }),
+          ...(reduction === undefined ? {} : { reduction }),
+          ...(examples === undefined ? {} : { examples: String(examples) }),
+        });
+      }
+      if (manifest === undefined) return;
+      await writeJsonAtomically(join(target, manifestFile), {
+        ...manifest,
+        files: await describeFiles(target),
+      });
+    },
+    { replace: true },
+  );
+}
+
+async function writePermuted(
+  reader: TensorReader,
+  orders: readonly NeuronOrder[],
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  const specs = [...reader.tensors].map(([name, { shape, dtype }]) => ({
+    ...{ name, shape },
+    dtype: isFloatDtype(dtype) ? ('F32' as const) : dtype,
+  }));
+  await fillSafetensors(path, specs, metadata, async (sink) => {
+    for (const { name, shape, dtype } of specs) {
+      if (dtype !== 'F32') {
+        await sink.write(name, await reader.readBytes(name));
+        continue;
+      }
+      let { data } = await reader.readFloat32(name);
+      for (const { first, second, order } of orders) {
+        const columns = shape.length === 2 ? (shape[1] as number) : 1;
+        if (name === `${first}.weight` || name === `${first}.bias`) data = permuteRows(data, columns, order);
+        if (name === `${second}.weight`) data = permuteColumns(data, columns, order);
+      }
+      await sink.write(name, data);
+    }
+  });
+}
+
+async function permuteGrams(file: GramFile, orders: readonly NeuronOrder[], path: string): Promise<void> {
+  const orderOf = new Map(orders.map(({ second, order }) => [file.layers.get(second), order]));
+  const grams = [...file.grams].map(([name, { dimension, rows }]) => {
+    if (rows === undefined) {
+      throw new RegmeanError(
+        'unsupported',
+        `${file.path}: Gram ${name} needs its number of rows to be permuted`,
+      );
+    }
+    return {
+      ...{ name, dimension, rows },
+      packed: async () => {
+        const square = await file.readSquare(name, { diagonal: 1, offDiagonal: 1 });
+        const order = orderOf.get(name);
+        if (order === undefined) return packUpper(square, dimension);
+        const byRows = permuteRows(square, dimension, order);
+        return packUpper(permuteColumns(byRows, dimension, order), dimension);
+      },
+    };
+  });
+  await writeGrams(path, grams, file.layers);
+}
+
+function permuteRows<T extends Float32Array | Float64Array>(data: T, columns: number, order: Int32Array): T {
+  const result = data.slice() as T;
+  for (const [place, row] of order.entries()) {
+    result.set(data.subarray(row * columns, (row + 1) * columns), place * columns);
+  }
+  return result;
+}
+
+function permuteColumns<T extends Float32Array | Float64Array>(
+  data: T,
+  columns: number,
+  order: Int32Array,
+): T {
+  const result = data.slice() as T;
+  for (let start = 0; start < data.length; start += columns) {
+    for (const [place, column] of order.entries()) result[start + place] = data[start + column] as number;
+  }
+  return result;
+}
