@@ -2,10 +2,10 @@
 import { startProgress } from '../../shared/cli/progress.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
-import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
-import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
+import { classesOfData } from '../../shared/inference/data-classes.ts';
+import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { type LabelledExamples, scoreModels } from '../../shared/inference/score.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
@@ -54,7 +54,7 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
     const learned = await learnedLabels(folder);
     const predictor = await createPredictor(model, model.weights, options.threads);
     for (const file of options.dataFiles) {
-      const labels = await classesOfData(file, task, model.labels, folder);
+      const labels = await classesOfData([file], task, model.labels, folder);
       const { examples } = await loadExamples({
         files: [file],
         task,
@@ -88,24 +88,6 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
     scores.push({ model: ensembleName, data: file, examples: data.examples.length, ...score });
   }
   return scores;
-}
-
-/** The model's classes, and those that the data has besides. */
-async function classesOfData(
-  file: string,
-  task: TaskKind,
-  labels: readonly string[],
-  folder: string,
-): Promise<readonly string[]> {
-  if (task === 'regression') return labels;
-  const inData = await labelsInFiles([file], task);
-  if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
-  const unknown = inData.filter((name) => !labels.includes(name));
-  if (unknown.length < inData.length) return [...labels, ...unknown];
-  throw new RegmeanError(
-    'invalid-input',
-    `${folder}: must know a class of ${file}, which has ${inData.join(', ')}; it knows ${labels.join(', ')}`,
-  );
 }
 
 /** The classes that a model learned, where its folder says so. */

@@ -17,9 +17,7 @@ import type { MatchedLayer, Measurement } from './results.ts';
 import { type SeedRun, scoreContributions, testSetsOf } from './seed-run.ts';
 
 /** Measurements and matrices of a seed; none when the experiment matches nothing. */
-export async function measureMatching(
-  run: SeedRun,
-): Promise<{
+export async function measureMatching(run: SeedRun): Promise<{
   readonly measurements: readonly Measurement[];
   readonly matchedLayers: readonly MatchedLayer[];
 }> {

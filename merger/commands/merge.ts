@@ -1,4 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import * as parse from '../../shared/cli/arguments.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { TaskKind } from '../../shared/task.ts';
 import {
   fisherNormalizations,
   gramScales,
@@ -11,7 +14,13 @@ import type { MergeReport } from '../merge/merge-report.ts';
 interface MergeFlags {
   readonly out: string;
   readonly method: MergeOptions['method'];
-  readonly alpha?: number;
+  readonly alpha?: readonly number[];
+  readonly validation?: readonly string[];
+  readonly task?: TaskKind;
+  readonly trials?: number;
+  readonly seed: number;
+  readonly maxLength?: number;
+  readonly threads?: number;
   readonly ridge?: number;
   readonly heads: NonNullable<MergeOptions['heads']>;
   readonly fisherSmoothing: number;
@@ -31,6 +40,7 @@ Examples:
   $ regmean merge a b c --out fused --alpha 0.5 --coefficients 0.5,0.3,0.2
   $ regmean merge a b --out average --method simple
   $ regmean merge a b --out fused --method fisher
+  $ regmean merge a b c --out fused --validation dev.jsonl --alpha 0.5,0.9
   $ regmean merge sentiment names --out fused --heads separate
   $ regmean merge a b --out fused --exclude '^classifier' --base base-model
 
@@ -50,8 +60,8 @@ export function registerMergeCommand(program: Command): void {
     .addOption(new Option('--method <method>', 'how to merge').choices(mergeMethods).default('regmean'))
     .option(
       '--alpha <number>',
-      'share of the off-diagonal Gram entries that is kept, 0 (the diagonal only) to 1 (default: 0.9; 1 with --ridge)',
-      parseNumber,
+      'share of the off-diagonal Gram entries that is kept, 0 (the diagonal only) to 1 (default: 0.9; 1 with --ridge); several, as 0.1,0.9, are tried with --validation',
+      parseNumbers,
     )
     .option('--ridge <number>', 'constant added to the diagonal of every Gram', parseNumber)
     .option(
@@ -59,6 +69,18 @@ export function registerMergeCommand(program: Command): void {
       'weight of each contribution, as 0.3,0.7 (default: all equal)',
       parseNumbers,
     )
+    .option(
+      '--validation <file...>',
+      'labelled data to choose coefficients on: a grid for two, random ones for more',
+    )
+    .option(
+      '--trials <n>',
+      'coefficients to try (default: 9 for two contributions, 20 for more)',
+      parse.positiveInteger,
+    )
+    .option('--seed <n>', 'seed of random coefficients', parse.nonNegativeInteger, 1)
+    .option('--task <kind>', 'task of the validation data, where no contribution says it', parse.taskKind)
+    .option('--max-length <tokens>', 'longer validation rows are cut', parse.positiveInteger)
     .addOption(
       new Option('--gram-scale <scale>', 'mean: agents count the same; sum: by their rows')
         .choices(gramScales)
@@ -95,21 +117,52 @@ export function registerMergeCommand(program: Command): void {
       [],
     )
     .option('--base <dir>', 'base model folder, for --include and --exclude')
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the merge report as JSON')
     .addHelpText('after', examples)
     .action(runMerge);
 }
 
-async function runMerge(contributions: string[], { json, ...options }: MergeFlags): Promise<void> {
+async function runMerge(contributions: string[], flags: MergeFlags): Promise<void> {
+  const { json, alpha: alphas = [], validation, task, trials, seed, maxLength, ...rest } = flags;
   const { mergeContributions } = await import('../merge/merge-contributions.ts');
   const { startProgress } = await import('../../shared/cli/progress.ts');
+  const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+  if (validation === undefined && alphas.length > 1) {
+    throw new RegmeanError(
+      'usage',
+      `--alpha: several are tried with --validation only, got ${alphas.join(', ')}`,
+    );
+  }
+  const [alpha] = alphas;
+  const options = { ...rest, ...(alphas.length === 1 && alpha !== undefined ? { alpha } : {}) };
+  const signal = interruptSignal();
   let progress: ReturnType<typeof startProgress> | undefined;
-  const report = await mergeContributions(contributions, options, {
-    onProgress({ step, done, total }) {
-      progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
-      progress.update(done, step);
-    },
-  });
+  let report: MergeReport;
+  if (validation === undefined) {
+    report = await mergeContributions(contributions, options, {
+      signal,
+      onProgress({ step, done, total }) {
+        progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
+        progress.update(done, step);
+      },
+    });
+  } else {
+    const { mergeBySearch } = await import('../search/merge-by-search.ts');
+    const search = {
+      ...{ validationFiles: validation, seed, alphas: alphas.length > 1 ? alphas : [] },
+      ...(task === undefined ? {} : { task }),
+      ...(trials === undefined ? {} : { trials }),
+      ...(maxLength === undefined ? {} : { maxLength }),
+    };
+    report = await mergeBySearch(contributions, options, search, {
+      signal,
+      onProgress({ trial, trials: total, best }) {
+        progress ??= startProgress({ label: 'searching', total, unit: 'merges' });
+        progress.update(trial - 1, best === null ? undefined : `best so far ${best.toFixed(4)}`);
+      },
+    });
+  }
   progress?.finish(options.out);
   process.stdout.write(
     json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, options.out),
@@ -123,6 +176,18 @@ async function describe(report: MergeReport, out: string): Promise<string> {
     `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
     `parameters: ${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`,
   ];
+  if (report.search !== null) {
+    const { metric, examples: count, trials } = report.search;
+    const best = Math.max(...trials.map(({ score }) => score));
+    const chosen = report.agents.map(({ agent, coefficient }) => `${agent} ${coefficient.toFixed(3)}`);
+    lines.push(
+      `coefficients: ${chosen.join(', ')}${report.alpha === null ? '' : `, alpha ${report.alpha}`}: ${metric} ` +
+        `${best.toFixed(4)} on ${count} validation examples, the best of ${trials.length}`,
+    );
+  }
+  for (const [name, agents] of Object.entries(report.classes ?? {})) {
+    lines.push(`class ${name}: from ${agents.join(', ')}`);
+  }
   if (report.groups.length > 0) {
     const residual = largestResidual(report).toExponential(1);
     lines.push(`systems: ${report.groups.length}, largest relative residual ${residual}`);

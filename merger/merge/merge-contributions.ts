@@ -27,6 +27,7 @@ import {
   type MergedAgentReport,
   type MergeReport,
   mergeReportFile,
+  type SearchReport,
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { headFolder, requireFolderNames, writeAgentModels } from './separate-heads.ts';
@@ -42,6 +43,15 @@ export interface MergeProgress {
   readonly total: number;
 }
 
+/** What goes along with a merge. */
+export interface MergeContext {
+  readonly onProgress?: (progress: MergeProgress) => void;
+  /** How the coefficients were found, for the report. */
+  readonly search?: SearchReport;
+  /** Stops the merge between two parameters; nothing is left of it then. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Merges contributions into a Hugging Face model folder: config.json, model.safetensors (float32, names and order of
  * the first contribution), tokenizer files, a model card and merge-report.json. One layer group is in memory at a
@@ -54,7 +64,7 @@ export interface MergeProgress {
 export async function mergeContributions(
   folders: readonly string[],
   options: MergeOptions,
-  { onProgress = () => {} }: { onProgress?: (progress: MergeProgress) => void } = {},
+  { onProgress = () => {}, search, signal }: MergeContext = {},
 ): Promise<MergeReport> {
   const resolved = resolveMergeOptions(options, folders.length);
   const replace = await holdsEarlierMerge(options.out);
@@ -84,7 +94,21 @@ export async function mergeContributions(
       options.out,
       async (folder) => {
         const specs = specsOf(first, plan);
-        const groups = await writeWeights(join(folder, weightsFile), specs, contributions, steps, onProgress);
+        const groups = await writeWeights(
+          join(folder, weightsFile),
+          specs,
+          contributions,
+          steps,
+          (progress) => {
+            if (signal?.aborted === true) {
+              throw new RegmeanError(
+                'interrupted',
+                `merge: stopped at ${progress.step}, nothing was written`,
+              );
+            }
+            onProgress(progress);
+          },
+        );
         await copyCompanions(first.folder, folder, configChanges(resolved, plan));
         let files = await describeFiles(folder);
         if (resolved.heads === 'separate') {
@@ -97,7 +121,16 @@ export async function mergeContributions(
             };
           }
         }
-        const report = makeReport(resolved, contributions, plan, merged, excluded, groups, files);
+        const report = makeReport(
+          resolved,
+          contributions,
+          plan,
+          merged,
+          excluded,
+          groups,
+          files,
+          search ?? null,
+        );
         await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
         await writeFile(join(folder, 'README.md'), modelCard(report));
         return report;
@@ -242,6 +275,7 @@ function makeReport(
   excluded: readonly string[],
   groups: readonly LayerGroupReport[],
   files: MergeReport['files'],
+  search: SearchReport | null,
 ): MergeReport {
   const { method, alpha, ridge, gramScale, coefficients, heads, fisherSmoothing, fisherNormalize } = options;
   const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
@@ -263,6 +297,7 @@ function makeReport(
     agents: contributions.map((contribution, index) =>
       reportAgent(contribution, coefficients[index] as number),
     ),
+    search,
     parameters: {
       solved,
       averaged: merged.length - solved,

@@ -38,6 +38,18 @@ export interface MergedAgentReport {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** How coefficients, and perhaps alpha, were chosen on validation data. */
+export interface SearchReport {
+  /** The metric that was compared, on so many examples. */
+  readonly metric: string;
+  readonly examples: number;
+  readonly trials: readonly {
+    readonly coefficients: readonly number[];
+    readonly alpha: number | null;
+    readonly score: number;
+  }[];
+}
+
 /** `merge-report.json`: what was merged, how, and how well the systems were solved. */
 export interface MergeReport {
   readonly format: 'regmean-merge/1';
@@ -57,6 +69,8 @@ export interface MergeReport {
   /** Classes that only some agents know, and who; null when all know all. */
   readonly classes: Readonly<Record<string, readonly string[]>> | null;
   readonly agents: readonly MergedAgentReport[];
+  /** Null when coefficients were given, or are equal. */
+  readonly search: SearchReport | null;
   /** How many parameters (tensors) were merged in which way. */
   readonly parameters: {
     readonly solved: number;

@@ -64,7 +64,8 @@ function introduction({ agents, method, heads }: MergeReport): string {
 }
 
 function facts(report: MergeReport): string[][] {
-  const { method, alpha, ridge, gramScale, fisher, task, labels, baseFingerprint, parameters, tool } = report;
+  const { search, method, alpha, ridge, gramScale, fisher, task, labels, baseFingerprint, parameters, tool } =
+    report;
   const { solved, averaged, excluded } = parameters;
   const optional: [string, string | null | undefined][] = [
     ['method', method],
@@ -82,6 +83,12 @@ function facts(report: MergeReport): string[][] {
       patterns.map((pattern) => `\`${pattern}\``).join(', '),
     ]),
     ['kept from the base', excluded.map((name) => `\`${name}\``).join(', ')],
+    [
+      'coefficients',
+      search === null
+        ? null
+        : `the best of ${search.trials.length} tried, by ${search.metric} on ${search.examples} validation examples`,
+    ],
     ['made with', tool],
   ];
   return optional.flatMap(([name, value]) => (value ? [[name, value]] : []));

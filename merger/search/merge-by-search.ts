@@ -1,0 +1,135 @@
+/** @file Coefficients chosen on the central developer's own labelled data: every candidate is merged and scored. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { openContribution } from '../../shared/contribution/open-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { classesOfData } from '../../shared/inference/data-classes.ts';
+import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
+import { loadModel } from '../../shared/models/model-folder.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { mergeContributions } from '../merge/merge-contributions.ts';
+import type { MergeOptions } from '../merge/merge-options.ts';
+import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
+import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candidates.ts';
+
+const batchSize = 32;
+
+/** What is searched, and on which data. */
+export interface SearchOptions {
+  /** Labelled data that no agent was fine-tuned on. */
+  readonly validationFiles: readonly string[];
+  /** For contributions without a manifest. */
+  readonly task?: TaskKind;
+  /** Coefficients to try; 9 for two contributions, 20 for more when absent. */
+  readonly trials?: number;
+  /** Seed of the draws. */
+  readonly seed: number;
+  /** Alphas to try with each of them; the merge's own when there are none. */
+  readonly alphas: readonly number[];
+  readonly maxLength?: number;
+}
+
+/** How far a search has come. */
+export interface SearchProgress {
+  readonly trial: number;
+  readonly trials: number;
+  /** The best score so far. */
+  readonly best: number | null;
+}
+
+/**
+ * Merges with every candidate, scores each on the validation data by the task's main metric, and writes the best:
+ * the same bytes as a merge with those coefficients. Of equals, the nearest to equal coefficients.
+ *
+ * @throws RegmeanError `usage` for given coefficients, separate heads, or contributions that do not say their task
+ */
+export async function mergeBySearch(
+  folders: readonly string[],
+  options: MergeOptions,
+  search: SearchOptions,
+  { onProgress = () => {}, signal }: SearchContext = {},
+): Promise<MergeReport> {
+  if (options.coefficients !== undefined) {
+    throw new RegmeanError('usage', '--validation: chooses coefficients, --coefficients gives them; use one');
+  }
+  if (options.heads === 'separate') {
+    throw new RegmeanError('usage', '--validation: needs one fused model to score, not --heads separate');
+  }
+  const task = search.task ?? (await taskOf(folders));
+  const trials = search.trials ?? (folders.length === 2 ? defaultTrials.two : defaultTrials.more);
+  const candidates = candidateCoefficients(folders.length, trials, search.seed).flatMap((coefficients) =>
+    (search.alphas.length === 0 ? [options.alpha] : search.alphas).map((alpha) => ({ coefficients, alpha })),
+  );
+  await mkdir(dirname(options.out), { recursive: true });
+  const work = await mkdtemp(join(dirname(options.out), '.regmean-search-'));
+  const tried: SearchReport['trials'][number][] = [];
+  let best: { coefficients: readonly number[]; alpha: number | undefined; score: number } | null = null;
+  let examples = 0;
+  let metric = '';
+  try {
+    for (const [index, { coefficients, alpha }] of candidates.entries()) {
+      onProgress({ trial: index + 1, trials: candidates.length, best: best?.score ?? null });
+      const out = join(work, 'trial');
+      const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
+      const report = await mergeContributions(folders, own, signal === undefined ? {} : { signal });
+      const result = await scoreFolder(out, task, search, options.threads);
+      const score = result.metrics[result.main] ?? Number.NaN;
+      ({ examples, main: metric } = result);
+      tried.push({ coefficients, alpha: report.alpha, score });
+      const better =
+        best === null ||
+        score > best.score ||
+        (score === best.score && distanceFromEqual(coefficients) < distanceFromEqual(best.coefficients));
+      if (better) best = { coefficients, alpha, score };
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  const { coefficients, alpha } = best ?? { coefficients: [], alpha: undefined };
+  return mergeContributions(
+    folders,
+    { ...options, coefficients, ...(alpha === undefined ? {} : { alpha }) },
+    { search: { metric, examples, trials: tried }, ...(signal === undefined ? {} : { signal }) },
+  );
+}
+
+/** What goes along with a search. */
+export interface SearchContext {
+  readonly onProgress?: (progress: SearchProgress) => void;
+  /** Stops the search; nothing is left of it then. */
+  readonly signal?: AbortSignal;
+}
+
+async function taskOf(folders: readonly string[]): Promise<TaskKind> {
+  for (const folder of folders) {
+    const contribution = await openContribution(folder);
+    await contribution.close();
+    if (contribution.manifest !== undefined) return contribution.manifest.task;
+  }
+  throw new RegmeanError('usage', '--task: needed with --validation, no contribution says its task');
+}
+
+async function scoreFolder(
+  folder: string,
+  task: TaskKind,
+  { validationFiles, maxLength }: SearchOptions,
+  threads: number | undefined,
+): Promise<NamedMetrics & { readonly examples: number }> {
+  const { model } = await loadModel(folder, { task });
+  const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
+  const { examples } = await loadExamples({
+    ...{ files: validationFiles, task, labels, modelFolder: folder, config: model.config },
+    labelled: true,
+    ...(maxLength === undefined ? {} : { maxLength }),
+  });
+  const predictor = await createPredictor(model, model.weights, threads);
+  try {
+    const logits = await predictor.predict(examples, batchSize);
+    const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
+    return { ...score, examples: examples.length };
+  } finally {
+    await predictor.dispose();
+  }
+}

@@ -1,0 +1,27 @@
+import { RegmeanError } from '../errors.ts';
+import type { TaskKind } from '../task.ts';
+import { labelsInFiles } from './load-examples.ts';
+
+/**
+ * The classes that a model's data may be labelled with: the model's, in their order, and those that the data has
+ * besides. Data with class indices has the model's.
+ *
+ * @param who the model, for the message
+ * @throws RegmeanError `invalid-input` when the model knows no class of the data
+ */
+export async function classesOfData(
+  files: readonly string[],
+  task: TaskKind,
+  labels: readonly string[],
+  who: string,
+): Promise<readonly string[]> {
+  if (task === 'regression') return labels;
+  const inData = await labelsInFiles(files, task);
+  if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
+  const unknown = inData.filter((name) => !labels.includes(name));
+  if (unknown.length < inData.length) return [...labels, ...unknown];
+  throw new RegmeanError(
+    'invalid-input',
+    `${who}: must know a class of ${files.join(', ')}, which has ${inData.join(', ')}; it knows ${labels.join(', ')}`,
+  );
+}
