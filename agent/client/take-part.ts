@@ -1,6 +1,7 @@
 /** @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its folder is there. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type TaskKind, taskKinds } from '../../shared/task.ts';
@@ -161,11 +162,29 @@ async function collect(
       batchSize: batchSize ?? statisticsDefaults.batchSize,
       seed: statisticsDefaults.seed,
       shareMetrics,
+      grams: round.statistics?.grams ?? true,
+      ...fisherOf(round),
       ...(maxLength === undefined ? {} : { maxLength }),
       ...(threads === undefined ? {} : { threads }),
     },
     signal,
   );
+}
+
+/** The Fisher information that the round wants, in our words. */
+function fisherOf({ statistics }: RoundInfo): { fisher?: FisherOptions } {
+  const wanted = statistics?.fisher;
+  if (wanted === undefined || wanted === null) return {};
+  const variant = fisherVariants.find((own) => own === wanted.variant);
+  const reduction = fisherReductions.find((own) => own === wanted.reduction);
+  if (variant === undefined || reduction === undefined) {
+    const got = `${wanted.variant}, ${wanted.reduction}`;
+    throw new RegmeanError(
+      'unsupported',
+      `the round wants Fisher information of a kind not known here, ${got}`,
+    );
+  }
+  return { fisher: { variant, reduction, examples: wanted.examples } };
 }
 
 /** Whether a training of this folder ran to its end. */

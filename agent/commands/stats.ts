@@ -8,6 +8,7 @@ import {
   fisherReductions,
   fisherVariants,
 } from '../../shared/contribution/fisher.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { statisticsDefaults as defaults } from '../statistics/statistics-options.ts';
 
@@ -72,6 +73,9 @@ export function registerStatsCommand(program: Command): void {
       '\nOnly weights, Gram matrices, Fisher information, counts and label names are written: no text, no example, no label of an example.',
     )
     .action(async (flags: StatsFlags) => {
+      if (!flags.grams && flags.fisher === undefined) {
+        throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
+      }
       const { collectStatistics } = await import('../statistics/collect-statistics.ts');
       const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
       const { data, json, fisher: variant, fisherExamples, fisherReduction, ...rest } = flags;

@@ -55,9 +55,6 @@ export async function collectStatistics(
     labelled: options.fisher?.variant === 'empirical',
     ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
   });
-  if (options.grams === false && options.fisher === undefined) {
-    throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
-  }
   const collected = options.grams === false ? noGrams : await collectGrams(model, examples, options, signal);
   const fisher =
     options.fisher === undefined

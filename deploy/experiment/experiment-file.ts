@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
-import { patternSchema, plainNameSchema, trainingSchema } from '../../shared/recipe/recipe.ts';
+import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../shared/recipe/recipe.ts';
 import { taskKinds } from '../../shared/task.ts';
 import { settings } from './results.ts';
 
@@ -56,13 +56,7 @@ const data = z.strictObject({
 const statistics = z.strictObject({
   batches: z.int().min(1).default(1000),
   batchSize: z.int().min(1).default(16),
-  fisher: z
-    .strictObject({
-      variant: z.enum(['empirical', 'hard', 'soft']).default('empirical'),
-      examples: z.int().min(1).default(256),
-      reduction: z.enum(['example', 'batch']).default('example'),
-    })
-    .prefault({}),
+  fisher: fisherSchema.prefault({}),
 });
 
 const method = z.strictObject({

@@ -2,15 +2,16 @@ import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { startProgress } from '../../shared/cli/progress.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { gramScales, mergeMethods } from '../merge/merge-options.ts';
+import { gramScales, type MergeMethod, mergeMethods } from '../merge/merge-options.ts';
 
 interface MergeRoundFlags {
   readonly store: string;
   readonly round?: string;
   readonly agents?: string[];
   readonly out: string;
-  readonly method?: 'simple' | 'regmean';
+  readonly method?: MergeMethod;
   readonly alpha?: number;
+  readonly ridge?: number;
   readonly gramScale?: 'mean' | 'sum';
   readonly exclude?: string[];
   readonly json?: boolean;
@@ -34,6 +35,11 @@ export function registerMergeRoundCommand(parent: Command): void {
       '--alpha <number>',
       "share of the off-diagonal Gram entries that is kept (default: the recipe's)",
       parse.fraction,
+    )
+    .option(
+      '--ridge <number>',
+      "constant added to the diagonal of every Gram (default: the recipe's)",
+      parse.nonNegativeNumber,
     )
     .addOption(
       new Option('--gram-scale <scale>', "what a Gram counts with (default: the recipe's)").choices(
@@ -60,7 +66,7 @@ export function registerMergeRoundCommand(parent: Command): void {
         throw new RegmeanError('usage', `--agents: expected agents with a stored contribution, ${found}`);
       }
       let progress: ReturnType<typeof startProgress> | undefined;
-      const { method, alpha, gramScale, exclude } = round.recipe.merge;
+      const { method, alpha, ridge, gramScale, exclude } = round.recipe.merge;
       const report = await mergeRound(round, {
         agents,
         out: flags.out,
@@ -68,6 +74,7 @@ export function registerMergeRoundCommand(parent: Command): void {
           ...round.recipe.merge,
           method: flags.method ?? method,
           alpha: flags.alpha ?? alpha,
+          ridge: flags.ridge ?? ridge,
           gramScale: flags.gramScale ?? gramScale,
           exclude: flags.exclude ?? exclude,
         },

@@ -22,6 +22,7 @@ export async function expectationsOf(
     task: recipe.task,
     labels: recipe.labels,
     grams: recipe.statistics.grams,
+    fisher: recipe.statistics.fisher !== undefined,
   };
   const configJson = await readConfigJson(paths.base);
   try {

@@ -36,10 +36,12 @@ export async function mergeRound(
   }
   const ordered = recipe.agents.filter((agent) => agents.includes(agent));
   const { coefficients, ...options } = merge;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return mergeContributions(
     ordered.map((agent) => join(paths.contributions, agent)),
     {
-      ...options,
+      ...given,
+      method: options.method,
       out,
       base: paths.base,
       ...(coefficients === undefined

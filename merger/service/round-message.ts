@@ -5,6 +5,7 @@ import type { ContributionState } from '../../shared/wire/generated/regmean/v1/C
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
+import { resolveMergeOptions } from '../merge/merge-options.ts';
 import type { RoundStanding, RoundState } from '../round/round-state.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import type { AgentView } from '../round/round-view.ts';
@@ -55,9 +56,23 @@ export function roundMessage({ round, standing, agents, fusedFiles }: RoundView)
 }
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
-  const { method, alpha, gramScale, coefficients, exclude } = merge;
-  const common = { method, coefficients: coefficients ?? {}, exclude };
-  return method === 'regmean' ? { ...common, alpha, gramScale } : { ...common, gramScale: '' };
+  const { method, gramScale, coefficients, exclude, include, average } = merge;
+  const { alpha, ridge } = resolveMergeOptions({ ...withoutUndefined(merge), coefficients: [1], out: '' }, 1);
+  const common = { method, coefficients: coefficients ?? {}, exclude, include, average, gramScale: '' };
+  switch (method) {
+    case 'regmean':
+      return { ...common, gramScale, alpha, ...(merge.ridge === undefined ? {} : { ridge }) };
+    case 'fisher': {
+      const { fisherSmoothing, fisherNormalize } = withoutUndefined(merge);
+      return {
+        ...common,
+        ...(fisherSmoothing === undefined ? {} : { fisherSmoothing }),
+        ...(fisherNormalize === undefined ? {} : { fisherNormalize }),
+      };
+    }
+    case 'simple':
+      return common;
+  }
 }
 
 /** protobufjs takes a key with the value undefined for a present one. */

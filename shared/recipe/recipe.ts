@@ -1,5 +1,6 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 import { z } from 'zod';
+import { fisherDefaults, fisherReductions, fisherVariants } from '../contribution/fisher.ts';
 import { taskKinds } from '../task.ts';
 
 /** A name that can stand in paths and on a command line. */
@@ -25,17 +26,30 @@ export const trainingSchema = z.strictObject({
   freeze: z.array(patternSchema).default([]),
 });
 
+/** Fisher information that is collected; see the agent's `stats --fisher`. */
+export const fisherSchema = z.strictObject({
+  variant: z.enum(fisherVariants).default('empirical'),
+  examples: z.int().min(1).default(fisherDefaults.examples),
+  reduction: z.enum(fisherReductions).default(fisherDefaults.reduction),
+});
+
 const statistics = z.strictObject({
   grams: z.boolean().default(true),
   batches: z.int().min(1).optional(),
+  fisher: fisherSchema.optional(),
 });
 
 const merge = z.strictObject({
-  method: z.enum(['simple', 'regmean']).default('regmean'),
-  alpha: z.number().min(0).max(1).default(0.9),
+  method: z.enum(['simple', 'fisher', 'regmean']).default('regmean'),
+  alpha: z.number().min(0).max(1).optional(),
+  ridge: z.number().min(0).optional(),
   gramScale: z.enum(['mean', 'sum']).default('mean'),
   coefficients: z.record(z.string(), z.number().positive()).optional(),
+  include: z.array(patternSchema).default([]),
   exclude: z.array(patternSchema).default([]),
+  average: z.array(patternSchema).default([]),
+  fisherSmoothing: z.number().min(0).optional(),
+  fisherNormalize: z.enum(['none', 'parameter', 'model']).optional(),
 });
 
 /** The schema of a recipe file. Unknown keys are errors; every default is written out here. */
@@ -80,6 +94,9 @@ export const recipeSchema = z
     }
     if (value.merge.method === 'regmean' && !value.statistics.grams) {
       complain(['statistics', 'grams'], 'expected true, the regmean method needs Grams');
+    }
+    if (value.merge.method === 'fisher' && value.statistics.fisher === undefined) {
+      complain(['statistics', 'fisher'], 'expected a variant, the fisher method needs Fisher information');
     }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import {
@@ -148,9 +148,19 @@ describe('a round', () => {
     expect(end.stderr).toMatch(/info stopping reason="asked to stop"\n$/);
   });
 
-  it('is taken part in by one command per agent', async () => {
+  it.each([
+    ['RegMean', 'grams.safetensors', []],
+    [
+      'Fisher',
+      'fisher.safetensors',
+      [
+        'merge: { method: fisher, fisherNormalize: model }',
+        'statistics: { grams: false, fisher: { variant: soft, examples: 5 } }',
+      ],
+    ],
+  ])('is taken part in by one command per agent: %s', async (_, statistics, more) => {
     const training = 'training: { epochs: 1, batchSize: 4, learningRate: 0.001, maxLength: 8, seed: 1 }';
-    const merger = await startRound([training]);
+    const merger = await startRound([training, ...more]);
     const data = fixture.path('train.jsonl');
     const rows = Array.from({ length: 12 }, (_, i) =>
       JSON.stringify({ input_ids: [2, 5 + i, 9, 3], label: i % 2 }),
@@ -169,6 +179,8 @@ describe('a round', () => {
       ]);
     const [north] = await Promise.all([run('north'), run('south')]);
     expect(north?.bytesSent).toBeGreaterThan(0);
+    const sent = await readdir(fixture.path('north-work', 'contribution'));
+    expect(sent.filter((name) => /^(grams|fisher)/.test(name))).toEqual([statistics]);
     await expectSameFolder(fixture.path('north-fused'), fixture.path('south-fused'));
   });
 });

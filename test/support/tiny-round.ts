@@ -117,7 +117,7 @@ export async function writeRecipe(
     'task: text-classification',
     `labels: [${labels.join(', ')}]`,
     `agents: [${agents.join(', ')}]`,
-    'merge: { method: regmean, alpha: 0.9 }',
+    ...(more.some((line) => line.startsWith('merge:')) ? [] : ['merge: { method: regmean, alpha: 0.9 }']),
     ...more,
   ];
   await writeFile(path, `${lines.join('\n')}\n`);

@@ -11,6 +11,7 @@ import type { ContributionStored as _regmean_v1_ContributionStored, Contribution
 import type { FetchFileRequest as _regmean_v1_FetchFileRequest, FetchFileRequest__Output as _regmean_v1_FetchFileRequest__Output } from './regmean/v1/FetchFileRequest.ts';
 import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from './regmean/v1/FileChunk.ts';
 import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from './regmean/v1/FileInfo.ts';
+import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from './regmean/v1/FisherWanted.ts';
 import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__Output as _regmean_v1_GetRoundRequest__Output } from './regmean/v1/GetRoundRequest.ts';
 import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from './regmean/v1/GetRoundResponse.ts';
 import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from './regmean/v1/ManifestAccepted.ts';
@@ -42,6 +43,7 @@ export interface ProtoGrpcType {
       FetchFileRequest: MessageTypeDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FetchFileRequest__Output>
       FileChunk: MessageTypeDefinition<_regmean_v1_FileChunk, _regmean_v1_FileChunk__Output>
       FileInfo: MessageTypeDefinition<_regmean_v1_FileInfo, _regmean_v1_FileInfo__Output>
+      FisherWanted: MessageTypeDefinition<_regmean_v1_FisherWanted, _regmean_v1_FisherWanted__Output>
       GetRoundRequest: MessageTypeDefinition<_regmean_v1_GetRoundRequest, _regmean_v1_GetRoundRequest__Output>
       GetRoundResponse: MessageTypeDefinition<_regmean_v1_GetRoundResponse, _regmean_v1_GetRoundResponse__Output>
       ManifestAccepted: MessageTypeDefinition<_regmean_v1_ManifestAccepted, _regmean_v1_ManifestAccepted__Output>

@@ -29,7 +29,7 @@ describe('a recipe', () => {
       headSeed: 0,
       training: { freeze: [] },
       statistics: { grams: true },
-      merge: { method: 'regmean', alpha: 0.9, gramScale: 'mean', exclude: [] },
+      merge: { method: 'regmean', gramScale: 'mean', include: [], exclude: [], average: [] },
     });
     expect(quorumOf(recipe)).toBe(2);
     expect(deadlineOf(recipe)).toBeUndefined();
@@ -76,6 +76,11 @@ describe('a recipe', () => {
     ],
     ['a quorum beyond the agents', 'quorum: 3', /quorum: expected at most 2, the number of agents, got 3/],
     ['a deadline without a time zone', 'deadline: 2030-01-02T03:04:05', /deadline: .*datetime/],
+    [
+      'Fisher averaging without Fisher information',
+      'merge: { method: fisher }',
+      /statistics\.fisher: expected a variant, the fisher method needs Fisher information/,
+    ],
     ['an alpha beyond one', 'merge: { alpha: 1.5 }', /merge\.alpha: .*<=1/],
     [
       'a pattern that is none',

@@ -6,7 +6,7 @@
  */
 export interface MergePlan {
   /**
-   * `simple` or `regmean`.
+   * `simple`, `fisher` or `regmean`.
    */
   'method'?: (string);
   /**
@@ -25,7 +25,30 @@ export interface MergePlan {
    * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
    */
   'exclude'?: (string)[];
+  /**
+   * Constant added to the diagonal of every Gram; only for `regmean`.
+   */
+  'ridge'?: (number | string);
+  /**
+   * Regular expressions: when there are any, only parameters that match one are merged.
+   */
+  'include'?: (string)[];
+  /**
+   * Regular expressions: parameters that are averaged whatever the method.
+   */
+  'average'?: (string)[];
+  /**
+   * Added to all Fisher information; only for `fisher`.
+   */
+  'fisherSmoothing'?: (number | string);
+  /**
+   * `none`, `parameter` or `model`; only for `fisher`.
+   */
+  'fisherNormalize'?: (string);
   '_alpha'?: "alpha";
+  '_ridge'?: "ridge";
+  '_fisherSmoothing'?: "fisherSmoothing";
+  '_fisherNormalize'?: "fisherNormalize";
 }
 
 /**
@@ -33,7 +56,7 @@ export interface MergePlan {
  */
 export interface MergePlan__Output {
   /**
-   * `simple` or `regmean`.
+   * `simple`, `fisher` or `regmean`.
    */
   'method': (string);
   /**
@@ -52,5 +75,28 @@ export interface MergePlan__Output {
    * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
    */
   'exclude': (string)[];
+  /**
+   * Constant added to the diagonal of every Gram; only for `regmean`.
+   */
+  'ridge'?: (number);
+  /**
+   * Regular expressions: when there are any, only parameters that match one are merged.
+   */
+  'include': (string)[];
+  /**
+   * Regular expressions: parameters that are averaged whatever the method.
+   */
+  'average': (string)[];
+  /**
+   * Added to all Fisher information; only for `fisher`.
+   */
+  'fisherSmoothing'?: (number);
+  /**
+   * `none`, `parameter` or `model`; only for `fisher`.
+   */
+  'fisherNormalize'?: (string);
   '_alpha'?: "alpha";
+  '_ridge'?: "ridge";
+  '_fisherSmoothing'?: "fisherSmoothing";
+  '_fisherNormalize'?: "fisherNormalize";
 }

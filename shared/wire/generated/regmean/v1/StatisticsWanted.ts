@@ -1,5 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
+import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from '../../regmean/v1/FisherWanted.ts';
 
 /**
  * The statistics that a contribution must hold beside the weights.
@@ -13,7 +14,12 @@ export interface StatisticsWanted {
    * How many batches of training data to collect over; absent means all.
    */
   'batches'?: (number);
+  /**
+   * Whether `fisher.safetensors` is wanted, and how.
+   */
+  'fisher'?: (_regmean_v1_FisherWanted | null);
   '_batches'?: "batches";
+  '_fisher'?: "fisher";
 }
 
 /**
@@ -28,5 +34,10 @@ export interface StatisticsWanted__Output {
    * How many batches of training data to collect over; absent means all.
    */
   'batches'?: (number);
+  /**
+   * Whether `fisher.safetensors` is wanted, and how.
+   */
+  'fisher'?: (_regmean_v1_FisherWanted__Output | null);
   '_batches'?: "batches";
+  '_fisher'?: "fisher";
 }
