@@ -26,7 +26,10 @@ export function renderChart({ label, width, height }: ChartFrame, option: echart
   }
 }
 
-/** ECharts counts its charts and elements for the whole process; names made from the label say the same every time. */
+/**
+ * ECharts counts its charts and elements for the whole process; names made from the label are the same every time. Its
+ * styles are for pointers that hover, and in a page would hold for all charts.
+ */
 function withStableIds(svg: string, label: string): string {
   const prefix = label.toLowerCase().replace(/[^a-z0-9]+/g, '-');
   const known = new Map<string, string>();
@@ -36,6 +39,7 @@ function withStableIds(svg: string, label: string): string {
     return name;
   };
   return svg
+    .replace(/<style[^>]*>[\s\S]*?<\/style>\s*/g, '')
     .replace(/zr\d+-[a-z]+-?\d+/g, stable)
     .replace(/^<svg /, `<svg role="img" aria-label="${escapeText(label)}" `);
 }

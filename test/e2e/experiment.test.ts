@@ -1,0 +1,188 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExperimentResults, Measurement } from '../../deploy/experiment/results.ts';
+import { toyRows, writeRows, writeTinyBase } from '../support/tiny-model.ts';
+import { type ProcessResult, runCommand, startCommand } from '../support/wire-process.ts';
+
+const domains = ['north', 'south', 'west'];
+let folder: string;
+let file: string;
+
+/** A whole experiment on toy data of input_ids: every setting and sweep. */
+async function writeExperiment(changes: Readonly<Record<string, string>> = {}): Promise<string> {
+  const sections = {
+    seeds: '[1, 2]',
+    training: '{ epochs: 1, batchSize: 8, learningRate: 1e-2 }',
+    statistics: '{ batches: 4, batchSize: 8, fisher: { examples: 8 } }',
+    methods: `
+  - { label: Simple, method: simple }
+  - { label: Fisher, method: fisher, fisherNormalize: model }
+  - { label: RegMean 0.9, method: regmean, alpha: 0.9 }`,
+    settings: '[single, multi-task, all, pairs, greedy, agents]',
+    sweeps: '{ alpha: [0, 1], ridge: [0.1], batches: [1] }',
+    matching: '{ agents: [north, west] }',
+    ...changes,
+  };
+  const list = domains.map(
+    (name) =>
+      `    - { name: ${name}, train: [${name}-train.jsonl], dev: [${name}-dev.jsonl], test: [${name}-test.jsonl] }`,
+  );
+  await writeFile(
+    file,
+    [
+      'name: toy\ntitle: Toy data\nbase: base',
+      `data:\n  task: text-classification\n  labels: [cold, warm]\n  domains:\n${list.join('\n')}`,
+      '  outOfDomain: [{ name: away, dev: [away-dev.jsonl], test: [away-test.jsonl] }]',
+      ...Object.entries(sections).map(([name, value]) => `${name}: ${value}`),
+      '',
+    ].join('\n'),
+  );
+  return file;
+}
+
+const run = (...args: string[]): Promise<ProcessResult> =>
+  runCommand(['experiment', file, '--out', join(folder, 'out'), '--threads', '1', ...args]);
+
+async function results(): Promise<ExperimentResults> {
+  return JSON.parse(await readFile(join(folder, 'out', 'results.json'), 'utf8'));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-experiment-'));
+  file = join(folder, 'toy.yaml');
+  await writeTinyBase(join(folder, 'base'));
+  for (const [index, name] of [...domains, 'away'].entries()) {
+    const rows = (count: number, seed: number) => toyRows('text-classification', count, 10 * index + seed);
+    await writeRows(join(folder, `${name}-train.jsonl`), rows(48, 1));
+    await writeRows(join(folder, `${name}-dev.jsonl`), rows(16, 2));
+    await writeRows(join(folder, `${name}-test.jsonl`), rows(24, 3));
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('regmean experiment', () => {
+  it('can be stopped, continues, measures everything it was asked for, and writes its reports', async () => {
+    await writeExperiment();
+    const first = startCommand(['experiment', file, '--out', join(folder, 'out'), '--threads', '1']);
+    await first.waitFor(/fine-tuning south, seed 1/);
+    await first.kill('SIGINT');
+    expect(await first.result).toMatchObject({ code: 130 });
+
+    const result = await run();
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    expect(result.stderr).not.toContain('fine-tuning north, seed 1');
+    const { measurements, matchedLayers, testSets } = await results();
+    const count = (setting: Measurement['setting']): number =>
+      measurements.filter((own) => own.seed === 2 && own.setting === setting).length;
+    expect({
+      single: count('single'),
+      multiTask: count('multi-task'),
+      all: count('all'),
+      pairs: count('pairs'),
+      greedy: count('greedy'),
+      agents: count('agents'),
+      alpha: count('alpha'),
+      ridge: count('ridge'),
+      batches: count('batches'),
+      matching: count('matching'),
+    }).toEqual({
+      ...{ single: 3, multiTask: 1, all: 4, pairs: 12, greedy: 9, agents: 6 },
+      ...{ alpha: 2, ridge: 1, batches: 1, matching: 9 },
+    });
+    expect(matchedLayers.filter(({ seed }) => seed === 2).map(({ by }) => by)).toEqual([
+      ...['weights', 'weights', 'activations', 'activations'],
+    ]);
+    expect(testSets.map(({ name, group }) => `${name} ${group}`)).toContain('away out-of-domain');
+    expect(await readFile(join(folder, 'out', 'report.md'), 'utf8')).toBe(result.stdout);
+    expect(await readFile(join(folder, 'out', 'report.html'), 'utf8')).toContain('<figure><svg');
+  });
+
+  it('the merge of as many agents as there are is the merge of all', async () => {
+    const { measurements } = await results();
+    for (const method of ['Simple', 'Fisher', 'RegMean 0.9']) {
+      const own = measurements.filter(
+        (measured) => measured.method === method && measured.agents.length === 3,
+      );
+      const [all] = own.filter(({ setting, seed }) => setting === 'all' && seed === 1);
+      expect(own.find(({ setting, seed }) => setting === 'agents' && seed === 1)?.scores).toEqual(
+        all?.scores,
+      );
+    }
+  });
+
+  it('keeps an agent in greedy merging only when the validation score rises', async () => {
+    const { measurements } = await results();
+    const steps = measurements.filter(
+      ({ setting, method, seed }) => setting === 'greedy' && method === 'Simple' && seed === 1,
+    );
+    for (const [index, step] of steps.entries()) {
+      const before = steps[index - 1];
+      if (before === undefined) continue;
+      const rose = (step.validation.away ?? 0) > (before.validation.away ?? 0);
+      expect(step.tried?.kept).toBe(rose);
+      expect(step.agents).toEqual(rose ? [...before.agents, step.tried?.agent] : before.agents);
+    }
+  });
+
+  it('computes nothing twice, and only what is new when the file changes', async () => {
+    const before = await stat(join(folder, 'out', 'cache', 'models'));
+    const models = await readdir(join(folder, 'out', 'cache', 'models'));
+    const again = await run();
+    expect(again.stderr).not.toMatch(/fine-tuning|collecting|merging/);
+    await writeExperiment({ sweeps: '{ alpha: [0, 0.5, 1], ridge: [0.1], batches: [1] }' });
+    const changed = await run();
+    expect(changed.stderr.match(/^merging/gm)).toHaveLength(2);
+    expect(await readdir(join(folder, 'out', 'cache', 'models'))).toEqual(models);
+    expect((await stat(join(folder, 'out', 'cache', 'models'))).mtimeMs).toBe(before.mtimeMs);
+  });
+
+  it('divides joint data by a key class', async () => {
+    const rows = Array.from({ length: 60 }, (_, index) => ({
+      text: `word${index}`,
+      label: index % 2 === 0 ? 'even' : 'odd',
+    }));
+    await writeRows(join(folder, 'joint.jsonl'), rows);
+    await writeFile(
+      join(folder, 'base', 'vocab.txt'),
+      '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nword\n##1\n##2\n##3\n',
+    );
+    await writeFile(
+      file,
+      `name: parts
+title: Parts
+base: base
+data:
+  task: text-classification
+  joint: { train: [joint.jsonl], dev: [joint.jsonl], test: [joint.jsonl] }
+  partition: { keyClass: odd, share: 0.8, size: 25 }
+training: { epochs: 1, batchSize: 8 }
+methods: [{ label: Simple, method: simple }]
+`,
+    );
+    const result = await runCommand([
+      'experiment',
+      file,
+      '--out',
+      join(folder, 'parts'),
+      '--threads',
+      '1',
+      '--json',
+    ]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    const { agents, trainingExamples } = JSON.parse(result.stdout) as ExperimentResults;
+    expect(agents).toEqual(['key-class', 'rest']);
+    expect(trainingExamples).toEqual({ 'key-class': 25, rest: 25 });
+  });
+
+  it('says what is wrong with a file', async () => {
+    await writeFile(file, 'name: x\n');
+    const result = await run();
+    expect(result.code).toBe(2);
+    expect(result.stderr).toMatch(/toy\.yaml:1: title: /);
+    const missing = await runCommand(['experiment', join(folder, 'none.yaml')]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('expected an experiment file, it cannot be read');
+  });
+});

@@ -1,0 +1,78 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseExperiment, readExperiment } from '../../../../deploy/experiment/experiment-file.ts';
+
+const minimal = `name: north-south
+title: North and south
+data:
+  task: text-classification
+  domains:
+    - { name: north, train: [n.jsonl], test: [nt.jsonl] }
+    - { name: south, train: [s.jsonl], test: [st.jsonl] }
+methods:
+  - { label: Simple, method: simple }
+`;
+
+function complaint(text: string): string {
+  try {
+    parseExperiment(text, 'x.yaml');
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}
+
+describe('an experiment file', () => {
+  it('needs a name, a title, data and methods; the rest has defaults', () => {
+    expect(parseExperiment(minimal, 'x.yaml')).toMatchObject({
+      seeds: [1],
+      settings: ['single', 'all'],
+      heads: { initialization: 'shared', merging: 'united' },
+      statistics: { batches: 1000, fisher: { variant: 'empirical', examples: 256, reduction: 'example' } },
+    });
+  });
+
+  it.each([
+    ['a key that is not there', `${minimal}seed: 1\n`, 'x.yaml:10: seed: there is no such key'],
+    [
+      'two sources of data',
+      minimal.replace('data:\n', 'data:\n  corpus: names\n'),
+      'expected one of corpus, domains and joint, got 2',
+    ],
+    [
+      'a domain without a task',
+      minimal.replace('  task: text-classification\n', ''),
+      'data.domains[0].task: expected a task here or in data',
+    ],
+    [
+      'two methods of one label',
+      `${minimal}  - { label: Simple, method: fisher }\n`,
+      'methods: expected different labels, got Simple twice',
+    ],
+    [
+      'multi-task training with separate heads',
+      `${minimal}heads: { merging: separate }\nsettings: [multi-task]\n`,
+      'settings: expected no multi-task',
+    ],
+    ['a sweep among the settings', `${minimal}settings: [alpha]\n`, 'settings[0]'],
+  ])('refuses %s, naming the line and the key', (_, text, message) => {
+    expect(complaint(text)).toContain(message);
+  });
+
+  it('reads every experiment that ships', async () => {
+    const folder = resolve('test/bench/experiments');
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
+    expect(names.length).toBeGreaterThan(5);
+    for (const name of names) {
+      const experiment = await readExperiment(resolve(folder, name));
+      expect(`${experiment.name}.yaml`).toBe(name);
+      expect(await readFile(resolve(folder, name), 'utf8')).toContain('description:');
+    }
+  });
+
+  it('takes relative paths from where it lies', async () => {
+    const experiment = await readExperiment(resolve('test/fixtures/experiments/files.yaml'));
+    expect(experiment.data.domains?.[0]?.train).toEqual([resolve('test/fixtures/experiments/north.jsonl')]);
+  });
+});
