@@ -1,4 +1,5 @@
 import type { ExperimentResults } from '../results.ts';
+import type { Section } from './section.ts';
 import { provenance, sectionsOf } from './sections.ts';
 import { markdownTable } from './table.ts';
 
@@ -7,15 +8,20 @@ export function markdownReport(results: ExperimentResults): string {
   const blocks = [
     `# ${results.title}`,
     results.description,
-    ...sectionsOf(results).flatMap(({ title, sentences, tables }) => [
-      `## ${title}`,
-      sentences.join('\n'),
-      ...tables.map(markdownTable),
-    ]),
+    ...markdownSections(sectionsOf(results), '##'),
     '## How it was measured',
     provenance(results)
       .map((line) => `- ${line}`)
       .join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** Sections as blocks of Markdown under headings of a level. */
+export function markdownSections(sections: readonly Section[], heading: string): readonly string[] {
+  return sections.flatMap(({ title, sentences, tables }) => [
+    `${heading} ${title}`,
+    sentences.join('\n'),
+    ...tables.map(markdownTable),
+  ]);
 }

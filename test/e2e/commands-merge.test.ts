@@ -1,0 +1,212 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TaskKind } from '../../shared/task.ts';
+import { toyRows, writeRows, writeTinyBase } from '../support/tiny-model.ts';
+import { runCommand } from '../support/wire-process.ts';
+
+const threads = ['--threads', '1'];
+const text = 'text-classification';
+const multi = 'multi-label-classification';
+let folder: string;
+const at = (...names: string[]): string => join(folder, ...names);
+
+/** Runs a command that must succeed; returns its standard output as JSON. */
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await runCommand([...args, '--json']);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Fine-tunes and contributes by the commands that an organization uses. */
+async function contribute(
+  agent: string,
+  task: TaskKind,
+  rows: readonly object[],
+  labels?: string,
+): Promise<void> {
+  const data = await writeRows(at(`${agent}.jsonl`), rows);
+  const named = labels === undefined ? [] : ['--labels', labels];
+  const model = at(`${agent}-model`);
+  await json(
+    ...[
+      'train',
+      '--model',
+      at('base'),
+      '--task',
+      task,
+      '--train',
+      data,
+      '--out',
+      model,
+      '--epochs',
+      '4',
+      '--lr',
+      '5e-3',
+    ],
+    ...[...named, ...threads],
+  );
+  await json(
+    ...['stats', '--model', model, '--task', task, '--data', data, '--out', at(agent), '--agent', agent],
+    ...['--fisher', 'empirical', '--fisher-examples', '16', ...threads],
+  );
+}
+
+const tempered = (count: number, seed: number) =>
+  toyRows(multi, count, seed).map(({ input_ids, labels = [] }) => ({
+    input_ids,
+    labels: labels.map((label) => (label === 'warm' ? 'mild' : label)),
+  }));
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-merge-'));
+  await writeTinyBase(at('base'));
+  await contribute('north', text, toyRows(text, 64, 1), 'cold,warm');
+  await contribute('south', text, toyRows(text, 64, 2), 'warm,cold');
+  await contribute('tags', 'token-classification', toyRows('token-classification', 64, 3));
+  await contribute('two', multi, toyRows(multi, 64, 4), 'warm,cold');
+  await contribute('other', multi, tempered(64, 5), 'mild,cold');
+  await writeRows(at('test.jsonl'), toyRows(text, 40, 9));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('regmean merge', () => {
+  it('averages by Fisher information, and says what it did', async () => {
+    const report = await json('merge', at('north'), at('south'), '--out', at('fisher'), '--method', 'fisher');
+    expect(report).toMatchObject({
+      method: 'fisher',
+      fisher: { smoothing: 1e-10, normalize: 'none' },
+      alpha: null,
+    });
+    expect(await readFile(at('fisher', 'README.md'), 'utf8')).toContain('Fisher-weighted averaging');
+  });
+
+  it('adds a constant to the diagonals, and averages layers by name', async () => {
+    const args = [
+      'merge',
+      at('north'),
+      at('south'),
+      '--out',
+      at('ridge'),
+      '--ridge',
+      '0.1',
+      '--average',
+      'pooler',
+    ];
+    expect(await json(...args)).toMatchObject({
+      alpha: 1,
+      ridge: 0.1,
+      parameters: { patterns: { average: ['pooler'] } },
+    });
+  });
+
+  it('chooses coefficients and alpha on validation data', async () => {
+    const { code, stdout, stderr } = await runCommand([
+      ...['merge', at('north'), at('south'), '--out', at('searched')],
+      ...['--validation', at('test.jsonl'), '--trials', '3', '--alpha', '0.1,0.9', ...threads],
+    ]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(
+      /coefficients: north 0\.\d+, south 0\.\d+, alpha 0\.\d: accuracy .* the best of 6/,
+    );
+    const refused = await runCommand([
+      'merge',
+      at('north'),
+      at('south'),
+      '--out',
+      at('x'),
+      '--alpha',
+      '0.1,0.9',
+    ]);
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.stderr).toContain('--alpha: several are tried with --validation only, got 0.1, 0.9');
+  });
+
+  it('unites classes by name, in whatever order agents have them, and scores them all', async () => {
+    const { stdout } = await runCommand(['merge', at('two'), at('other'), '--out', at('united'), ...threads]);
+    expect(stdout).toContain('class warm: from two\nclass mild: from other\n');
+    const data = await writeRows(at('both.jsonl'), [...toyRows(multi, 20, 6), ...tempered(20, 7)]);
+    const scores = await json(
+      ...[
+        'evaluate',
+        '--model',
+        at('united'),
+        at('two'),
+        '--task',
+        multi,
+        '--data',
+        data,
+        '--ensemble',
+        ...threads,
+      ],
+    );
+    expect(scores).toMatchObject([{ model: at('united') }, { model: at('two') }, { model: 'ensemble' }]);
+    const same = await json('merge', at('north'), at('south'), '--out', at('turned'), '--method', 'simple');
+    expect(same).toMatchObject({ labels: ['cold', 'warm'] });
+  });
+
+  it('keeps heads of different tasks apart; each predicts as its model folder', async () => {
+    const refused = await runCommand(['merge', at('north'), at('tags'), '--out', at('apart')]);
+    expect(refused.stderr).toContain('with --heads separate the encoder is merged');
+    await json('merge', at('north'), at('tags'), '--out', at('apart'), '--heads', 'separate');
+    for (const [agent, task, data] of [
+      ['north', text, 'test.jsonl'],
+      ['tags', 'token-classification', 'tags.jsonl'],
+    ] as const) {
+      const out = at(`${agent}-predictions.jsonl`);
+      const args = ['--model', at('apart', 'heads', agent), '--task', task, '--data', at(data), '--out', out];
+      expect((await runCommand(['predict', ...args, ...threads])).code).toBe(0);
+      expect((await readFile(out, 'utf8')).trimEnd().split('\n').length).toBeGreaterThan(30);
+    }
+  });
+
+  it('merges after matching neurons', async () => {
+    const { code, stdout, stderr } = await runCommand([
+      ...['match', at('north'), at('south'), '--task', text, '--out', at('matched'), ...threads],
+    ]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/intermediate\.dense: 32 neurons, [\d.]+ % left in place; mean on the diagonal/);
+    await json(
+      'merge',
+      at('north'),
+      at('matched', 'contribution'),
+      '--out',
+      at('after'),
+      '--method',
+      'fisher',
+    );
+    await json('merge', at('north'), at('matched', 'contribution'), '--out', at('after'));
+  });
+});
+
+describe('regmean stats', () => {
+  it('collects Fisher information alone, and refuses to collect nothing', async () => {
+    const args = [
+      'stats',
+      '--model',
+      at('north-model'),
+      '--task',
+      text,
+      '--data',
+      at('north.jsonl'),
+      '--no-grams',
+    ];
+    const only = await json(
+      ...args,
+      '--out',
+      at('only'),
+      '--fisher',
+      'soft',
+      '--fisher-examples',
+      '5',
+      ...threads,
+    );
+    expect(only).toMatchObject({ grams: 0, fisherExamples: 5 });
+    const nothing = await runCommand([...args, '--out', at('nothing')]);
+    expect(nothing).toMatchObject({ code: 2 });
+    expect(nothing.stderr).toContain('--no-grams: needs --fisher, or there is nothing to collect');
+    const merged = await runCommand(['merge', at('only'), at('south'), '--out', at('no')]);
+    expect(merged.stderr).toContain('has no grams.safetensors');
+  });
+});
