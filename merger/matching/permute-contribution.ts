@@ -1,7 +1,7 @@
 /** @file A contribution whose neurons have changed places: another set of weights for the same function. */
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fisherFile } from '../../shared/contribution/fisher.ts';
+import { fisherFile, fisherFormat } from '../../shared/contribution/fisher.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import { companionFilesOf } from '../../shared/contribution/model-files.ts';
@@ -47,7 +47,7 @@ export async function permuteContribution(
       if (fisher !== undefined) {
         const { variant, reduction, examples } = fisher;
         await writePermuted(fisher, orders, join(target, fisherFile), {
-          format: 'regmean-fisher/1',
+          format: fisherFormat,
           ...(variant === undefined ? {} : { variant }),
           ...(reduction === undefined ? {} : { reduction }),
           ...(examples === undefined ? {} : { examples: String(examples) }),

@@ -3,6 +3,9 @@
 /** Name of the Fisher file in a contribution folder. */
 export const fisherFile = 'fisher.safetensors';
 
+/** `__metadata__.format` of Fisher files that this project writes. */
+export const fisherFormat = 'regmean-fisher/1';
+
 /** Whose labels gradients are taken at: those of the data, the model's most probable, or all in expectation. */
 export const fisherVariants = ['empirical', 'hard', 'soft'] as const;
 export type FisherVariant = (typeof fisherVariants)[number];

@@ -22,7 +22,7 @@ export const manifestSchema = z.object({
   /** See base-fingerprint.ts. */
   baseFingerprint: sha256Schema,
   task: z.enum(taskKinds),
-  /** Class names in the order of the head's outputs; empty for regression and masked-lm. */
+  /** Class names in the order of the head's outputs; one name for regression, none for masked-lm. */
   labels: z.array(z.string()),
   /** The classes that occur in this agent's data; all of `labels` when absent. */
   seenLabels: z.array(z.string()).optional(),

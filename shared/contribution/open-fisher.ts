@@ -2,10 +2,15 @@ import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { openSafetensors, type TensorReader } from '../safetensors/open-safetensors.ts';
-import { type FisherReduction, type FisherVariant, fisherReductions, fisherVariants } from './fisher.ts';
+import {
+  type FisherReduction,
+  type FisherVariant,
+  fisherFormat,
+  fisherReductions,
+  fisherVariants,
+} from './fisher.ts';
 
 const metadataSchema = z.object({
-  format: z.literal('regmean-fisher/1').optional(),
   variant: z.enum(fisherVariants).optional(),
   reduction: z.enum(fisherReductions).optional(),
   examples: z.coerce.number().int().positive().optional(),
@@ -26,12 +31,10 @@ export interface FisherFile extends TensorReader {
  */
 export async function openFisher(path: string): Promise<FisherFile> {
   const file = await openSafetensors(path);
-  const metadata = metadataSchema.safeParse(Object.fromEntries(file.metadata));
+  const isOurs = file.metadata.get('format') === fisherFormat;
+  const metadata = metadataSchema.safeParse(isOurs ? Object.fromEntries(file.metadata) : {});
   const wrong = [...file.tensors].find(([, { dtype }]) => !isFloatDtype(dtype));
-  if (metadata.success && wrong === undefined) {
-    const { format: _, ...known } = metadata.data;
-    return { ...file, ...known };
-  }
+  if (metadata.success && wrong === undefined) return { ...file, ...metadata.data };
   await file.close();
   const issue = metadata.error?.issues[0];
   throw new RegmeanError(

@@ -11,7 +11,7 @@ export const trainingRecordFile = 'training.json';
 /** `training.json`: how a model was fine-tuned; `regmean stats` fills the manifest of a contribution from it. */
 export const trainingRecordSchema = z.object({
   task: z.enum(taskKinds),
-  /** Class names in the order of the head's outputs; empty for regression and masked-lm. */
+  /** Class names in the order of the head's outputs; one name for regression, none for masked-lm. */
   labels: z.array(z.string()),
   baseFingerprint: sha256Schema.optional(),
   /** The classes that occur in the training examples. */

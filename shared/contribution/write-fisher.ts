@@ -1,6 +1,6 @@
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { StateDict } from '../tensor.ts';
-import type { FisherReduction, FisherVariant } from './fisher.ts';
+import { type FisherReduction, type FisherVariant, fisherFormat } from './fisher.ts';
 
 /** The diagonal Fisher information of a model. */
 export interface FisherToWrite {
@@ -17,6 +17,6 @@ export async function writeFisher(path: string, fisher: FisherToWrite): Promise<
   await writeSafetensors(
     path,
     [...tensors].map(([name, { shape, data }]) => ({ name, shape, data })),
-    { format: 'regmean-fisher/1', variant, reduction, examples: String(examples) },
+    { format: fisherFormat, variant, reduction, examples: String(examples) },
   );
 }

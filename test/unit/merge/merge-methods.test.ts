@@ -105,7 +105,9 @@ describe('fisher', () => {
     await expect(merge({}, north(), bare)).rejects.toThrow(
       /south: fisher needs Fisher information, .* has no fisher/,
     );
-    const kind = (variant: string) => ({ fisherMetadata: { variant, reduction: 'example' } });
+    const kind = (variant: string) => ({
+      fisherMetadata: { format: 'regmean-fisher/1', variant, reduction: 'example' },
+    });
     await expect(
       merge({}, { ...north(), ...kind('empirical') }, { ...south(), ...kind('hard') }),
     ).rejects.toThrow(
