@@ -10,7 +10,11 @@ import {
 } from '../../shared/contribution/fisher.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
-import { statisticsDefaults as defaults } from '../statistics/statistics-options.ts';
+import {
+  statisticsDefaults as defaults,
+  type PaddingChoice,
+  paddingChoices,
+} from '../statistics/statistics-options.ts';
 
 interface StatsFlags {
   readonly model: string;
@@ -26,6 +30,7 @@ interface StatsFlags {
   readonly shareMetrics: boolean;
   readonly threads?: number;
   readonly grams: boolean;
+  readonly padding: PaddingChoice;
   readonly fisher?: FisherVariant;
   readonly fisherExamples: number;
   readonly fisherReduction: FisherReduction;
@@ -63,6 +68,11 @@ export function registerStatsCommand(program: Command): void {
       )
         .choices(fisherReductions)
         .default(fisherDefaults.reduction),
+    )
+    .addOption(
+      new Option('--padding <choice>', 'whether rows of padding are part of Grams, as in the reference code')
+        .choices(paddingChoices)
+        .default('excluded'),
     )
     .option('--no-grams', 'collect Fisher information only')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)

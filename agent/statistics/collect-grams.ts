@@ -9,6 +9,7 @@ import type { Model } from '../../shared/models/model-folder.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass } from './gram-graph.ts';
+import type { PaddingChoice } from './statistics-options.ts';
 
 /** Batches whose products are summed in float32 before they go to the float64 totals. */
 export const batchesPerDrain = 16;
@@ -18,6 +19,8 @@ export interface GramPassOptions {
   /** The most batches that are read; a seeded random part of the data when it has more. */
   readonly batches: number;
   readonly batchSize: number;
+  /** Default `excluded`. */
+  readonly padding?: PaddingChoice;
   readonly seed: number;
   readonly threads?: number;
 }
@@ -32,7 +35,7 @@ export interface CollectedGrams {
   readonly batches: number;
 }
 
-/** Computes X^T X of every linear layer's input X over examples, padding left out (paper, Section 3.3). */
+/** Computes X^T X of every linear layer's input X over examples (paper, Section 3.3). */
 export async function collectGrams(
   model: Model,
   examples: readonly EncodedExample[],
@@ -49,6 +52,7 @@ export async function collectGrams(
   const accumulator = createGramAccumulator(pass.panels);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   let tokens = 0;
+  let rowsPerToken = 0;
   let sequences = 0;
   try {
     for (const [number, indices] of plan.entries()) {
@@ -56,8 +60,10 @@ export async function collectGrams(
         throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
       }
       const batch = collate(examples, indices, model.config.padTokenId, model.task);
-      await pass.run(batchFeeds(batch, model.task), tokenRows(batch));
+      const rows = options.padding === 'included' ? allRows(batch) : tokenRows(batch);
+      await pass.run(batchFeeds(batch, model.task), rows);
       tokens += batch.tokens;
+      rowsPerToken += rows.length;
       sequences += batch.batchSize;
       if ((number + 1) % batchesPerDrain === 0) accumulator.drain();
       progress.update(tokens);
@@ -77,11 +83,16 @@ export async function collectGrams(
         hint: 'the model overflows on this data: check its weights',
       });
     }
-    const rows = pass.rowsOf(group, { tokens, sequences });
+    const rows = pass.rowsOf(group, { tokens: rowsPerToken, sequences });
     return { name: group.name, dimension: dimensions.get(group.name) ?? 0, rows, packed };
   });
   const layers = new Map(pass.groups.flatMap((group) => group.modules.map((module) => [module, group.name])));
   return { grams, layers, examples: sequences, tokens, batches: plan.length };
+}
+
+/** Every row of the flattened batch. */
+function allRows({ batchSize, seqLength }: Batch): Int32Array {
+  return Int32Array.from({ length: batchSize * seqLength }, (_, row) => row);
 }
 
 /** Rows of the flattened batch that are tokens. */

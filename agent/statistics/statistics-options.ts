@@ -1,6 +1,10 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
+/** Whether rows of padding are part of Grams. The paper's published code counts them; they describe no input. */
+export const paddingChoices = ['excluded', 'included'] as const;
+export type PaddingChoice = (typeof paddingChoices)[number];
+
 /** Which statistics, of which model, over which data. */
 export interface StatisticsOptions {
   /** Folder of the fine-tuned model. */
@@ -16,6 +20,8 @@ export interface StatisticsOptions {
   /** The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16). */
   readonly batches: number;
   readonly batchSize: number;
+  /** Whether padding is part of Grams; default `excluded`. */
+  readonly padding?: PaddingChoice;
   readonly maxLength?: number;
   readonly seed: number;
   readonly threads?: number;

@@ -3,6 +3,7 @@ import * as parse from '../../shared/cli/arguments.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import {
+  coefficientScales,
   fisherNormalizations,
   gramScales,
   headMergings,
@@ -22,6 +23,7 @@ interface MergeFlags {
   readonly maxLength?: number;
   readonly threads?: number;
   readonly ridge?: number;
+  readonly coefficientScale: NonNullable<MergeOptions['coefficientScale']>;
   readonly heads: NonNullable<MergeOptions['heads']>;
   readonly fisherSmoothing: number;
   readonly fisherNormalize: NonNullable<MergeOptions['fisherNormalize']>;
@@ -81,6 +83,14 @@ export function registerMergeCommand(program: Command): void {
     .option('--seed <n>', 'seed of random coefficients', parse.nonNegativeInteger, 1)
     .option('--task <kind>', 'task of the validation data, where no contribution says it', parse.taskKind)
     .option('--max-length <tokens>', 'longer validation rows are cut', parse.positiveInteger)
+    .addOption(
+      new Option(
+        '--coefficient-scale <scale>',
+        'as-given: not divided by their sum, as in the reference code',
+      )
+        .choices(coefficientScales)
+        .default('normalized'),
+    )
     .addOption(
       new Option('--gram-scale <scale>', 'mean: agents count the same; sum: by their rows')
         .choices(gramScales)

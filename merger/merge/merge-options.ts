@@ -8,6 +8,11 @@ export type MergeMethod = (typeof mergeMethods)[number];
 export const gramScales = ['mean', 'sum'] as const;
 export type GramScale = (typeof gramScales)[number];
 
+/** Whether coefficients are divided by their sum. The paper's published code takes them as they are: then biases and
+ * embeddings grow with the sum, while solved layers do not. */
+export const coefficientScales = ['normalized', 'as-given'] as const;
+export type CoefficientScale = (typeof coefficientScales)[number];
+
 /** What Fisher information is divided by before it weighs: nothing, its norm over each tensor, or over the model. */
 export const fisherNormalizations = ['none', 'parameter', 'model'] as const;
 export type FisherNormalization = (typeof fisherNormalizations)[number];
@@ -25,8 +30,10 @@ export interface MergeOptions {
   readonly alpha?: number;
   /** Constant that is added to the diagonal of every Gram, scaled as `gramScale` says (paper, Appendix C). */
   readonly ridge?: number;
-  /** One positive number per contribution; only their ratios matter. Default: all equal. */
+  /** One positive number per contribution; only their ratios matter unless `as-given`. Default: all equal. */
   readonly coefficients?: readonly number[];
+  /** Default `normalized`. */
+  readonly coefficientScale?: CoefficientScale;
   /** Default `mean`. */
   readonly gramScale?: GramScale;
   /** Default `united`. */
@@ -55,7 +62,7 @@ export interface ResolvedMergeOptions {
   readonly heads: HeadMerging;
   readonly fisherSmoothing: number;
   readonly fisherNormalize: FisherNormalization;
-  /** They sum to 1. */
+  /** They sum to 1, unless they are taken as given. */
   readonly coefficients: readonly number[];
   readonly gramScale: GramScale;
   readonly include: readonly RegExp[];
@@ -71,6 +78,7 @@ export interface ResolvedMergeOptions {
  */
 export function resolveMergeOptions(options: MergeOptions, count: number): ResolvedMergeOptions {
   const { method, gramScale = 'mean', heads = 'united', coefficients } = options;
+  const { coefficientScale = 'normalized' } = options;
   const { ridge = 0, alpha = options.ridge === undefined ? 0.9 : 1 } = options;
   const { fisherSmoothing = 1e-10, fisherNormalize = 'none' } = options;
   if (count === 0) throw new RegmeanError('usage', 'merge: needs at least one contribution, got none');
@@ -86,14 +94,17 @@ export function resolveMergeOptions(options: MergeOptions, count: number): Resol
     heads,
     fisherSmoothing,
     fisherNormalize,
-    coefficients: normalize(coefficients ?? new Array<number>(count).fill(1), count),
+    coefficients: scaled(
+      requireCoefficients(coefficients ?? new Array<number>(count).fill(1 / count), count),
+      coefficientScale,
+    ),
     include: compileAll('include', options.include),
     average: compileAll('average', options.average),
     exclude: compileAll('exclude', options.exclude),
   };
 }
 
-function normalize(coefficients: readonly number[], count: number): readonly number[] {
+function requireCoefficients(coefficients: readonly number[], count: number): readonly number[] {
   const list = coefficients.join(', ');
   if (coefficients.length !== count) {
     throw new RegmeanError('usage', `coefficients: must be one per contribution (${count}), got ${list}`);
@@ -101,7 +112,11 @@ function normalize(coefficients: readonly number[], count: number): readonly num
   if (!coefficients.every((value) => value > 0 && Number.isFinite(value))) {
     throw new RegmeanError('usage', `coefficients: must be positive numbers, got ${list}`);
   }
-  const sum = coefficients.reduce((total, value) => total + value, 0);
+  return coefficients;
+}
+
+function scaled(coefficients: readonly number[], scale: CoefficientScale): readonly number[] {
+  const sum = scale === 'as-given' ? 1 : coefficients.reduce((total, value) => total + value, 0);
   return coefficients.map((value) => value / sum);
 }
 

@@ -163,3 +163,16 @@ describe('patterns', () => {
     );
   });
 });
+
+describe('coefficients', () => {
+  it('as given scale what is averaged by their sum, and leave solved layers as they are', async () => {
+    await merge({ method: 'regmean', alpha: 0, coefficients: [2, 2], coefficientScale: 'as-given' });
+    await expectMerged('dense.weight', [2, -2 / 3]);
+    await expectMerged('dense.bias', [60]);
+  });
+
+  it('as given are equal shares when there are none', async () => {
+    await merge({ method: 'simple', coefficientScale: 'as-given' });
+    await expectMerged('dense.bias', [15]);
+  });
+});

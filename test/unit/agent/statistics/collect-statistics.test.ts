@@ -144,6 +144,25 @@ describe('collectStatistics', () => {
     await file.close();
   });
 
+  it('counts padding when asked to, as many rows as batches are wide; alone no example is padded', async () => {
+    const rowsOf = async (changes: Partial<StatisticsOptions>) => {
+      const { out } = await collect(changes);
+      const file = await openGrams(join(out, 'grams.safetensors'));
+      const query = 'bert.encoder.layer.0.attention.self.query';
+      const result = { rows: file.grams.get(query)?.rows ?? 0, gram: await file.readStored(query) };
+      await file.close();
+      return result;
+    };
+    const lengths = rows.map(({ input_ids }) => input_ids.length);
+    const wide = await rowsOf({ batchSize: rows.length, padding: 'included' });
+    expect(wide.rows).toBe(rows.length * Math.max(...lengths));
+    const narrow = await rowsOf({ batchSize: rows.length });
+    // The diagonal holds sums of squares, to which every row of padding adds.
+    expect(wide.gram[0]).toBeGreaterThan(narrow.gram[0] as number);
+    const alone = await rowsOf({ batchSize: 1, padding: 'included' });
+    expect(alone).toEqual(await rowsOf({ batchSize: 1 }));
+  });
+
   it('reads no more than `batches` batches, others for another seed', async () => {
     const some = await collect({ batches: 2 });
     expect(some).toMatchObject({ batches: 2, examples: 8 });
