@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toolVersion } from '../../shared/cli/version.ts';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -17,20 +16,18 @@ import {
 import { sizeOf } from '../../shared/tensor.ts';
 import { classRowSteps } from './class-rows.ts';
 import { copyCompanions } from './companions.ts';
-import { requireCompatible, requireOneTask } from './compatibility.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
-import { classRowParameters } from './head-parameters.ts';
-import { labelsOf, type UnitedLabels, uniteLabels } from './label-spaces.ts';
-import { type MergeOptions, type ResolvedMergeOptions, resolveMergeOptions } from './merge-options.ts';
+import { configChanges, planHeads, specsOf } from './head-plan.ts';
+import { makeReport } from './make-report.ts';
+import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
   type LayerGroupReport,
-  type MergedAgentReport,
   type MergeReport,
   mergeReportFile,
   type SearchReport,
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
-import { headFolder, requireFolderNames, writeAgentModels } from './separate-heads.ts';
+import { headFolder, writeAgentModels } from './separate-heads.ts';
 import { strategies } from './strategies.ts';
 import type { MergeOutput, MergeStep } from './strategy.ts';
 
@@ -144,61 +141,6 @@ export async function mergeContributions(
   }
 }
 
-/** What is merged, and what becomes of heads. */
-interface HeadPlan {
-  /** All parameters of the fused model. */
-  readonly parameters: readonly string[];
-  /** Null when all heads have the same classes, or are kept apart. */
-  readonly united: UnitedLabels | null;
-  /** Parameters with a row per class, where label spaces are united. */
-  readonly classRows: ReadonlySet<string>;
-}
-
-function planHeads(contributions: readonly Contribution[], { heads }: ResolvedMergeOptions): HeadPlan {
-  if (heads === 'separate') {
-    requireFolderNames(contributions);
-    const parameters = requireCompatible(contributions, 'separate', new Set());
-    return { parameters, united: null, classRows: new Set() };
-  }
-  requireOneTask(contributions);
-  const united = uniteLabels(contributions);
-  const classRows =
-    united === null ? new Set<string>() : classRowParameters(contributions[0] as Contribution);
-  return { parameters: requireCompatible(contributions, 'united', classRows), united, classRows };
-}
-
-/** Tensors of the fused model as they are stored. */
-function specsOf({ weights }: Contribution, { parameters, united, classRows }: HeadPlan): TensorSpec[] {
-  const wanted = new Set(parameters);
-  return [...weights.tensors]
-    .filter(([name, { dtype }]) => wanted.has(name) || !isFloatDtype(dtype))
-    .map(([name, { shape, dtype }]) => ({
-      name,
-      shape: united !== null && classRows.has(name) ? [united.names.length, ...shape.slice(1)] : shape,
-      dtype: isFloatDtype(dtype) ? 'F32' : dtype,
-    }));
-}
-
-/** What config.json says differently of the fused model. */
-function configChanges(
-  { heads }: ResolvedMergeOptions,
-  { united }: HeadPlan,
-): Readonly<Record<string, unknown>> {
-  if (heads === 'separate') {
-    return {
-      architectures: undefined,
-      id2label: undefined,
-      label2id: undefined,
-      problem_type: undefined,
-    };
-  }
-  if (united === null) return {};
-  return {
-    id2label: Object.fromEntries(united.names.map((name, id) => [String(id), name])),
-    label2id: Object.fromEntries(united.names.map((name, id) => [name, id])),
-  };
-}
-
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */
 async function holdsEarlierMerge(out: string): Promise<boolean> {
   const names = (await listFolder(out)) ?? [];
@@ -265,80 +207,4 @@ async function notFinite(name: string, contributions: readonly Contribution[]): 
   return new RegmeanError('numerical', `parameter ${name}: merged values must be finite, are not`, {
     hint: 'check the Grams of this layer for values that are not finite',
   });
-}
-
-function makeReport(
-  options: ResolvedMergeOptions,
-  contributions: readonly Contribution[],
-  { united }: HeadPlan,
-  merged: readonly string[],
-  excluded: readonly string[],
-  groups: readonly LayerGroupReport[],
-  files: MergeReport['files'],
-  search: SearchReport | null,
-): MergeReport {
-  const { method, alpha, ridge, gramScale, coefficients, heads, fisherSmoothing, fisherNormalize } = options;
-  const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
-  const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
-    contributions.map(property).find((value) => value !== undefined) ?? null;
-  return {
-    format: 'regmean-merge/1',
-    tool: toolVersion,
-    method,
-    alpha: method === 'regmean' ? alpha : null,
-    ridge: method === 'regmean' ? ridge : null,
-    gramScale: method === 'regmean' ? gramScale : null,
-    fisher: method === 'fisher' ? { smoothing: fisherSmoothing, normalize: fisherNormalize } : null,
-    heads,
-    baseFingerprint: known(({ manifest }) => manifest?.baseFingerprint),
-    task: heads === 'separate' ? null : known(({ manifest }) => manifest?.task),
-    labels: heads === 'separate' ? null : (united?.names ?? known(labelsOf)),
-    classes: united === null ? null : describeClasses(united, contributions),
-    agents: contributions.map((contribution, index) =>
-      reportAgent(contribution, coefficients[index] as number),
-    ),
-    search,
-    parameters: {
-      solved,
-      averaged: merged.length - solved,
-      excluded,
-      patterns: patternsOf(options),
-    },
-    groups,
-    files,
-  };
-}
-
-/** Classes that not all agents know, and who does. */
-function describeClasses(
-  { names, rows }: UnitedLabels,
-  contributions: readonly Contribution[],
-): Readonly<Record<string, readonly string[]>> {
-  return Object.fromEntries(
-    names.flatMap((name, id) => {
-      const ofClass = rows[id] ?? [];
-      if (ofClass.every((row) => row !== null)) return [];
-      return [[name, contributions.flatMap(({ agent }, index) => (ofClass[index] === null ? [] : [agent]))]];
-    }),
-  );
-}
-
-function patternsOf({
-  include,
-  exclude,
-  average,
-}: ResolvedMergeOptions): MergeReport['parameters']['patterns'] {
-  const sources = (patterns: readonly RegExp[]): string[] => patterns.map(({ source }) => source);
-  return { include: sources(include), exclude: sources(exclude), average: sources(average) };
-}
-
-function reportAgent({ agent, manifest, grams }: Contribution, coefficient: number): MergedAgentReport {
-  const rows = [...(grams?.grams.values() ?? [])].flatMap((gram) => gram.rows ?? []);
-  return {
-    agent,
-    coefficient,
-    rows: rows.length === 0 ? null : { min: Math.min(...rows), max: Math.max(...rows) },
-    trainingExamples: manifest?.trainingExamples ?? null,
-    metrics: manifest?.metrics ?? {},
-  };
 }

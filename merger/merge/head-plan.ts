@@ -1,0 +1,72 @@
+/** @file What a merge makes of heads: one for all classes, or none beside agents' own. */
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
+import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
+import { requireCompatible, requireOneTask } from './compatibility.ts';
+import { classRowParameters } from './head-parameters.ts';
+import { type UnitedLabels, uniteLabels } from './label-spaces.ts';
+import type { ResolvedMergeOptions } from './merge-options.ts';
+import { requireFolderNames } from './separate-heads.ts';
+
+/** What is merged, and what becomes of heads. */
+export interface HeadPlan {
+  /** All parameters of the fused model. */
+  readonly parameters: readonly string[];
+  /** Null when all heads have the same classes, or are kept apart. */
+  readonly united: UnitedLabels | null;
+  /** Parameters with a row per class, where label spaces are united. */
+  readonly classRows: ReadonlySet<string>;
+}
+
+/**
+ * Decides what becomes of heads.
+ *
+ * @throws RegmeanError when contributions do not fit together
+ */
+export function planHeads(contributions: readonly Contribution[], { heads }: ResolvedMergeOptions): HeadPlan {
+  if (heads === 'separate') {
+    requireFolderNames(contributions);
+    const parameters = requireCompatible(contributions, 'separate', new Set());
+    return { parameters, united: null, classRows: new Set() };
+  }
+  requireOneTask(contributions);
+  const united = uniteLabels(contributions);
+  const classRows =
+    united === null ? new Set<string>() : classRowParameters(contributions[0] as Contribution);
+  return { parameters: requireCompatible(contributions, 'united', classRows), united, classRows };
+}
+
+/** Tensors of the fused model as they are stored. */
+export function specsOf(
+  { weights }: Contribution,
+  { parameters, united, classRows }: HeadPlan,
+): TensorSpec[] {
+  const wanted = new Set(parameters);
+  return [...weights.tensors]
+    .filter(([name, { dtype }]) => wanted.has(name) || !isFloatDtype(dtype))
+    .map(([name, { shape, dtype }]) => ({
+      name,
+      shape: united !== null && classRows.has(name) ? [united.names.length, ...shape.slice(1)] : shape,
+      dtype: isFloatDtype(dtype) ? 'F32' : dtype,
+    }));
+}
+
+/** What config.json says differently of the fused model. */
+export function configChanges(
+  { heads }: ResolvedMergeOptions,
+  { united }: HeadPlan,
+): Readonly<Record<string, unknown>> {
+  if (heads === 'separate') {
+    return {
+      architectures: undefined,
+      id2label: undefined,
+      label2id: undefined,
+      problem_type: undefined,
+    };
+  }
+  if (united === null) return {};
+  return {
+    id2label: Object.fromEntries(united.names.map((name, id) => [String(id), name])),
+    label2id: Object.fromEntries(united.names.map((name, id) => [name, id])),
+  };
+}
