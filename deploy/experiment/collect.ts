@@ -35,6 +35,8 @@ export async function collect(
   batches = context.experiment.statistics.batches,
 ): Promise<StoredContribution> {
   const { batchSize, fisher } = context.experiment.statistics;
+  // Part of what the model depends on, and so of its key.
+  const { maxLength } = context.experiment.training;
   const request = kind === 'grams' ? { batches, batchSize } : { ...fisher, batchSize };
   const key = artifactKey({ model: model.key, kind, request, seed });
   const folder = artifactFolder(context, 'contributions', `${model.name}-${kind}`, key);
@@ -53,6 +55,7 @@ export async function collect(
         shareMetrics: false,
         grams: kind === 'grams',
         ...(kind === 'fisher' ? { fisher } : {}),
+        ...(maxLength === undefined ? {} : { maxLength }),
         ...(context.threads === undefined ? {} : { threads: context.threads }),
       },
       context.signal,
