@@ -26,7 +26,7 @@ export interface GramPanel {
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
-  /** How many rows a group's activation has for a batch: its tokens, or its sequences. */
+  /** How many rows a group's activations have for a batch: its tokens or its sequences, once per use. */
   rowsOf(group: LinearGroup, batch: { readonly tokens: number; readonly sequences: number }): number;
   /** Adds a batch's products to the panels. `tokenRows`: rows of the flattened batch that are no padding. */
   run(feeds: ReadonlyMap<string, RunTensor>, tokenRows: Int32Array): Promise<void>;
@@ -49,7 +49,9 @@ export async function createGramPass(
 
   for (const group of groups) {
     const dimension = inputSize(group);
-    const rows = isPerToken(group) ? ops.gather(group.input, tokenRowsInput) : group.input;
+    const uses = group.inputs.map((input) =>
+      isPerToken(group.name, input) ? ops.gather(input, tokenRowsInput) : input,
+    );
     for (let start = 0; start < dimension; start += panelRows) {
       const end = Math.min(dimension, start + panelRows);
       const shape = [end - start, dimension - start];
@@ -59,9 +61,12 @@ export async function createGramPass(
       };
       const name = `gram of ${group.name} from ${start}`;
       const previous = graph.input(`${name} before`, 'float32', shape);
-      const left = columns(rows, start, end, dimension);
-      const right = columns(rows, start, dimension, dimension);
-      graph.output(name, ops.gemm(left, right, { transA: true, transB: false, bias: previous }));
+      const product = uses.reduce((sum, rows) => {
+        const left = columns(rows, start, end, dimension);
+        const right = columns(rows, start, dimension, dimension);
+        return ops.gemm(left, right, { transA: true, transB: false, bias: sum });
+      }, previous);
+      graph.output(name, product);
       panels.push({ group, dimension, start, end, sum });
       // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a copy of its bias.
       feedsOfPanels.set(previous.name, sum);
@@ -73,7 +78,11 @@ export async function createGramPass(
   return {
     panels,
     groups,
-    rowsOf: (group, batch) => (isPerToken(group) ? batch.tokens : batch.sequences),
+    rowsOf: (group, batch) =>
+      group.inputs.reduce(
+        (sum, input) => sum + (isPerToken(group.name, input) ? batch.tokens : batch.sequences),
+        0,
+      ),
     async run(feeds, tokenRows) {
       const all = new Map<string, RunTensor>([
         ...parameters,
@@ -91,19 +100,16 @@ function columns(rows: Value, start: number, end: number, dimension: number): Va
   return start === 0 && end === dimension ? rows : ops.slice(rows, 1, start, end);
 }
 
-/** Whether the activation has a row per token, padding included, or one per sequence. */
-function isPerToken(group: LinearGroup): boolean {
-  const rows = group.input.shape[0];
+/** Whether an activation has a row per token, padding included, or one per sequence. */
+function isPerToken(name: string, input: Value): boolean {
+  const rows = input.shape[0];
   if (rows === 'batch*seq') return true;
   if (rows === 'batch') return false;
-  throw new RegmeanError(
-    'unsupported',
-    `${group.name}: Grams need rows per token or per sequence, got ${rows}`,
-  );
+  throw new RegmeanError('unsupported', `${name}: Grams need rows per token or per sequence, got ${rows}`);
 }
 
-function inputSize(group: LinearGroup): number {
-  const size = group.input.shape.at(-1);
+function inputSize({ name, inputs }: LinearGroup): number {
+  const size = inputs[0]?.shape.at(-1);
   if (typeof size === 'number') return size;
-  throw new RegmeanError('unsupported', `${group.name}: the input size must be known, got ${size}`);
+  throw new RegmeanError('unsupported', `${name}: the input size must be known, got ${size}`);
 }

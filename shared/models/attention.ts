@@ -51,8 +51,19 @@ export function multiHeadAttention(
 /** The activation function that a config names. */
 export function activation(name: string): (x: Value) => Value {
   if (name === 'gelu') return ops.gelu;
+  if (name === 'gelu_new' || name === 'gelu_pytorch_tanh') return geluByTanh;
   if (name === 'relu') return ops.relu;
-  throw new RegmeanError('unsupported', `config.json: activation must be gelu or relu, got ${name}`);
+  throw new RegmeanError(
+    'unsupported',
+    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh or relu, got ${name}`,
+  );
+}
+
+/** GELU's approximation x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+function geluByTanh(x: Value): Value {
+  const cube = ops.mul(ops.mul(x, x), x);
+  const inner = ops.mulScalar(ops.add(x, ops.mulScalar(cube, 0.044715)), Math.sqrt(2 / Math.PI));
+  return ops.mul(ops.mulScalar(x, 0.5), ops.add(ops.tanh(inner), x.graph.scalar(1)));
 }
 
 /**

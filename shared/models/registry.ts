@@ -1,8 +1,11 @@
 import { RegmeanError } from '../errors.ts';
+import { albert } from './albert.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
 import { bert } from './bert.ts';
 import { distilbert } from './distilbert.ts';
+import { electra } from './electra.ts';
 import { roberta } from './roberta.ts';
+import { xlmRoberta } from './xlm-roberta.ts';
 
 /** Forgets the concrete config type: a config only ever goes back to the architecture that parsed it. */
 function register<C extends ModelConfig>(architecture: Architecture<C>): Architecture {
@@ -14,10 +17,14 @@ function register<C extends ModelConfig>(architecture: Architecture<C>): Archite
 }
 
 const architectures = new Map(
-  [register(bert), register(roberta), register(distilbert)].map((architecture) => [
-    architecture.modelType,
-    architecture,
-  ]),
+  [
+    register(bert),
+    register(roberta),
+    register(xlmRoberta),
+    register(distilbert),
+    register(electra),
+    register(albert),
+  ].map((architecture) => [architecture.modelType, architecture]),
 );
 
 /** The architecture of a `model_type`. Throws naming those there are. */

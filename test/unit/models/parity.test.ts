@@ -32,6 +32,11 @@ const cases: readonly { name: string; task: TaskKind }[] = [
   { name: 'distilbert-text-classification', task: 'text-classification' },
   { name: 'distilbert-token-classification', task: 'token-classification' },
   { name: 'distilbert-masked-lm', task: 'masked-lm' },
+  { name: 'xlm-roberta-token-classification', task: 'token-classification' },
+  { name: 'electra-text-classification', task: 'text-classification' },
+  { name: 'electra-token-classification', task: 'token-classification' },
+  { name: 'albert-text-classification', task: 'text-classification' },
+  { name: 'albert-token-classification', task: 'token-classification' },
 ];
 
 // PyTorch itself, in float32, is within 2e-6 of these float64 references.

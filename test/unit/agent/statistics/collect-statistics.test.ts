@@ -12,6 +12,7 @@ import { baseFingerprint } from '../../../../shared/contribution/base-fingerprin
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
+import type { Value } from '../../../../shared/graph/graph.ts';
 import { createModel, loadModel, saveModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
@@ -74,7 +75,7 @@ async function activations(
   const loaded = await loadModel(model, { task: 'text-classification' });
   const built = buildModelGraph(loaded.model, { withLoss: false, dropoutSeed: null });
   const groups = findLinearGroups(built);
-  for (const group of groups) built.graph.output(`input of ${group.name}`, group.input);
+  for (const group of groups) built.graph.output(`input of ${group.name}`, group.inputs[0] as Value);
   const session = await createSession(built.graph, { threads: 1 });
   const shape = [1, inputIds.length];
   const results = await session.run(

@@ -3,6 +3,7 @@ import { createGramAccumulator } from '../../../../agent/statistics/gram-accumul
 import { createGramPass } from '../../../../agent/statistics/gram-graph.ts';
 import { findLinearGroups } from '../../../../agent/statistics/linear-layers.ts';
 import { unpackSymmetric } from '../../../../shared/contribution/gram-packing.ts';
+import type { Value } from '../../../../shared/graph/graph.ts';
 import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
@@ -37,7 +38,7 @@ async function activationOf(model: Model, module: string): Promise<RunTensor> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const group = findLinearGroups(built).find(({ modules }) => modules.includes(module));
   if (group === undefined) throw new Error(`no linear layer ${module}`);
-  built.graph.output('activation', group.input);
+  built.graph.output('activation', group.inputs[0] as Value);
   const session = await createSession(built.graph, { threads: 1 });
   const results = await session.run(new Map([...model.weights, ...feeds]));
   await session.dispose();

@@ -1,0 +1,74 @@
+/**
+ * @file ELECTRA's discriminator (Clark et al., 2020): BERT's encoder, embeddings that may be narrower than the hidden
+ * states, and a head of two layers. Parameter names are Hugging Face's.
+ */
+import { z } from 'zod';
+import type { Value } from '../graph/graph.ts';
+import * as ops from '../graph/ops/index.ts';
+import type { Architecture } from './architecture.ts';
+import { firstToken } from './attention.ts';
+import { type BertConfig, bertConfigSchema, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
+import { parseConfigJson } from './config.ts';
+import { noMaskedLm } from './masked-lm-head.ts';
+import { at, dropout, linear, type ModuleScope } from './scope.ts';
+
+const electraConfigSchema = bertConfigSchema.extend({ embedding_size: z.int().positive().nullish() });
+
+interface ElectraConfig extends BertConfig {
+  readonly embeddingSize: number;
+}
+
+/** `ElectraClassificationHead`: dense, GELU, projection of the first token. */
+function electraClassificationHead(
+  scope: ModuleScope,
+  config: ElectraConfig,
+  hidden: Value,
+  labelCount: number,
+): Value {
+  const head = at(scope, 'classifier');
+  const first = dropout(head, firstToken(hidden, config.hiddenSize), config.classifierDropout);
+  const dense = ops.gelu(linear(head, 'dense', first, config.hiddenSize));
+  return linear(head, 'out_proj', dropout(head, dense, config.classifierDropout), labelCount);
+}
+
+export const electra: Architecture<ElectraConfig> = {
+  modelType: 'electra',
+  encoderName: 'electra',
+  classNames: {
+    'text-classification': 'ElectraForSequenceClassification',
+    'multi-label-classification': 'ElectraForSequenceClassification',
+    regression: 'ElectraForSequenceClassification',
+    'token-classification': 'ElectraForTokenClassification',
+  },
+  ignoredParameters: [
+    /(^|\.)embeddings\.position_ids$/,
+    /^(discriminator_predictions|generator_predictions|generator_lm_head)\./,
+  ],
+  parseConfig(json) {
+    const config = parseBertConfig(json);
+    const { embedding_size } = parseConfigJson(electraConfigSchema, json);
+    return { ...config, embeddingSize: embedding_size ?? config.hiddenSize };
+  },
+  encoder(scope, config, inputs) {
+    const module = at(scope, 'electra');
+    const { embeddingSize, hiddenSize } = config;
+    const positions = ops.positionsOf(inputs.inputIds, 1);
+    const narrow = { ...config, hiddenSize: embeddingSize };
+    const embedded = bertEmbeddings(at(module, 'embeddings'), narrow, inputs, positions);
+    const projected =
+      embeddingSize === hiddenSize ? embedded : linear(module, 'embeddings_project', embedded, hiddenSize);
+    return bertEncoder(module, config, projected, inputs.attentionMask);
+  },
+  head(scope, config, hidden, request) {
+    if (request.maskedPositions !== null) throw noMaskedLm('electra');
+    if (request.task === 'token-classification') {
+      return linear(
+        scope,
+        'classifier',
+        dropout(scope, hidden, config.classifierDropout),
+        request.labelCount,
+      );
+    }
+    return electraClassificationHead(scope, config, hidden, request.labelCount);
+  },
+};
