@@ -3,32 +3,18 @@
  * states, and a head of two layers. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
-import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture } from './architecture.ts';
-import { firstToken } from './attention.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
+import { classificationHead } from './classification-head.ts';
 import { parseConfigJson } from './config.ts';
 import { noMaskedLm } from './masked-lm-head.ts';
-import { at, dropout, linear, type ModuleScope } from './scope.ts';
+import { at, dropout, linear } from './scope.ts';
 
 const electraConfigSchema = bertConfigSchema.extend({ embedding_size: z.int().positive().nullish() });
 
 interface ElectraConfig extends BertConfig {
   readonly embeddingSize: number;
-}
-
-/** `ElectraClassificationHead`: dense, GELU, projection of the first token. */
-function electraClassificationHead(
-  scope: ModuleScope,
-  config: ElectraConfig,
-  hidden: Value,
-  labelCount: number,
-): Value {
-  const head = at(scope, 'classifier');
-  const first = dropout(head, firstToken(hidden, config.hiddenSize), config.classifierDropout);
-  const dense = ops.gelu(linear(head, 'dense', first, config.hiddenSize));
-  return linear(head, 'out_proj', dropout(head, dense, config.classifierDropout), labelCount);
 }
 
 export const electra: Architecture<ElectraConfig> = {
@@ -69,6 +55,6 @@ export const electra: Architecture<ElectraConfig> = {
         request.labelCount,
       );
     }
-    return electraClassificationHead(scope, config, hidden, request.labelCount);
+    return classificationHead(scope, config, hidden, request.labelCount, ops.gelu);
   },
 };

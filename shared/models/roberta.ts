@@ -2,8 +2,8 @@
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture } from './architecture.ts';
-import { firstToken } from './attention.ts';
 import { type BertConfig, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
+import { classificationHead } from './classification-head.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
 
@@ -43,19 +43,6 @@ function robertaLmHead(scope: ModuleScope, config: BertConfig, hidden: Value, ma
   return tiedDecoder(x, words, parameter(head, 'bias', [config.vocabSize], 'zeros'));
 }
 
-/** `RobertaClassificationHead`: dense, tanh, projection of the first token. */
-function robertaClassificationHead(
-  scope: ModuleScope,
-  config: BertConfig,
-  hidden: Value,
-  labelCount: number,
-): Value {
-  const head = at(scope, 'classifier');
-  const first = dropout(head, firstToken(hidden, config.hiddenSize), config.classifierDropout);
-  const dense = ops.tanh(linear(head, 'dense', first, config.hiddenSize));
-  return linear(head, 'out_proj', dropout(head, dense, config.classifierDropout), labelCount);
-}
-
 export const roberta: Architecture<BertConfig> = {
   modelType: 'roberta',
   encoderName: 'roberta',
@@ -90,6 +77,6 @@ export const roberta: Architecture<BertConfig> = {
         request.labelCount,
       );
     }
-    return robertaClassificationHead(scope, config, hidden, request.labelCount);
+    return classificationHead(scope, config, hidden, request.labelCount, ops.tanh);
   },
 };
