@@ -46,12 +46,18 @@ function comparisonsWithBaselines(
       const points = formatPercent(Math.abs(difference));
       const relation =
         points === '0.0' ? 'level with' : `${points} points ${difference < 0 ? 'below' : 'above'}`;
-      return [`${relation} the ${row.name.replace(/^each/, 'models, each')}${who}`];
+      return [`${relation} ${nameInSentence(row.name)}${who}`];
     });
   if (parts.length === 0) return [];
   const score = formatSpread(spreadOf(best.inDomain));
   const list = [parts.slice(0, -1).join(', '), parts.at(-1)].filter((part) => part !== '').join(' and ');
   return [`The best merge in-domain, ${best.name} with ${score}, is ${list}.`];
+}
+
+/** A baseline's name as a sentence has it. */
+function nameInSentence(name: string): string {
+  if (name.startsWith('each')) return `the models, ${name}`;
+  return name.startsWith('multi-task') ? name : `the ${name}`;
 }
 
 /** The merge with the highest in-domain average. */
