@@ -69,7 +69,7 @@ export async function collectStatistics(
       agent: options.agent,
       baseFingerprint: base,
       task: options.task,
-      labels: [...model.labels],
+      labels: model.task === 'regression' ? [] : [...model.labels],
       ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
       ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
       ...(options.grams === false

@@ -118,7 +118,7 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
   display.finish(progress.best === null ? undefined : `best epoch ${progress.best.epoch}`);
   await writeTrainingRecord(options.out, {
     task: model.task,
-    labels: [...model.labels],
+    labels: model.task === 'regression' ? [] : [...model.labels],
     baseFingerprint: run.baseFingerprint,
     ...(model.task === 'regression' ? {} : { seenLabels: seenLabels(train, model.labels) }),
     seed: options.seed,

@@ -9,7 +9,8 @@ import type { UnitedLabels } from './label-spaces.ts';
 import type { MergeInputs, MergeOutput, MergeStep, MergeStrategy } from './strategy.ts';
 
 /**
- * The steps that merge parameters with a row per class.
+ * The steps that merge parameters with a row per class. The coefficients of the agents that know a class sum to what
+ * all coefficients sum to.
  *
  * @param inputs its `parameters` are those with a row per class
  */
@@ -23,12 +24,15 @@ export function classRowSteps(
     const members = JSON.stringify(ofClass.flatMap((row, index) => (row === null ? [] : [index])));
     classesOfSet.set(members, [...(classesOfSet.get(members) ?? []), id]);
   }
+  const sumOver = (members: readonly number[]): number =>
+    members.reduce((total, index) => total + (inputs.coefficients[index] as number), 0);
+  const whole = sumOver([...inputs.coefficients.keys()]);
   return [...classesOfSet].flatMap(([key, classes]) => {
     const members = JSON.parse(key) as number[];
-    const sum = members.reduce((total, index) => total + (inputs.coefficients[index] as number), 0);
+    const sum = sumOver(members);
     const steps = strategy({
       ...inputs,
-      coefficients: members.map((index) => (inputs.coefficients[index] as number) / sum),
+      coefficients: members.map((index) => ((inputs.coefficients[index] as number) * whole) / sum),
       contributions: members.map((index) =>
         withRows(
           inputs.contributions[index] as Contribution,

@@ -1,25 +1,62 @@
-/** @file Which parameters belong to a model's head, and which of those have a row per class: asked of its graph. */
+/**
+ * @file Which parameters belong to a model's head, and which of those have a row per class: asked of the model's graph,
+ * or, for rows per class of a family that is not known, of the shapes.
+ */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
-import { architectureOf } from '../../shared/models/registry.ts';
+import { architectureOf, isKnownArchitecture } from '../../shared/models/registry.ts';
 import type { ParameterDeclaration } from '../../shared/models/scope.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { formatShape } from '../../shared/tensor.ts';
 import { labelsOf } from './label-spaces.ts';
 
 /**
- * Parameters of the head whose first dimension counts classes: the last linear layer's weight and bias.
+ * Parameters whose first dimension counts classes: the weight and bias of the head's last linear layer.
  *
- * @throws RegmeanError `unsupported` for a model family that is not known
+ * @param contributions of one model family and task
+ * @throws RegmeanError `unsupported` when the shapes of an unknown family do not tell them
  */
-export function classRowParameters(contribution: Contribution): ReadonlySet<string> {
-  const count = labelsOf(contribution)?.length ?? 1;
-  const own = declarationsOf(contribution, count);
-  const larger = declarationsOf(contribution, count + 1);
+export function classRowParameters(contributions: readonly Contribution[]): ReadonlySet<string> {
+  const first = contributions[0] as Contribution;
+  if (!isKnownArchitecture(first.config.model_type)) return classRowsByShape(contributions);
+  const count = countLabels(first);
+  const own = declarationsOf(first, count);
+  const larger = declarationsOf(first, count + 1);
   const shape = (declared: ParameterDeclaration | undefined): string =>
     formatShape((declared?.value.shape ?? []).map(Number));
   return new Set([...own.keys()].filter((name) => shape(own.get(name)) !== shape(larger.get(name))));
+}
+
+/**
+ * The one linear layer that has as many outputs in each contribution as its head has classes. Embeddings are none: the
+ * table of two token types would look like a head of two classes.
+ */
+function classRowsByShape(contributions: readonly Contribution[]): ReadonlySet<string> {
+  const first = contributions[0] as Contribution;
+  const shapes = [...first.weights.tensors];
+  const hasClassRows = (name: string): boolean =>
+    contributions.every((own) => own.weights.tensors.get(name)?.shape[0] === countLabels(own));
+  const weights = shapes.flatMap(([name, { shape }]) =>
+    shape.length === 2 && name.endsWith('.weight') && !/(embed|wte|wpe)/i.test(name) && hasClassRows(name)
+      ? [name]
+      : [],
+  );
+  const [weight, second] = weights;
+  if (weight === undefined || second !== undefined) {
+    const found = weights.length === 0 ? 'none has' : `got ${weights.join(', ')}`;
+    throw new RegmeanError(
+      'unsupported',
+      `${first.agent}: one layer must have as many outputs as there are classes, ${found}`,
+      { hint: 'heads of this model family cannot be united: give all agents the same classes in one order' },
+    );
+  }
+  const bias = weight.replace(/weight$/, 'bias');
+  return new Set(hasClassRows(bias) ? [weight, bias] : [weight]);
+}
+
+function countLabels(contribution: Contribution): number {
+  return labelsOf(contribution)?.length ?? 1;
 }
 
 /**
@@ -28,7 +65,7 @@ export function classRowParameters(contribution: Contribution): ReadonlySet<stri
  * @throws RegmeanError `unsupported` for a model family that is not known
  */
 export function headParameters(contribution: Contribution): ReadonlySet<string> {
-  const declared = declarationsOf(contribution, labelsOf(contribution)?.length ?? 1);
+  const declared = declarationsOf(contribution, countLabels(contribution));
   return new Set([...declared].filter(([, { inHead }]) => inHead).map(([name]) => name));
 }
 
@@ -50,7 +87,7 @@ function declarationsOf(
     if (!(error instanceof RegmeanError)) throw error;
     throw new RegmeanError(error.code, `${agent}: ${error.message}`, {
       cause: error,
-      hint: 'heads with different classes, or of their own, need a model family that is known',
+      hint: 'heads of their own need a model family that is known',
     });
   }
 }

@@ -1,5 +1,6 @@
 /** @file What a merge makes of heads: one for all classes, or none beside agents' own. */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { requireCompatible, requireOneTask } from './compatibility.ts';
@@ -31,9 +32,22 @@ export function planHeads(contributions: readonly Contribution[], { heads }: Res
   }
   requireOneTask(contributions);
   const united = uniteLabels(contributions);
-  const classRows =
-    united === null ? new Set<string>() : classRowParameters(contributions[0] as Contribution);
+  const classRows = united === null ? new Set<string>() : classRowParameters(contributions);
   return { parameters: requireCompatible(contributions, 'united', classRows), united, classRows };
+}
+
+/**
+ * Checks that no parameter with a row per class keeps the base's rows where label spaces are united: the base has none
+ * for the united classes.
+ *
+ * @throws RegmeanError `usage`, naming the parameter
+ */
+export function requireMergedClassRows({ classRows }: HeadPlan, excluded: readonly string[]): void {
+  const kept = excluded.find((name) => classRows.has(name));
+  if (kept === undefined) return;
+  throw new RegmeanError('usage', `exclude: ${kept} has a row per class, and the agents' classes differ`, {
+    hint: 'merge the head too, or keep heads apart with --heads separate',
+  });
 }
 
 /** Tensors of the fused model as they are stored. */
@@ -61,11 +75,13 @@ export function configChanges(
       architectures: undefined,
       id2label: undefined,
       label2id: undefined,
+      num_labels: undefined,
       problem_type: undefined,
     };
   }
   if (united === null) return {};
   return {
+    num_labels: undefined,
     id2label: Object.fromEntries(united.names.map((name, id) => [String(id), name])),
     label2id: Object.fromEntries(united.names.map((name, id) => [name, id])),
   };

@@ -10,9 +10,15 @@ export interface UnitedLabels {
   readonly rows: readonly (readonly (number | null)[])[];
 }
 
-/** Class names in the order of a contribution's head; undefined when they are not known. */
-export function labelsOf({ manifest, labels }: Contribution): readonly string[] | undefined {
+/** Class names in the order of a contribution's head, none for regression; undefined when they are not known. */
+export function labelsOf({ manifest, labels, config }: Contribution): readonly string[] | undefined {
+  if (isRegression({ manifest, config })) return [];
   return manifest?.labels ?? labels;
+}
+
+/** Whether a contribution's one output is a value and no class, whatever it is called. */
+function isRegression({ manifest, config }: Pick<Contribution, 'manifest' | 'config'>): boolean {
+  return manifest === undefined ? config.problem_type === 'regression' : manifest.task === 'regression';
 }
 
 /**

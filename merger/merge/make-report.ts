@@ -48,18 +48,17 @@ export function makeReport(
   };
 }
 
-/** Classes that not all agents know, and who does. */
+/** Classes that not all agents know, and who does; null when all know all. */
 function describeClasses(
   { names, rows }: UnitedLabels,
   contributions: readonly Contribution[],
-): Readonly<Record<string, readonly string[]>> {
-  return Object.fromEntries(
-    names.flatMap((name, id) => {
-      const ofClass = rows[id] ?? [];
-      if (ofClass.every((row) => row !== null)) return [];
-      return [[name, contributions.flatMap(({ agent }, index) => (ofClass[index] === null ? [] : [agent]))]];
-    }),
-  );
+): Readonly<Record<string, readonly string[]>> | null {
+  const partial = names.flatMap((name, id): [string, string[]][] => {
+    const ofClass = rows[id] ?? [];
+    if (ofClass.every((row) => row !== null)) return [];
+    return [[name, contributions.flatMap(({ agent }, index) => (ofClass[index] === null ? [] : [agent]))]];
+  });
+  return partial.length === 0 ? null : Object.fromEntries(partial);
 }
 
 function patternsOf({

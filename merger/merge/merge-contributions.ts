@@ -17,7 +17,7 @@ import { sizeOf } from '../../shared/tensor.ts';
 import { classRowSteps } from './class-rows.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
-import { configChanges, planHeads, specsOf } from './head-plan.ts';
+import { configChanges, planHeads, requireMergedClassRows, specsOf } from './head-plan.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
@@ -72,6 +72,7 @@ export async function mergeContributions(
     for (const folder of folders) contributions.push(await openContribution(folder));
     const plan = planHeads(contributions, resolved);
     const { merged, excluded } = splitParameters(plan.parameters, resolved);
+    requireMergedClassRows(plan, excluded);
     const first = contributions[0] as Contribution;
     base = await openBase(options.base, excluded, first);
     const strategy = strategies[resolved.method];

@@ -1,6 +1,7 @@
 /** @file What a round asks of a contribution. */
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { outputNames } from '../../shared/models/labels.ts';
 import { readConfigJson } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { architectureOf } from '../../shared/models/registry.ts';
@@ -31,7 +32,7 @@ export async function expectationsOf(
       architecture,
       config: architecture.parseConfig(configJson),
       task: recipe.task,
-      labels: recipe.labels,
+      labels: outputNames(recipe.task, recipe.labels),
     };
     const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
     const tensors = new Map(

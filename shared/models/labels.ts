@@ -34,6 +34,11 @@ export function labelsOf(
   });
 }
 
+/** Names of a head's outputs: the classes, or one name for the value of regression, which has no classes. */
+export function outputNames(task: TaskKind, labels: readonly string[]): readonly string[] {
+  return task === 'regression' && labels.length === 0 ? ['LABEL_0'] : labels;
+}
+
 function hasOneLabel(id2label: unknown): boolean {
   return typeof id2label === 'object' && id2label !== null && Object.keys(id2label).join() === '0';
 }

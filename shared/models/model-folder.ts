@@ -10,7 +10,7 @@ import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import { initialTensor } from './initialize.ts';
-import { labelsOf, problemTypeOf } from './labels.ts';
+import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
@@ -28,7 +28,7 @@ export interface Model extends ModelIdentity {
 /** What a folder's weights are loaded for. */
 export interface LoadRequest {
   readonly task: TaskKind;
-  /** Classes of the head; config.json's `id2label` when absent. */
+  /** Classes of the head, none for regression; config.json's `id2label` when absent. */
   readonly labels?: readonly string[];
   /** Makes the head's missing parameters from this seed; without it they are an error. */
   readonly headSeed?: number;
@@ -86,7 +86,7 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
     architecture,
     config: architecture.parseConfig(configJson),
     task: request.task,
-    labels: request.labels ?? labelsOf(configJson, request.task, folder),
+    labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
   };
   const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
   const file = await openModelWeights(folder);

@@ -27,6 +27,11 @@ const architectures = new Map(
   ].map((architecture) => [architecture.modelType, architecture]),
 );
 
+/** Whether `architectureOf` knows a `model_type`. */
+export function isKnownArchitecture(modelType: unknown): boolean {
+  return architectures.has(String(modelType));
+}
+
 /** The architecture of a `model_type`. Throws naming those there are. */
 export function architectureOf(modelType: unknown): Architecture {
   const architecture = architectures.get(String(modelType));

@@ -11,7 +11,9 @@ import { openGrams } from '../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../shared/contribution/training-record.ts';
 import { transpose } from '../../../shared/linalg/matrix.ts';
 import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import type { TensorToWrite } from '../../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { writeContributionFolder } from '../../support/contribution-folder.ts';
 import { readWeights, tinyConfig, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 import { naiveProduct, naiveSolve } from '../linalg/naive.ts';
 
@@ -57,7 +59,7 @@ async function contribute(
   await collectStatistics({
     ...statisticsDefaults,
     ...{ model, task, dataFiles: [data], out, agent, threads: 1, shareMetrics: false },
-    fisher: { variant: 'hard', examples: 8, reduction: 'example' },
+    ...(task === 'regression' ? {} : { fisher: { variant: 'hard', examples: 8, reduction: 'example' } }),
   });
   return out;
 }
@@ -174,11 +176,128 @@ describe('heads with different classes', () => {
     );
   });
 
+  it('are averaged from the agents of a class where --average says so, weight and bias alike', async () => {
+    const report = await merge([joy, fear, guilt], 'averaged', { average: ['^classifier'] });
+    const merged = await classRow(join(folder, 'averaged'), 'anger');
+    const [a, b] = [await classRow(joy, 'anger'), await classRow(fear, 'anger')];
+    expectClose(
+      merged.weight,
+      a.weight.map((value, i) => (value + (b.weight[i] as number)) / 2),
+    );
+    expect(merged.bias).toBeCloseTo((a.bias + b.bias) / 2, 6);
+    expect(report.groups.flatMap(({ layers }) => layers)).not.toContain('classifier');
+  });
+
+  it('keep no row of a base, which has other classes', async () => {
+    await expect(merge([joy, fear], 'kept', { exclude: ['^classifier'], base: joy })).rejects.toThrow(
+      "exclude: classifier.weight has a row per class, and the agents' classes differ",
+    );
+  });
+
+  it('are scaled as whole parameters are where coefficients are taken as they are given', async () => {
+    const options = { method: 'simple', coefficientScale: 'as-given', coefficients: [1, 1, 1] } as const;
+    await merge([joy, fear, guilt], 'as-given', options);
+    const [merged, own] = [await classRow(join(folder, 'as-given'), 'guilt'), await classRow(guilt, 'guilt')];
+    expectClose(
+      merged.weight,
+      own.weight.map((value) => 3 * value),
+    );
+  });
+
+  it('in another order only are no class that somebody lacks', async () => {
+    const swapped = await contribute('swapped', multi, ['fear', 'anger', 'joy'], 10);
+    const report = await merge([joy, swapped], 'reordered');
+    expect(report.classes).toBeNull();
+    expect(await readFile(join(folder, 'reordered', 'README.md'), 'utf8')).not.toContain('not all agents');
+    const solved = await solvedRow([joy, swapped], 'fear', 0.9);
+    expectClose((await classRow(join(folder, 'reordered'), 'fear')).weight, solved);
+  });
+
+  it.each([
+    ['roberta', 'classifier.out_proj'],
+    ['distilbert', 'classifier'],
+  ])('are found in the graph of %s: %s', async (modelType, layer) => {
+    const own = await Promise.all(
+      [
+        ['a', 'b'],
+        ['b', 'c'],
+      ].map(async (labels, index) => {
+        const model = join(folder, `${modelType}-${index}`);
+        await mkdir(model);
+        const config = {
+          ...{ model_type: modelType, vocab_size: 12, max_position_embeddings: 16 },
+          ...{ hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32 },
+          ...{ dim: 16, n_layers: 1, n_heads: 2, hidden_dim: 32 },
+        };
+        await saveModel(model, createModel(config, 'text-classification', labels, index));
+        return model;
+      }),
+    );
+    await merge(own, `${modelType}-united`, { method: 'simple' });
+    const { model } = await loadModel(join(folder, `${modelType}-united`), { task: 'text-classification' });
+    expect(model.labels).toEqual(['a', 'b', 'c']);
+    const bias = async (folder: string) => (await readWeights(folder)).get(`${layer}.bias`)?.data ?? [];
+    const [first, second] = [await bias(own[0] ?? ''), await bias(own[1] ?? '')];
+    const fused = await bias(join(folder, `${modelType}-united`));
+    expect(fused[0]).toBe(first[0]);
+    expect(fused[1]).toBeCloseTo((Number(first[1]) + Number(second[0])) / 2, 6);
+    expect(fused[2]).toBe(second[1]);
+  });
+
   it('unite classes that exclude one another too', async () => {
     const news = await contribute('news', 'text-classification', ['news', 'romance'], 6);
     const learned = await contribute('learned', 'text-classification', ['learned', 'hobbies'], 7);
     await merge([news, learned], 'genres');
     expect(await classRow(join(folder, 'genres'), 'hobbies')).toEqual(await classRow(learned, 'hobbies'));
+  });
+});
+
+describe('heads of a model family that is not known', () => {
+  const write = (name: string, labels: readonly string[], extra: readonly TensorToWrite[] = []) =>
+    writeContributionFolder(join(folder, name), {
+      config: { model_type: 'gpt2', id2label: Object.fromEntries(labels.entries()) },
+      tensors: [
+        { name: 'wte.weight', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+        {
+          name: 'score.weight',
+          shape: [labels.length, 2],
+          data: Float32Array.from(labels.flatMap((label) => [label.length, -label.length])),
+        },
+        { name: 'type_embeddings.weight', shape: [2, 2], data: new Float32Array(4) },
+        ...extra,
+      ],
+    });
+
+  it('are found by their shape: as many outputs as classes', async () => {
+    const folders = [await write('gpt-a', ['xx', 'x', 'xxxx']), await write('gpt-b', ['xxxxxx', 'x'])];
+    await merge(folders, 'gpt', { method: 'simple' });
+    const { shape, data } = (await readWeights(join(folder, 'gpt'))).get('score.weight') ?? {};
+    expect(shape).toEqual([4, 2]);
+    expect([...(data ?? [])]).toEqual([2, -2, 1, -1, 4, -4, 6, -6]);
+  });
+
+  it('are refused when shapes do not tell them', async () => {
+    const extra = { name: 'other.weight', shape: [2, 1], data: Float32Array.of(1, 1) };
+    const folders = [await write('gpt-c', ['a', 'b'], [extra]), await write('gpt-d', ['b', 'a'], [extra])];
+    await expect(merge(folders, 'gpt-x', { method: 'simple' })).rejects.toThrow(
+      'gpt-c: one layer must have as many outputs as there are classes, got score.weight, other.weight',
+    );
+  });
+});
+
+describe('heads of regression', () => {
+  it('are one output, whatever its name', async () => {
+    const score = await contribute('score', 'regression', ['score'], 11);
+    const plain = await contribute('plain', 'regression', ['LABEL_0'], 12);
+    const report = await merge([score, plain], 'values', { method: 'simple' });
+    const weight = async (model: string) => (await readWeights(model)).get('classifier.weight');
+    expect((await weight(join(folder, 'values')))?.shape).toEqual([1, hidden]);
+    const [a, b] = [await weight(score), await weight(plain)];
+    expectClose(
+      [...((await weight(join(folder, 'values')))?.data ?? [])],
+      [...(a?.data ?? [])].map((value, i) => (value + (b?.data[i] as number)) / 2),
+    );
+    expect(report).toMatchObject({ labels: [], classes: null });
   });
 });
 

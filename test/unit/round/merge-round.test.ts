@@ -1,0 +1,99 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectStatistics } from '../../../agent/statistics/collect-statistics.ts';
+import { statisticsDefaults } from '../../../agent/statistics/statistics-options.ts';
+import { runTraining } from '../../../agent/training/run-training.ts';
+import { trainingDefaults } from '../../../agent/training/training-options.ts';
+import { expectationsOf } from '../../../merger/round/expectations.ts';
+import { mergeRound } from '../../../merger/round/merge-round.ts';
+import { openRound, type StoredRound } from '../../../merger/round/round-store.ts';
+import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
+import { readManifest } from '../../../shared/contribution/manifest.ts';
+import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
+import { parseRecipe } from '../../../shared/recipe/read-recipe.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
+
+let folder: string;
+let base: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-merge-round-'));
+  base = await writeTinyBase(join(folder, 'base'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function startRound(name: string, task: TaskKind, labels: readonly string[]): Promise<StoredRound> {
+  const yaml = [
+    `name: ${name}`,
+    `base: ${base}`,
+    `task: ${task}`,
+    `labels: [${labels.join(', ')}]`,
+    'agents: [north, south]',
+  ];
+  const recipe = parseRecipe(`${yaml.join('\n')}\n`, join(folder, `${name}.yaml`));
+  return openRound(join(folder, 'store'), recipe, baseFingerprint);
+}
+
+/** Fine-tunes by the round's recipe as an agent does, and puts what it would send into the round once it is checked. */
+async function contribute(round: StoredRound, agent: string, rows: readonly object[]): Promise<string> {
+  const { task, labels, name } = round.recipe;
+  const model = join(folder, `${name}-${agent}-model`);
+  const data = await writeRows(join(folder, `${name}-${agent}.jsonl`), rows);
+  const common = { task, threads: 1 };
+  await runTraining({
+    ...{ ...trainingDefaults, ...common, model: base, trainFiles: [data], devFiles: [], out: model },
+    ...{ labels, epochs: 1, headSeed: 0, freeze: [] },
+  });
+  await mkdir(round.paths.contributions, { recursive: true });
+  const out = join(round.paths.contributions, agent);
+  const shareMetrics = false;
+  await collectStatistics({
+    ...statisticsDefaults,
+    ...common,
+    model,
+    dataFiles: [data],
+    out,
+    agent,
+    shareMetrics,
+  });
+  await validateContribution(out, await expectationsOf(round, agent));
+  return out;
+}
+
+const merge = (round: StoredRound, out: string) =>
+  mergeRound(round, { agents: ['north', 'south'], out: join(folder, out), onProgress() {} });
+
+describe('a round whose agents do not all have every class', () => {
+  const multi = 'multi-label-classification';
+  const warmOnly = toyRows(multi, 12, 2).map((row) => ({ ...row, labels: ['warm'] }));
+
+  it('merges each class from the agents whose manifest says that they learned it', async () => {
+    const round = await startRound('partial', multi, ['cold', 'warm']);
+    await contribute(round, 'north', toyRows(multi, 12, 1));
+    await contribute(round, 'south', warmOnly);
+    const report = await merge(round, 'partial');
+    expect(report.labels).toEqual(['cold', 'warm']);
+    expect(report.classes).toEqual({ cold: ['north'] });
+  });
+
+  it('is not merged when nobody has a class, which is named', async () => {
+    const round = await startRound('unlearned', multi, ['cold', 'warm', 'hot']);
+    await contribute(round, 'north', toyRows(multi, 12, 1));
+    await contribute(round, 'south', warmOnly);
+    await expect(merge(round, 'unlearned')).rejects.toThrow(
+      'class hot: must be learned by an agent, none did',
+    );
+  });
+});
+
+describe('a round of regression', () => {
+  it('has no labels, in its recipe and in what agents send', async () => {
+    const round = await startRound('values', 'regression', []);
+    const north = await contribute(round, 'north', toyRows('regression', 12, 1));
+    await contribute(round, 'south', toyRows('regression', 12, 2));
+    expect((await readManifest(north)).labels).toEqual([]);
+    expect(await merge(round, 'values')).toMatchObject({ task: 'regression', labels: [], classes: null });
+  });
+});
