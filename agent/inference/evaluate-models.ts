@@ -2,13 +2,20 @@
 import { startProgress } from '../../shared/cli/progress.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
-import type { ModelLogits } from '../../shared/inference/class-logits.ts';
+import { type ModelLogits, unitedClasses } from '../../shared/inference/class-logits.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
+import {
+  firstLabelledOtherwise,
+  type LabelledExamples,
+  withClasses,
+} from '../../shared/inference/labelled-examples.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
-import { type LabelledExamples, scoreModels } from '../../shared/inference/score.ts';
+import { scoreModels } from '../../shared/inference/score.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
+import type { ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** What to score. */
@@ -38,56 +45,94 @@ export interface Score {
 
 const ensembleName = 'ensemble';
 
+/** What the ensemble of a file is made from. */
+interface Ensemble {
+  /** The examples as the first model reads them. */
+  readonly data: LabelledExamples;
+  readonly models: ModelLogits[];
+}
+
 /**
  * Scores every model on every file, in that order, then the ensemble. Models' classes need not be those of the data,
  * nor the same (see shared/inference/score.ts).
  *
- * @throws RegmeanError `invalid-input` when a model knows no class of a file
+ * @throws RegmeanError `invalid-input` when a model knows no class of a file, or models of an ensemble read its labels
+ *   differently
  */
 export async function evaluateModels(options: EvaluateOptions): Promise<readonly Score[]> {
   const { task, classes } = options;
   const scores: Score[] = [];
-  const said = new Map<string, ModelLogits[]>();
-  const gold = new Map<string, LabelledExamples>();
+  const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {
     const { model } = await loadModel(folder, { task });
     const learned = await learnedLabels(folder);
     const predictor = await createPredictor(model, model.weights, options.threads);
-    for (const file of options.dataFiles) {
-      const labels = await classesOfData([file], task, model.labels, folder);
-      const { examples } = await loadExamples({
-        files: [file],
-        task,
-        labels,
-        modelFolder: folder,
-        config: model.config,
-        labelled: true,
-        ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
-      });
-      const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-      const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
-      const logits = await predictor.predict(examples, options.batchSize, progress);
-      progress.finish();
-      const own: ModelLogits = { labels: model.labels, learned, logits };
-      const data: LabelledExamples = { task, labels, examples };
-      scores.push({
-        model: folder,
-        data: file,
-        examples: examples.length,
-        ...scoreModels([own], data, classes),
-      });
-      if (!options.ensemble) continue;
-      said.set(file, [...(said.get(file) ?? []), own]);
-      if (!gold.has(file)) gold.set(file, data);
+    try {
+      for (const file of options.dataFiles) {
+        const data = await loadLabelled(model, folder, file, options);
+        const { examples } = data;
+        const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
+        const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
+        const logits = await predictor.predict(examples, options.batchSize, progress);
+        progress.finish();
+        const own: ModelLogits = { labels: model.labels, learned, logits };
+        const score = scoreModels([own], data, classes);
+        scores.push({ model: folder, data: file, examples: examples.length, ...score });
+        if (options.ensemble) addToEnsemble(ensembles, folder, file, data, own);
+      }
+    } finally {
+      await predictor.dispose();
     }
-    await predictor.dispose();
   }
-  for (const [file, models] of said) {
-    const data = gold.get(file) as LabelledExamples;
-    const score = scoreModels(models, data, classes);
+  for (const [file, { data, models }] of ensembles) {
+    const all = task === 'regression' ? data : withClasses(data, unitedClasses(data.labels, models));
+    const score = scoreModels(models, all, classes);
     scores.push({ model: ensembleName, data: file, examples: data.examples.length, ...score });
   }
   return scores;
+}
+
+/** Reads a file for a model, and says which of its classes the model does not know. */
+async function loadLabelled(
+  model: ModelIdentity,
+  folder: string,
+  file: string,
+  { task, maxLength }: EvaluateOptions,
+): Promise<LabelledExamples> {
+  const labels = await classesOfData([file], task, model.labels, folder);
+  const { examples } = await loadModelExamples(
+    { ...model, labels },
+    { files: [file], modelFolder: folder, labelled: true, maxLength },
+  );
+  const unknown = labels.slice(model.labels.length);
+  if (unknown.length > 0) {
+    process.stderr.write(
+      `${folder}: never predicts ${unknown.join(', ')} of ${file}, which it does not know\n`,
+    );
+  }
+  return { task, labels, examples };
+}
+
+function addToEnsemble(
+  ensembles: Map<string, Ensemble>,
+  folder: string,
+  file: string,
+  data: LabelledExamples,
+  logits: ModelLogits,
+): void {
+  const ensemble = ensembles.get(file) ?? { data, models: [] };
+  const row = firstLabelledOtherwise(ensemble.data, data);
+  if (row >= 0) {
+    throw new RegmeanError(
+      'invalid-input',
+      `--ensemble: models must read the labels of ${file} alike, ${folder} reads row ${row + 1} differently`,
+      {
+        hint: 'class numbers mean other classes where heads have another order: name the classes in the data',
+      },
+    );
+  }
+  ensemble.models.push(logits);
+  ensembles.set(file, ensemble);
 }
 
 /** The classes that a model learned, where its folder says so. */

@@ -4,7 +4,7 @@ import { startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -32,14 +32,11 @@ export async function predictFile(options: PredictOptions): Promise<number> {
   if (surplus.length > 0) {
     process.stderr.write(`${options.model}: not used by ${options.task}: ${surplus.join(', ')}\n`);
   }
-  const { examples } = await loadExamples({
+  const { examples } = await loadModelExamples(model, {
     files: options.dataFiles,
-    task: options.task,
-    labels: model.labels,
     modelFolder: options.model,
-    config: model.config,
     labelled: false,
-    ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+    maxLength: options.maxLength,
   });
   await mkdir(dirname(options.out), { recursive: true });
   const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);

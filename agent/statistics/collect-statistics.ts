@@ -9,7 +9,7 @@ import {
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { collectFisher } from './collect-fisher.ts';
 import { type CollectedGrams, collectGrams } from './collect-grams.ts';
@@ -46,14 +46,11 @@ export async function collectStatistics(
     task: options.task,
     ...(record === null ? {} : { labels: record.labels }),
   });
-  const { examples } = await loadExamples({
+  const { examples } = await loadModelExamples(model, {
     files: options.dataFiles,
-    task: options.task,
-    labels: model.labels,
     modelFolder: options.model,
-    config: model.config,
     labelled: options.fisher?.variant === 'empirical',
-    ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+    maxLength: options.maxLength,
   });
   const collected = options.grams === false ? noGrams : await collectGrams(model, examples, options, signal);
   const fisher =

@@ -7,7 +7,7 @@ import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
-import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
+import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
 import { metricsFor, type TaskMetrics } from '../../shared/metrics/metrics-for.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
@@ -41,14 +41,11 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   const labels = options.labels ?? (await labelsInFiles(options.trainFiles, options.task));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
   const load = (files: readonly string[]) =>
-    loadExamples({
+    loadModelExamples(loaded.model, {
       files,
-      task: options.task,
-      labels,
       modelFolder: options.model,
-      config: loaded.model.config,
       labelled: true,
-      ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }),
+      maxLength: options.maxLength,
     });
   const { examples: train, truncated } = await load(options.trainFiles);
   const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];

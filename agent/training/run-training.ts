@@ -7,6 +7,7 @@ import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
@@ -120,7 +121,9 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
     task: model.task,
     labels: model.task === 'regression' ? [] : [...model.labels],
     baseFingerprint: run.baseFingerprint,
-    ...(model.task === 'regression' ? {} : { seenLabels: seenLabels(train, model.labels) }),
+    ...(model.task === 'regression'
+      ? {}
+      : { seenLabels: occurringClasses({ labels: model.labels, examples: train }) }),
     seed: options.seed,
     headSeed: options.headSeed,
     examples: train.length,
@@ -186,17 +189,6 @@ async function evaluateEpoch(
     evaluatedEpochs: epoch,
     best: better ? { epoch, metric, metrics } : progress.best,
   };
-}
-
-/** The classes that occur in examples, in the order of the head. */
-function seenLabels(examples: readonly EncodedExample[], labels: readonly string[]): string[] {
-  const seen = new Set<number>();
-  for (const { labels: own } of examples) {
-    if (typeof own === 'number') seen.add(own);
-    else if (own instanceof Int32Array) for (const id of own) seen.add(id);
-    else for (const [id, applies] of own?.entries() ?? []) if (applies > 0) seen.add(id);
-  }
-  return labels.filter((_, id) => seen.has(id));
 }
 
 /** Evaluation keeps no activations for gradients, so its batches may be larger. */

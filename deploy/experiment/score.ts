@@ -2,9 +2,10 @@
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
+import type { LabelledExamples } from '../../shared/inference/labelled-examples.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
-import { type LabelledExamples, scoreModels } from '../../shared/inference/score.ts';
+import { scoreModels } from '../../shared/inference/score.ts';
 import { metricsFor } from '../../shared/metrics/metrics-for.ts';
 import { loadModel, readConfigJson } from '../../shared/models/model-folder.ts';
 import { architectureOf } from '../../shared/models/registry.ts';

@@ -4,7 +4,7 @@ import { type Contribution, openContribution } from '../../shared/contribution/o
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createGemm, type Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
@@ -130,15 +130,16 @@ async function activationMatrices(
   gemm: Gemm,
   left: Model,
   right: Model,
-  { left: folder, dataFiles = [], task, maxLength, threads }: MatchOptions,
+  { left: folder, dataFiles = [], maxLength, threads }: MatchOptions,
 ): Promise<ReadonlyMap<string, Matrix>> {
   if (dataFiles.length === 0) {
     throw new RegmeanError('usage', '--by activations: needs --data with texts to compare activations on');
   }
-  const { examples } = await loadExamples({
-    ...{ files: dataFiles, task, labels: left.labels, modelFolder: folder, config: left.config },
+  const { examples } = await loadModelExamples(left, {
+    files: dataFiles,
+    modelFolder: folder,
     labelled: false,
-    ...(maxLength === undefined ? {} : { maxLength }),
+    maxLength,
   });
   return activationSimilarities(gemm, left, right, examples, threads);
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { openContribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { loadExamples } from '../../shared/inference/load-examples.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
@@ -119,11 +119,10 @@ async function scoreFolder(
 ): Promise<NamedMetrics & { readonly examples: number }> {
   const { model } = await loadModel(folder, { task });
   const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
-  const { examples } = await loadExamples({
-    ...{ files: validationFiles, task, labels, modelFolder: folder, config: model.config },
-    labelled: true,
-    ...(maxLength === undefined ? {} : { maxLength }),
-  });
+  const { examples } = await loadModelExamples(
+    { ...model, labels },
+    { files: validationFiles, modelFolder: folder, labelled: true, maxLength },
+  );
   const predictor = await createPredictor(model, model.weights, threads);
   try {
     const logits = await predictor.predict(examples, batchSize);

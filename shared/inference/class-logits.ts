@@ -24,7 +24,8 @@ export function unitedClasses(data: readonly string[], models: readonly ModelLog
 /**
  * Mean of models' logits for each class, over the models that know the class; of one model, its logits in the order
  * of `classes` (paper, Section 4.2 and Appendix B: models that lack a class are left out for it). In multi-label
- * classification a model knows the classes that it learned. Classes that no model knows are never predicted.
+ * classification a model knows the classes that it learned, or, where none learned it, that it has. Classes that no
+ * model has are never predicted.
  *
  * @throws RegmeanError `invalid-input` when models disagree on the number of tokens of an example
  */
@@ -33,11 +34,13 @@ export function meanLogits(
   classes: readonly string[],
   task: TaskKind,
 ): ExampleLogits[] {
-  const columns = models.map(({ labels, learned }) =>
+  const byLearning = task === 'multi-label-classification';
+  const learnedBySome = new Set(models.flatMap(({ labels, learned }) => learned ?? labels));
+  const columns = models.map(({ labels, learned = labels }) =>
     classes.map((name, id) => {
       if (task === 'regression') return id;
-      const knows = task !== 'multi-label-classification' || learned === undefined || learned.includes(name);
-      return knows ? labels.indexOf(name) : -1;
+      const leftOut = byLearning && learnedBySome.has(name) && !learned.includes(name);
+      return leftOut ? -1 : labels.indexOf(name);
     }),
   );
   const counts = classes.map((_, id) => columns.filter((own) => (own[id] as number) >= 0).length);

@@ -4,6 +4,7 @@ import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
 import type { ModelConfig } from '../models/architecture.ts';
+import type { ModelIdentity } from '../models/model-graph.ts';
 import type { TaskKind } from '../task.ts';
 import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
@@ -25,7 +26,7 @@ export interface ExamplesRequest {
   readonly modelFolder: string;
   readonly config: ModelConfig;
   readonly labelled: boolean;
-  readonly maxLength?: number;
+  readonly maxLength?: number | undefined;
 }
 
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
@@ -45,6 +46,17 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     },
   );
   return { rows, examples, truncated };
+}
+
+/** What is read for a model, beside what the model itself says. */
+export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'labels' | 'config'>;
+
+/** The examples of data files for a model: its task, its classes, its longest sequence. */
+export function loadModelExamples(
+  { task, labels, config }: ModelIdentity,
+  request: ModelExamplesRequest,
+): Promise<LoadedExamples> {
+  return loadExamples({ ...request, task, labels, config });
 }
 
 /** The classes that occur in data files, sorted by name; one name for regression. */

@@ -1,16 +1,7 @@
 /** @file Scores of logits against labelled data whose classes need not be the models'. */
-import type { EncodedExample } from '../data/example.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
-import type { TaskKind } from '../task.ts';
 import { type ModelLogits, meanLogits, unitedClasses } from './class-logits.ts';
-
-/** Labelled examples with the classes that their labels count. */
-export interface LabelledExamples {
-  readonly task: TaskKind;
-  /** Classes of the data; one name for regression. */
-  readonly labels: readonly string[];
-  readonly examples: readonly EncodedExample[];
-}
+import type { LabelledExamples } from './labelled-examples.ts';
 
 /** Metrics, and which of them the task is judged by. */
 export interface NamedMetrics {

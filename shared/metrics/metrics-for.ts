@@ -46,13 +46,18 @@ export interface TaskMetrics {
  *
  * @param names the classes; empty for regression
  * @param subset names of the classes that macro-F1 is over; those that occur when absent
- * @throws RegmeanError `usage` for a subset with a name that is no class; `unsupported` for masked-lm, which has no labelled examples
+ * @throws RegmeanError `usage` for a subset with a name that is no class, or where there is no macro-F1; `unsupported`
+ *   for masked-lm, which has no labelled examples
  */
 export function metricsFor(
   task: TaskKind,
   names: readonly string[],
   subset?: readonly string[],
 ): TaskMetrics {
+  const spans = task === 'token-classification' && areSpanTags(names);
+  if (subset !== undefined && (spans || task === 'regression')) {
+    throw new RegmeanError('usage', `classes: ${spans ? 'span tags have' : 'regression has'} no macro-F1`);
+  }
   const averaged = subset?.map((name) => classOf(name, names));
   switch (task) {
     case 'text-classification':
@@ -61,12 +66,10 @@ export function metricsFor(
       return scorer('macroF1', (predictions) => multiLabel(predictions, names.length, averaged));
     case 'regression':
       return scorer('pearson', regression);
-    case 'token-classification': {
-      const spans = areSpanTags(names);
+    case 'token-classification':
       return scorer(spans ? 'spanF1' : 'accuracy', (predictions) =>
         tokens(predictions, names, spans, averaged),
       );
-    }
     case 'masked-lm':
       throw new RegmeanError('unsupported', 'metrics: must be asked of a task with labels, got masked-lm');
   }

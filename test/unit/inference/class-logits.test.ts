@@ -21,6 +21,14 @@ describe('the mean of logits', () => {
     expect(meanLogits(models, ['a', 'b'], 'text-classification')).toEqual(rows([2, 6.5]));
   });
 
+  it('asks all multi-label models that have a class when none learned it', () => {
+    const models = [
+      { labels: ['a', 'b'], learned: ['a'], logits: rows([1, 9]) },
+      { labels: ['a', 'b'], learned: [], logits: rows([3, 4]) },
+    ];
+    expect(meanLogits(models, ['a', 'b'], 'multi-label-classification')).toEqual(rows([1, 6.5]));
+  });
+
   it('never lets a class win that no model knows', () => {
     const [logits] = meanLogits([{ labels: ['a'], logits: rows([-7]) }], ['b', 'a'], 'text-classification');
     expect(logits).toEqual(Float32Array.of(unknownClassLogit, -7));

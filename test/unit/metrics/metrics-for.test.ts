@@ -67,6 +67,15 @@ describe('metricsFor', () => {
     expect(scores.macroF1).toBeCloseTo((2 / 3 + 2 / 3) / 2, 14);
   });
 
+  it('has macro-F1 over chosen classes only where it has macro-F1', () => {
+    expect(() => metricsFor('regression', [], ['a'])).toThrow('classes: regression has no macro-F1');
+    expect(() => metricsFor('token-classification', ['O', 'B-X'], ['O'])).toThrow(
+      'classes: span tags have no macro-F1',
+    );
+    const words = metricsFor('token-classification', ['NOUN', 'VERB'], ['NOUN']);
+    expect(words.compute([says([1, 0, 1, 0], Int32Array.of(0, 1))]).macroF1).toBeCloseTo(2 / 3, 14);
+  });
+
   it('names the main metric among the metrics', () => {
     for (const names of [['a'], ['B-X', 'O']]) {
       const { main, compute } = metricsFor('token-classification', names);

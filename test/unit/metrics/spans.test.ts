@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { areSpanTags, scoreSpans, spansOf } from '../../../shared/metrics/spans.ts';
+import { createRandom } from '../../../shared/random.ts';
 
 const spans = (tags: string) =>
   spansOf(tags.split(' ')).map(({ type, start, end }) => `${type} ${start}-${end}`);
@@ -59,6 +60,53 @@ describe('scoreSpans', () => {
 
   it('is 0 without any span', () => {
     expect(scoreSpans([['O']], [['O']])).toMatchObject({ precision: 0, recall: 0, f1: 0 });
+  });
+});
+
+describe('the CoNLL scorer', () => {
+  // Its decisions for B, I and O, tag by tag, as tables: whether a span ends before a tag, and whether one starts.
+  const endsBefore = new Set(['BB', 'BO', 'IB', 'IO']);
+  const startsAt = new Set(['BB', 'IB', 'OB', 'OI']);
+  const bordersOf = (tags: readonly string[]): string[] => {
+    const found: string[] = [];
+    let start = -1;
+    for (let position = 0; position <= tags.length; position++) {
+      const [previous = 'O', previousType = ''] = (tags[position - 1] ?? 'O').split('-');
+      const [tag = 'O', type = ''] = (tags[position] ?? 'O').split('-');
+      const changed = previousType !== type;
+      const ends = endsBefore.has(previous + tag) || (previous !== 'O' && changed);
+      if (start >= 0 && ends) found.push(`${previousType} ${start}-${position}`);
+      if (ends) start = -1;
+      if (startsAt.has(previous + tag) || (tag !== 'O' && changed)) start = position;
+    }
+    return found;
+  };
+
+  it('finds the same spans in any sequence of B, I and O', () => {
+    const random = createRandom(1);
+    const kinds = ['O', 'B-X', 'I-X', 'B-Y', 'I-Y'];
+    for (let sequence = 0; sequence < 500; sequence++) {
+      const tags = Array.from({ length: 1 + Math.floor(random() * 8) }, () =>
+        String(kinds[Math.floor(random() * kinds.length)]),
+      );
+      expect(spans(tags.join(' ')), tags.join(' ')).toEqual(bordersOf(tags));
+    }
+  });
+
+  it('reads one text alike in IOB1, IOB2, IOBES and BILOU', () => {
+    const texts = [
+      'I-PER I-PER B-PER O I-LOC I-LOC I-LOC I-ORG',
+      'B-PER I-PER B-PER O B-LOC I-LOC I-LOC B-ORG',
+      'B-PER E-PER S-PER O B-LOC I-LOC E-LOC S-ORG',
+      'B-PER L-PER U-PER O B-LOC I-LOC L-LOC U-ORG',
+    ];
+    for (const text of texts) expect(spans(text)).toEqual(['PER 0-2', 'PER 2-3', 'LOC 4-7', 'ORG 7-8']);
+  });
+
+  it('scores the example of seqeval, which follows it: F1 0.5', () => {
+    const gold = ['O O O B-MISC I-MISC I-MISC O', 'B-PER I-PER O'].map((tags) => tags.split(' '));
+    const predicted = ['O O B-MISC I-MISC I-MISC I-MISC O', 'B-PER I-PER O'].map((tags) => tags.split(' '));
+    expect(scoreSpans(predicted, gold)).toMatchObject({ correct: 1, predicted: 2, gold: 2, f1: 0.5 });
   });
 });
 

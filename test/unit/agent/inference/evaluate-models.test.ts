@@ -113,6 +113,59 @@ describe('evaluateModels', () => {
     expect(scores[2]?.metrics.accuracy).toBeCloseTo(right.length / 10, 10);
   });
 
+  it('scores an ensemble alike in any order of its models, the classes of all being possible', async () => {
+    const labels = [
+      ['cold', 'warm'],
+      ['mild', 'cold'],
+    ];
+    const models = await Promise.all(
+      labels.map((own, index) => writeModel(`m${index}`, 'multi-label-classification', own, index)),
+    );
+    const file = await dataOf('several.jsonl', 'multi-label-classification', 4);
+    const ensembleOf = async (...own: string[]) => {
+      const scores = await evaluateModels({
+        ...{ models: own, task: 'multi-label-classification', dataFiles: [file] },
+        ...{ ensemble: true, batchSize: 4, threads: 1 },
+      });
+      return scores.at(-1)?.metrics;
+    };
+    const [first, second] = [
+      await predictions(models[0] ?? '', 'multi-label-classification', file),
+      await predictions(models[1] ?? '', 'multi-label-classification', file),
+    ];
+    const gold = toyRows('multi-label-classification', 10, 4).map((row) => row.labels ?? []);
+    const counts = new Map(['cold', 'warm', 'mild'].map((name) => [name, { right: 0, said: 0, held: 0 }]));
+    for (const [row, held] of gold.entries()) {
+      const [cold1 = 0, warm = 0] = first[row] ?? [];
+      const [mild = 0, cold2 = 0] = second[row] ?? [];
+      for (const [name, logit] of Object.entries({ cold: (cold1 + cold2) / 2, warm, mild })) {
+        const own = counts.get(name) ?? { right: 0, said: 0, held: 0 };
+        if (logit > 0) own.said++;
+        if (held.includes(name)) own.held++;
+        if (logit > 0 && held.includes(name)) own.right++;
+      }
+    }
+    const occurring = [...counts.values()].filter(({ said, held }) => said + held > 0);
+    const f1s = occurring.map(({ right, said, held }) => (2 * right) / (said + held));
+    const macroF1 = f1s.reduce((sum, f1) => sum + f1, 0) / f1s.length;
+    expect((await ensembleOf(...models))?.macroF1).toBeCloseTo(macroF1, 10);
+    expect((await ensembleOf(...[...models].reverse()))?.macroF1).toBeCloseTo(macroF1, 10);
+  });
+
+  it('refuses to ensemble over class numbers that mean other classes for the models', async () => {
+    const models = [
+      await writeModel('n1', 'text-classification', ['cold', 'warm'], 1),
+      await writeModel('n2', 'text-classification', ['warm', 'cold'], 1),
+    ];
+    const rows = [1, 0].map((label) => ({ input_ids: [2, 5, 3], label }));
+    const dataFiles = [await writeRows(join(folder, 'numbers.jsonl'), rows)];
+    const options = { models, task: 'text-classification', dataFiles, batchSize: 4, threads: 1 } as const;
+    await expect(evaluateModels({ ...options, ensemble: true })).rejects.toThrow(
+      `--ensemble: models must read the labels of ${dataFiles[0]} alike, ${models[1]} reads row 1 differently`,
+    );
+    expect(await evaluateModels({ ...options, ensemble: false })).toHaveLength(2);
+  });
+
   it('counts classes that a model lacks as never predicted, and refuses data of which it knows none', async () => {
     const file = await dataOf('known.jsonl', 'text-classification', 5);
     const share = toyRows('text-classification', 10, 5).filter(({ label }) => label === 'cold').length / 10;

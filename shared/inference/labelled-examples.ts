@@ -1,0 +1,50 @@
+import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import { ignoredLabel, type TaskKind } from '../task.ts';
+
+/** Labelled examples with the classes that their labels count. */
+export interface LabelledExamples {
+  readonly task: TaskKind;
+  /** Classes of the data; one name for regression. */
+  readonly labels: readonly string[];
+  readonly examples: readonly EncodedExample[];
+}
+
+/** The same examples over more classes, which hold for none of them; those that they have come first. */
+export function withClasses(data: LabelledExamples, classes: readonly string[]): LabelledExamples {
+  const examples = data.examples.map((example) => {
+    if (!(example.labels instanceof Float32Array)) return example;
+    const flags = new Float32Array(classes.length);
+    flags.set(example.labels);
+    return { ...example, labels: flags };
+  });
+  return { ...data, labels: classes, examples };
+}
+
+/** The classes that occur in labelled examples, in the order of their classes. */
+export function occurringClasses({
+  labels,
+  examples,
+}: Pick<LabelledExamples, 'labels' | 'examples'>): string[] {
+  const seen = new Set(examples.flatMap((example) => classesOf(example.labels)));
+  return labels.filter((_, id) => seen.has(id));
+}
+
+/** The position of the first example that is labelled with other classes, by name, in `b` than in `a`; -1 when none is. */
+export function firstLabelledOtherwise(a: LabelledExamples, b: LabelledExamples): number {
+  const namesOf = ({ labels, examples }: LabelledExamples, index: number): (string | undefined)[] => {
+    const own = examples[index]?.labels ?? null;
+    const names = classesOf(own).map((id) => labels[id]);
+    return own instanceof Float32Array ? names.sort() : names;
+  };
+  return a.examples.findIndex((_, index) => {
+    const [inA, inB] = [namesOf(a, index), namesOf(b, index)];
+    return inA.length !== inB.length || inA.some((name, position) => name !== inB[position]);
+  });
+}
+
+/** The numbers of the classes that an example is labelled with, as often as it is. */
+function classesOf(labels: ExampleLabels): number[] {
+  if (typeof labels === 'number') return [labels];
+  if (labels instanceof Int32Array) return [...labels].filter((id) => id !== ignoredLabel);
+  return [...(labels ?? [])].flatMap((applies, id) => (applies > 0 ? [id] : []));
+}
