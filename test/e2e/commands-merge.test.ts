@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskKind } from '../../shared/task.ts';
-import { toyRows, writeRows, writeTinyBase } from '../support/tiny-model.ts';
+import { changeWeights, readWeights, toyRows, writeRows, writeTinyBase } from '../support/tiny-model.ts';
 import { runCommand } from '../support/wire-process.ts';
 
 const threads = ['--threads', '1'];
@@ -154,10 +154,19 @@ describe('regmean merge', () => {
       ['north', text, 'test.jsonl'],
       ['tags', 'token-classification', 'tags.jsonl'],
     ] as const) {
-      const out = at(`${agent}-predictions.jsonl`);
-      const args = ['--model', at('apart', 'heads', agent), '--task', task, '--data', at(data), '--out', out];
-      expect((await runCommand(['predict', ...args, ...threads])).code).toBe(0);
-      expect((await readFile(out, 'utf8')).trimEnd().split('\n').length).toBeGreaterThan(30);
+      const byHand = at(`${agent}-by-hand`);
+      await cp(at(`${agent}-model`), byHand, { recursive: true });
+      const fused = await readWeights(at('apart'));
+      await changeWeights(byHand, (name, tensor) => fused.get(name) ?? tensor);
+      const predict = async (model: string): Promise<string> => {
+        const out = at(`${agent}-predictions.jsonl`);
+        const args = ['--model', model, '--task', task, '--data', at(data), '--out', out];
+        expect((await runCommand(['predict', ...args, ...threads])).code).toBe(0);
+        return readFile(out, 'utf8');
+      };
+      const predicted = await predict(at('apart', 'heads', agent));
+      expect(predicted).toBe(await predict(byHand));
+      expect(predicted).not.toBe(await predict(at(`${agent}-model`)));
     }
   });
 

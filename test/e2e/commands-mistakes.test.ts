@@ -29,6 +29,7 @@ beforeAll(async () => {
   await writeRows(at('good.jsonl'), rows);
   await writeFile(at('bad.jsonl'), `${JSON.stringify(rows[0])}\n{"input_ids": [2, 5, 3], "label": \n`);
   await writeRows(at('hot.jsonl'), [...rows, { input_ids: [2, 5, 3], label: 'hot' }]);
+  await writeRows(at('foreign.jsonl'), [{ input_ids: [2, 5, 3], label: 'hot' }]);
   await writeRows(at('text.jsonl'), [{ text: 'words', label: 'warm' }]);
   await mkdir(at('full'));
   await writeFile(at('full/notes.txt'), 'mine');
@@ -108,10 +109,10 @@ const mistakes: readonly [string, readonly string[], number, string][] = [
     'error: @hot.jsonl, row 9: label "hot" is not one of the known labels\nhint: known labels: "cold", "warm"\n',
   ],
   [
-    'a label that the model does not have',
-    replaced(evaluate, '--data', '@hot.jsonl'),
+    'data of which the model knows no class',
+    replaced(evaluate, '--data', '@foreign.jsonl'),
     1,
-    'error: @hot.jsonl, row 9: label "hot" is not one of the known labels\nhint: known labels: "cold", "warm"\n',
+    'error: @model: must know a class of @foreign.jsonl, which has hot; it knows cold, warm\n',
   ],
   [
     'text without a tokenizer',
