@@ -5,6 +5,7 @@ import { findShippedBase } from '../shipped-base.ts';
 
 interface ExperimentFlags {
   readonly out?: string;
+  readonly cache?: string;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -24,6 +25,7 @@ export function registerExperimentCommand(program: Command): void {
     )
     .argument('<file>', 'experiment file (YAML)')
     .option('--out <dir>', 'folder for results and cache (default: experiments/NAME)')
+    .option('--cache <dir>', 'folder of what is computed once; experiments may share it (default: OUT/cache)')
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the results as JSON instead of the report')
     .addHelpText('after', help)
@@ -37,6 +39,7 @@ export function registerExperimentCommand(program: Command): void {
       const results = await runExperiment(experiment, {
         shippedBase: experiment.base ?? findShippedBase('experiment'),
         out,
+        ...(flags.cache === undefined ? {} : { cache: flags.cache }),
         say: (message) => process.stderr.write(`${message}\n`),
         signal: interruptSignal(),
         ...(flags.threads === undefined ? {} : { threads: flags.threads }),

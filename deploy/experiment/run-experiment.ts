@@ -27,8 +27,10 @@ import { type SeedRun, startSeed } from './seed-run.ts';
 export interface RunOptions {
   /** Folder of the base model, when the experiment names none. */
   readonly shippedBase: string;
-  /** Folder for results, reports and the cache. */
+  /** Folder for results and reports. */
   readonly out: string;
+  /** Folder of everything that is computed once; experiments may share it. `cache` in `out` when absent. */
+  readonly cache?: string;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   say(message: string): void;
@@ -39,14 +41,15 @@ export const reportFiles = { markdown: 'report.md', html: 'report.html' } as con
 
 /**
  * Measures everything that an experiment asks for. What was computed before (a fine-tuned model, a Gram, a score) is
- * taken from the cache in `out`. Results and reports are written after every seed.
+ * taken from the cache. Results and reports are written after every seed.
  *
  * @throws RegmeanError `interrupted` when the signal stopped it; the same call continues
  */
 export async function runExperiment(experiment: Experiment, options: RunOptions): Promise<ExperimentResults> {
   const base = experiment.base ?? options.shippedBase;
-  const cache = join(options.out, 'cache');
+  const cache = options.cache ?? join(options.out, 'cache');
   await mkdir(cache, { recursive: true });
+  await mkdir(options.out, { recursive: true });
   const context: ExperimentContext = {
     experiment,
     base,

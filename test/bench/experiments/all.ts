@@ -15,7 +15,15 @@ import { interruptSignal } from '../../../shared/cli/interrupt.ts';
 import { packageFile } from '../../../shared/files/package-file.ts';
 
 const order = [
-  ...['names', 'sentiment', 'part-of-speech', 'contents', 'contents-different-heads', 'genre-halves'],
+  ...[
+    'names',
+    'names-in-depth',
+    'sentiment',
+    'part-of-speech',
+    'contents',
+    'contents-different-heads',
+    'genre-halves',
+  ],
   ...['tasks', 'tasks-frozen-embeddings'],
 ];
 const { values, positionals } = parseArgs({
@@ -32,6 +40,7 @@ const pages: string[] = [];
 for (const name of wanted) {
   const results = await runExperiment(await readExperiment(join(folder, `${name}.yaml`)), {
     ...{ shippedBase: findShippedBase('experiments'), out: join(values.out, name), signal },
+    cache: join(values.out, 'cache'),
     say: (message) => process.stderr.write(`${name}: ${message}\n`),
   });
   pages.push(pageOf(results));
