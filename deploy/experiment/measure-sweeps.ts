@@ -3,10 +3,10 @@ import type { ExperimentMethod } from './experiment-file.ts';
 import type { Measurement } from './results.ts';
 import { type SeedRun, scoreMerged } from './seed-run.ts';
 
-/** All agents merged by RegMean with one knob varied, the others as in the experiment's first RegMean method. */
+/** All agents merged by RegMean with one knob varied, the others as in the experiment's last RegMean method. */
 export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[]> {
   const { methods, sweeps } = run.context.experiment;
-  const regmean: ExperimentMethod = methods.find(({ method }) => method === 'regmean') ?? {
+  const regmean: ExperimentMethod = methods.findLast(({ method }) => method === 'regmean') ?? {
     label: 'RegMean',
     method: 'regmean',
   };
@@ -31,7 +31,7 @@ export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[
     measurements.push({
       seed: run.seed,
       setting,
-      method: regmean.label,
+      method: setting === 'batches' ? regmean.label : 'RegMean',
       agents: run.models.map(({ name }) => name),
       knob,
       ...(await scoreMerged(run, run.models, method, scope, batches)),
