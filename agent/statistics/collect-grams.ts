@@ -1,4 +1,5 @@
 import { startProgress } from '../../shared/cli/progress.ts';
+import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { Batch, EncodedExample } from '../../shared/data/example.ts';
@@ -30,6 +31,8 @@ export interface CollectedGrams {
   readonly grams: readonly Gram[];
   /** Module name of every linear layer -> name of its Gram. */
   readonly layers: ReadonlyMap<string, string>;
+  /** Module name of every linear layer -> its weight. */
+  readonly weights: ReadonlyMap<string, LayerWeight>;
   readonly examples: number;
   readonly tokens: number;
   readonly batches: number;
@@ -86,8 +89,11 @@ export async function collectGrams(
     const rows = pass.rowsOf(group, { tokens: rowsPerToken, sequences });
     return { name: group.name, dimension: dimensions.get(group.name) ?? 0, rows, packed };
   });
-  const layers = new Map(pass.groups.flatMap((group) => group.modules.map((module) => [module, group.name])));
-  return { grams, layers, examples: sequences, tokens, batches: plan.length };
+  const layers = new Map(
+    pass.groups.flatMap((group) => [...group.modules.keys()].map((module) => [module, group.name])),
+  );
+  const weights = new Map(pass.groups.flatMap((group) => [...group.modules]));
+  return { grams, layers, weights, examples: sequences, tokens, batches: plan.length };
 }
 
 /** Every row of the flattened batch. */

@@ -61,6 +61,7 @@ export async function collectStatistics(
     modelFolder: options.model,
     grams: collected.grams,
     layers: collected.layers,
+    weights: collected.weights,
     ...(fisher === undefined ? {} : { fisher }),
     manifest: {
       agent: options.agent,
@@ -101,7 +102,14 @@ export async function collectStatistics(
   };
 }
 
-const noGrams: CollectedGrams = { grams: [], layers: new Map(), examples: 0, tokens: 0, batches: 0 };
+const noGrams: CollectedGrams = {
+  grams: [],
+  layers: new Map(),
+  weights: new Map(),
+  examples: 0,
+  tokens: 0,
+  batches: 0,
+};
 
 /** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
 async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {

@@ -1,12 +1,13 @@
-import type { Value } from '../../shared/graph/graph.ts';
+import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
+import type { Node, Value } from '../../shared/graph/graph.ts';
 import type { ModelGraph } from '../../shared/models/model-graph.ts';
 
 /** Activations that linear layers read, and the layers that read them. */
 export interface LinearGroup {
   /** Name of the Gram: the first module that reads the activations. */
   readonly name: string;
-  /** Every module that reads them, in the order of the model. */
-  readonly modules: readonly string[];
+  /** Every module that reads them, in the order of the model, and its weight. */
+  readonly modules: ReadonlyMap<string, LayerWeight>;
   /** One per use of the layers, each [rows, inputs]: several where layers are used several times (tied layers). */
   readonly inputs: readonly Value[];
 }
@@ -21,20 +22,31 @@ export function findLinearGroups(model: ModelGraph): LinearGroup[] {
   const tables = new Set(
     model.graph.nodes.filter((node) => node.op.type === 'Gather').map((node) => node.inputs[0]),
   );
-  const inputsOf = new Map<string, Value[]>();
+  const layers = new Map<string, { weight: LayerWeight; inputs: Value[] }>();
   for (const node of model.graph.nodes) {
-    if (node.op.type !== 'Gemm' && node.op.type !== 'MatMul') continue;
-    const [input, weight] = node.inputs;
-    if (input === undefined || input === null || weight?.role !== 'parameter' || tables.has(weight)) continue;
-    const module = weight.name.replace(/\.weight$/, '');
-    inputsOf.set(module, [...(inputsOf.get(module) ?? []), input]);
+    const weight = weightOf(node);
+    if (weight === null || tables.has(node.inputs[1])) continue;
+    const module = weight.parameter.replace(/\.weight$/, '');
+    const inputs = [...(layers.get(module)?.inputs ?? []), node.inputs[0] as Value];
+    layers.set(module, { weight, inputs });
   }
-  const groups = new Map<string, { modules: string[]; inputs: readonly Value[] }>();
-  for (const [module, inputs] of inputsOf) {
+  const groups = new Map<string, { modules: Map<string, LayerWeight>; inputs: readonly Value[] }>();
+  for (const [module, { weight, inputs }] of layers) {
     const key = inputs.map(({ name }) => name).join('\n');
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { modules: [module], inputs });
-    else group.modules.push(module);
+    if (group === undefined) groups.set(key, { modules: new Map([[module, weight]]), inputs });
+    else group.modules.set(module, weight);
   }
-  return [...groups.values()].map((group) => ({ ...group, name: group.modules[0] as string }));
+  return [...groups.values()].map((group) => ({
+    ...group,
+    name: group.modules.keys().next().value as string,
+  }));
+}
+
+/** The weight of a product whose right side is a parameter; null for other nodes. */
+function weightOf({ op, inputs, attributes }: Node): LayerWeight | null {
+  if (op.type !== 'Gemm' && op.type !== 'MatMul') return null;
+  const [input, weight] = inputs;
+  if (input === undefined || input === null || weight?.role !== 'parameter') return null;
+  return { parameter: weight.name, orientation: attributes.transB === 1n ? 'out-in' : 'in-out' };
 }

@@ -110,7 +110,7 @@ async function permuteGrams(file: GramFile, orders: readonly NeuronOrder[], path
       },
     };
   });
-  await writeGrams(path, grams, file.layers);
+  await writeGrams(path, grams, file.layers, file.weights);
 }
 
 function permuteRows<T extends Float32Array | Float64Array>(data: T, columns: number, order: Int32Array): T {

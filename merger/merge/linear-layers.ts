@@ -1,12 +1,10 @@
 /** @file The linear layers of a model: which share a Gram, and how their weights are stored. */
 
+import { type LayerWeight, layerWeight, type Orientation } from '../../shared/contribution/layer-weights.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { formatShape } from '../../shared/tensor.ts';
-
-/** How a weight matrix is stored: PyTorch's Linear as [out, in], Conv1D (GPT-2) as [in, out]. */
-export type Orientation = 'out-in' | 'in-out';
 
 /** One linear layer. */
 export interface LinearLayer {
@@ -45,7 +43,7 @@ export function groupLayers(
   const files = contributions.map(requireGrams);
   const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
   for (const module of files[0]?.layers.keys() ?? []) {
-    if (isUnwanted(contributions[0], module, wanted)) continue;
+    if (isUnwanted(contributions[0] as Contribution, module, wanted)) continue;
     const gramNames = files.map((file, index) => gramNameOf(file, module, contributions, index));
     const layer = linearLayerOf(contributions, files, module, gramNames);
     if (layer === undefined) continue;
@@ -62,18 +60,14 @@ export function groupLayers(
 }
 
 /** Whether a layer's weight is a parameter that is not merged, or not by solving. */
-function isUnwanted(
-  contribution: Contribution | undefined,
-  module: string,
-  wanted: ReadonlySet<string>,
-): boolean {
-  const parameter = weightOf(module);
-  return contribution?.weights.tensors.has(parameter) === true && !wanted.has(parameter);
+function isUnwanted(contribution: Contribution, module: string, wanted: ReadonlySet<string>): boolean {
+  const { parameter } = weightOf(contribution, module);
+  return contribution.weights.tensors.has(parameter) && !wanted.has(parameter);
 }
 
-/** Name of a module's weight. */
-function weightOf(module: string): string {
-  return `${module}.weight`;
+/** The weight of a module of a contribution with Grams. */
+function weightOf({ grams, config }: Contribution, module: string): LayerWeight {
+  return layerWeight(module, grams?.weights ?? new Map(), config.model_type);
 }
 
 function requireGrams({ grams, agent, folder }: Contribution): GramFile {
@@ -110,7 +104,7 @@ function requireNoOtherLayers(
   const known = files[0]?.layers;
   for (const [index, { layers }] of files.entries()) {
     for (const module of layers.keys()) {
-      if (known?.has(module) || isUnwanted(contributions[index], module, wanted)) continue;
+      if (known?.has(module) || isUnwanted(contributions[index] as Contribution, module, wanted)) continue;
       const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
       const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${first} not`;
       throw new RegmeanError('invalid-input', message);
@@ -124,12 +118,13 @@ function linearLayerOf(
   module: string,
   gramNames: readonly string[],
 ): LinearLayer | undefined {
-  const parameter = weightOf(module);
-  const shape = contributions[0]?.weights.tensors.get(parameter)?.shape;
+  const first = contributions[0] as Contribution;
+  const { parameter, orientation } = weightOf(first, module);
+  const shape = first.weights.tensors.get(parameter)?.shape;
   if (shape === undefined) return undefined;
-  const orientation = orientationOf(contributions[0]?.config.model_type, module);
   const [inputs = 0, outputs = 0] = orientation === 'in-out' ? shape : [...shape].reverse();
   for (const [index, file] of files.entries()) {
+    requireSameStorage(first, contributions[index] as Contribution, module);
     const dimension = file.grams.get(gramNames[index] as string)?.dimension;
     if (shape.length === 2 && dimension === inputs) continue;
     const weight = `${parameter} ${formatShape(shape)}`;
@@ -141,6 +136,12 @@ function linearLayerOf(
   return { module, parameter, inputs, outputs, orientation };
 }
 
-function orientationOf(modelType: string | undefined, module: string): Orientation {
-  return modelType === 'gpt2' && /\.(c_attn|c_proj|c_fc|q_attn)$/.test(module) ? 'in-out' : 'out-in';
+function requireSameStorage(first: Contribution, other: Contribution, module: string): void {
+  const [a, b] = [weightOf(first, module), weightOf(other, module)];
+  if (a.parameter === b.parameter && a.orientation === b.orientation) return;
+  throw new RegmeanError(
+    'invalid-input',
+    `${other.agent}: layer ${module} must have its weight in ${a.parameter} (${a.orientation}) as with ${first.agent}, ` +
+      `got ${b.parameter} (${b.orientation})`,
+  );
 }

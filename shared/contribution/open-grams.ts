@@ -5,6 +5,7 @@ import type { TensorEntry } from '../safetensors/header.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { formatShape } from '../tensor.ts';
 import { dimensionOfPacked, type GramFactors, unpackSymmetric } from './gram-packing.ts';
+import { type LayerWeight, layerWeightSchema } from './layer-weights.ts';
 import { gramsFormat } from './write-grams.ts';
 
 /** What is known of a Gram before its values are read. */
@@ -22,6 +23,8 @@ export interface GramFile {
   readonly grams: ReadonlyMap<string, GramEntry>;
   /** Module name of every linear layer -> name of the Gram of its input. */
   readonly layers: ReadonlyMap<string, string>;
+  /** Weights of the layers whose weight is not `<module>.weight` [out, in]. */
+  readonly weights: ReadonlyMap<string, LayerWeight>;
   /** Values as stored: [d(d+1)/2] packed or [d, d] square, float64. */
   readStored(name: string): Promise<Float64Array>;
   /** The matrix [d, d] in float64, times factors. Square ones are as they are stored, symmetric up to rounding. */
@@ -31,6 +34,7 @@ export interface GramFile {
 
 const rowsSchema = z.record(z.string(), z.int().positive());
 const layersSchema = z.record(z.string(), z.string());
+const weightsSchema = z.record(z.string(), layerWeightSchema);
 
 /**
  * Opens a file of Grams: those of a contribution (packed sums, `__metadata__` with `rows` and `layers`), or square
@@ -44,6 +48,7 @@ export async function openGrams(path: string): Promise<GramFile> {
     const isOurs = file.metadata.get('format') === gramsFormat;
     const rows = metadataMap(file, 'rows', rowsSchema, isOurs) ?? new Map<string, number>();
     const layers = metadataMap(file, 'layers', layersSchema, isOurs);
+    const weights = metadataMap(file, 'weights', weightsSchema, false) ?? new Map<string, LayerWeight>();
     const grams = new Map<string, GramEntry>();
     for (const [name, entry] of file.tensors) {
       grams.set(name, gramEntry(`${path}: Gram ${name}`, entry, rows.get(name)));
@@ -53,7 +58,7 @@ export async function openGrams(path: string): Promise<GramFile> {
     }
     const resolvedLayers = layers ?? new Map([...grams.keys()].map((name) => [name, name]));
     requireSameNames(path, grams, resolvedLayers);
-    return { path, grams, layers: resolvedLayers, ...readersOf(file, grams), close: file.close };
+    return { path, grams, layers: resolvedLayers, weights, ...readersOf(file, grams), close: file.close };
   } catch (error) {
     await file.close();
     throw error;
@@ -115,9 +120,15 @@ function scaleSquare(
   return square;
 }
 
+const metadataValues = {
+  rows: 'positive row counts',
+  layers: 'Gram names',
+  weights: 'parameters and orientations',
+} as const;
+
 function metadataMap<T>(
   file: SafetensorsFile,
-  key: 'rows' | 'layers',
+  key: 'rows' | 'layers' | 'weights',
   schema: z.ZodType<Record<string, T>>,
   required: boolean,
 ): Map<string, T> | undefined {
@@ -134,8 +145,7 @@ function metadataMap<T>(
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    const values = key === 'rows' ? 'positive row counts' : 'Gram names';
-    throw invalid(`${file.path}: metadata ${key} must map names to ${values}`);
+    throw invalid(`${file.path}: metadata ${key} must map names to ${metadataValues[key]}`);
   }
   return new Map(Object.entries(parsed.data));
 }

@@ -13,6 +13,7 @@ import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
+import { layerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
 import type { FisherFile } from './open-fisher.ts';
@@ -122,12 +123,15 @@ function requireShape(folder: string, name: string, got: readonly number[], want
   throw refused(`${folder}: tensor ${name} must have shape ${formatShape(wanted)}, got ${formatShape(got)}`);
 }
 
-function checkGramLayers({ folder, weights }: Contribution, { path, grams, layers }: GramFile): void {
+function checkGramLayers({ folder, weights, config }: Contribution, file: GramFile): void {
+  const { path, grams, layers } = file;
   for (const [layer, gramName] of layers) {
-    const shape = weights.tensors.get(`${layer}.weight`)?.shape;
+    const { parameter, orientation } = layerWeight(layer, file.weights, config.model_type);
+    const shape = weights.tensors.get(parameter)?.shape;
     if (shape === undefined) throw refused(`${path}: layer ${layer} has no weight in ${folder}`);
     const dimension = grams.get(gramName)?.dimension;
-    if (shape.length !== 2 || dimension === undefined || !shape.includes(dimension)) {
+    const inputs = shape[orientation === 'in-out' ? 0 : 1];
+    if (shape.length !== 2 || dimension === undefined || dimension !== inputs) {
       const weight = `weight ${formatShape(shape)} of layer ${layer}`;
       throw refused(`${path}: Gram ${gramName} of dimension ${dimension} does not fit ${weight}`);
     }

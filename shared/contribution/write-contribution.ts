@@ -6,6 +6,7 @@ import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/checksum.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
 import { fisherFile } from './fisher.ts';
+import type { LayerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
 import { companionFilesOf } from './model-files.ts';
 import { type FisherToWrite, writeFisher } from './write-fisher.ts';
@@ -18,6 +19,8 @@ export interface ContributionSource {
   readonly grams: readonly GramToWrite[];
   /** Module name of every linear layer -> name of the Gram of its input. */
   readonly layers: ReadonlyMap<string, string>;
+  /** Weights of layers whose weight is not `<module>.weight` [out, in]. */
+  readonly weights?: ReadonlyMap<string, LayerWeight>;
   readonly fisher?: FisherToWrite;
   /** The manifest, except for what is computed here. */
   readonly manifest: Omit<ContributionManifest, 'format' | 'files'>;
@@ -40,7 +43,9 @@ export async function writeContribution(
     for (const name of copied) {
       await copyFile(join(source.modelFolder, name), join(folder, name), constants.COPYFILE_FICLONE);
     }
-    if (source.grams.length > 0) await writeGrams(join(folder, gramsFile), source.grams, source.layers);
+    if (source.grams.length > 0) {
+      await writeGrams(join(folder, gramsFile), source.grams, source.layers, source.weights);
+    }
     if (source.fisher !== undefined) await writeFisher(join(folder, fisherFile), source.fisher);
     const manifest = manifestSchema.parse({
       format: 'regmean-contribution/1',

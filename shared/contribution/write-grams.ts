@@ -1,6 +1,7 @@
 import { RegmeanError } from '../errors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { packedLength } from './gram-packing.ts';
+import { isUsualWeight, type LayerWeight } from './layer-weights.ts';
 
 /** Name of the Gram file in a contribution folder. */
 export const gramsFile = 'grams.safetensors';
@@ -30,18 +31,21 @@ export interface GramToWrite extends Omit<Gram, 'packed'> {
  *
  * @param grams one per distinct activation
  * @param layers module name of every linear layer -> name of the Gram of its input
+ * @param weights of layers whose weight is not `<module>.weight` [out, in]
  * @throws RegmeanError `usage` when a layer names a Gram that is not there
  */
 export async function writeGrams(
   path: string,
   grams: readonly GramToWrite[],
   layers: ReadonlyMap<string, string>,
+  weights: ReadonlyMap<string, LayerWeight> = new Map(),
 ): Promise<void> {
   const rows = new Map(grams.map((gram) => [gram.name, gram.rows]));
   for (const [layer, gram] of layers) {
     if (!rows.has(gram))
       throw new RegmeanError('usage', `${path}: layer ${layer} names Gram ${gram}, not there`);
   }
+  const unusual = [...weights].filter(([module, weight]) => !isUsualWeight(module, weight));
   await writeSafetensors(
     path,
     grams.map(({ name, dimension, packed }) => ({ name, shape: [packedLength(dimension)], data: packed })),
@@ -49,6 +53,7 @@ export async function writeGrams(
       format: gramsFormat,
       rows: JSON.stringify(Object.fromEntries(rows)),
       layers: JSON.stringify(Object.fromEntries(layers)),
+      ...(unusual.length === 0 ? {} : { weights: JSON.stringify(Object.fromEntries(unusual)) }),
     },
   );
 }

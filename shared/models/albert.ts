@@ -64,7 +64,7 @@ function albertTransformer(scope: ModuleScope, config: AlbertConfig, embedded: V
 
 export const albert: Architecture<AlbertConfig> = {
   modelType: 'albert',
-  encoderName: 'albert',
+  backboneName: 'albert',
   classNames: {
     'text-classification': 'AlbertForSequenceClassification',
     'multi-label-classification': 'AlbertForSequenceClassification',
@@ -82,7 +82,7 @@ export const albert: Architecture<AlbertConfig> = {
       layersPerGroup: raw.inner_group_num,
     };
   },
-  encoder(scope, config, inputs) {
+  backbone(scope, config, inputs) {
     const module = at(scope, 'albert');
     const positions = ops.positionsOf(inputs.inputIds, 1);
     const narrow = { ...config, hiddenSize: config.embeddingSize };

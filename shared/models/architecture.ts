@@ -14,11 +14,13 @@ export interface ModelConfig {
   readonly initializerRange: number;
 }
 
-/** Inputs of an encoder, all int32 [batch, seq]. */
-export interface EncoderInputs {
+/** Inputs of a backbone, int32. */
+export interface BackboneInputs {
+  /** [batch, seq] */
   readonly inputIds: Value;
-  /** 1 for tokens, 0 for padding. */
+  /** 1 for tokens, 0 for padding, [batch, seq]. */
   readonly attentionMask: Value;
+  /** [batch, seq] */
   readonly tokenTypeIds: Value;
 }
 
@@ -28,19 +30,21 @@ export interface HeadRequest {
   readonly labelCount: number;
   /** For `masked-lm`: int32 [masked], rows of the flattened batch whose tokens are predicted. */
   readonly maskedPositions: Value | null;
+  /** 1 for tokens, 0 for padding, int32 [batch, seq]: heads that read the last token need it. */
+  readonly attentionMask: Value;
 }
 
 /** One model family, `model_type` in config.json. */
 export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly modelType: string;
-  /** Name of the encoder inside a model with a head, which checkpoints of the bare encoder leave out: `bert`. */
-  readonly encoderName: string;
+  /** Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave out: `bert`. */
+  readonly backboneName: string;
   /** The Hugging Face class for a task, as config.json names it. */
   readonly classNames: Readonly<Partial<Record<TaskKind, string>>>;
   /** Reads config.json. Throws naming the field. */
   parseConfig(json: unknown): C;
   /** @returns the last hidden state, [batch*seq, hiddenSize] */
-  encoder(scope: ModuleScope, config: C, inputs: EncoderInputs): Value;
+  backbone(scope: ModuleScope, config: C, inputs: BackboneInputs): Value;
   /**
    * @param hidden [batch*seq, hiddenSize]
    * @returns logits: [batch, labels], [batch*seq, labels] for token-classification, [masked, vocab] for masked-lm

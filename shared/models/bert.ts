@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { Architecture, EncoderInputs, HeadRequest, ModelConfig } from './architecture.ts';
+import type { Architecture, BackboneInputs, HeadRequest, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { parseConfigJson } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
@@ -74,7 +74,7 @@ export function parseBertConfig(json: unknown): BertConfig {
 export function bertEmbeddings(
   scope: ModuleScope,
   config: BertConfig,
-  inputs: EncoderInputs,
+  inputs: BackboneInputs,
   positions: Value,
 ): Value {
   const { hiddenSize } = config;
@@ -144,7 +144,7 @@ function bertMaskedLmHead(scope: ModuleScope, config: BertConfig, hidden: Value,
 
 export const bert: Architecture<BertConfig> = {
   modelType: 'bert',
-  encoderName: 'bert',
+  backboneName: 'bert',
   classNames: {
     'text-classification': 'BertForSequenceClassification',
     'multi-label-classification': 'BertForSequenceClassification',
@@ -154,7 +154,7 @@ export const bert: Architecture<BertConfig> = {
   },
   ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^cls\.predictions\.decoder\.(weight|bias)$/],
   parseConfig: parseBertConfig,
-  encoder(scope, config, inputs) {
+  backbone(scope, config, inputs) {
     const module = at(scope, 'bert');
     const positions = ops.positionsOf(inputs.inputIds, 1);
     const embedded = bertEmbeddings(at(module, 'embeddings'), config, inputs, positions);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { Architecture, EncoderInputs, ModelConfig } from './architecture.ts';
+import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { parseConfigJson } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
@@ -99,7 +99,7 @@ function maskedLmHead(scope: ModuleScope, config: DistilBertConfig, hidden: Valu
 
 export const distilbert: Architecture<DistilBertConfig> = {
   modelType: 'distilbert',
-  encoderName: 'distilbert',
+  backboneName: 'distilbert',
   classNames: {
     'text-classification': 'DistilBertForSequenceClassification',
     'multi-label-classification': 'DistilBertForSequenceClassification',
@@ -109,7 +109,7 @@ export const distilbert: Architecture<DistilBertConfig> = {
   },
   ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^vocab_projector\.weight$/],
   parseConfig: parseDistilBertConfig,
-  encoder(scope, config, inputs: EncoderInputs) {
+  backbone(scope, config, inputs: BackboneInputs) {
     const module = at(scope, 'distilbert');
     const mask = additiveMask(inputs.attentionMask);
     let hidden = embeddings(at(module, 'embeddings'), config, inputs.inputIds);

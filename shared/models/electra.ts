@@ -19,7 +19,7 @@ interface ElectraConfig extends BertConfig {
 
 export const electra: Architecture<ElectraConfig> = {
   modelType: 'electra',
-  encoderName: 'electra',
+  backboneName: 'electra',
   classNames: {
     'text-classification': 'ElectraForSequenceClassification',
     'multi-label-classification': 'ElectraForSequenceClassification',
@@ -35,7 +35,7 @@ export const electra: Architecture<ElectraConfig> = {
     const { embedding_size } = parseConfigJson(electraConfigSchema, json);
     return { ...config, embeddingSize: embedding_size ?? config.hiddenSize };
   },
-  encoder(scope, config, inputs) {
+  backbone(scope, config, inputs) {
     const module = at(scope, 'electra');
     const { embeddingSize, hiddenSize } = config;
     const positions = ops.positionsOf(inputs.inputIds, 1);

@@ -174,7 +174,7 @@ async function readParameters(
   parameters: ReadonlyMap<string, ParameterDeclaration>,
   request: LoadRequest,
 ): Promise<{ weights: StateDict; initialized: string[]; surplus: string[] }> {
-  const stored = storedNames(file, identity.architecture.encoderName);
+  const stored = storedNames(file, identity.architecture.backboneName);
   const weights = new Map<string, FloatTensor>();
   const initialized: string[] = [];
   const problems: string[] = [];
@@ -215,18 +215,18 @@ async function readParameters(
 }
 
 /**
- * Our parameter name -> the file's: checkpoints of the bare encoder leave its name out, and old ones call
+ * Our parameter name -> the file's: checkpoints of the bare backbone leave its name out, and old ones call
  * LayerNorm's weight and bias gamma and beta.
  */
-function storedNames(file: ModelWeights, encoderName: string): Map<string, string> {
+function storedNames(file: ModelWeights, backboneName: string): Map<string, string> {
   const names = [...file.tensors.keys()];
-  const bare = !names.some((name) => name.startsWith(`${encoderName}.`));
+  const bare = !names.some((name) => name.startsWith(`${backboneName}.`));
   return new Map(
     names.map((name) => {
       const modern = name
         .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
         .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
-      return [bare && !isHeadName(modern) ? `${encoderName}.${modern}` : modern, name];
+      return [bare && !isHeadName(modern) ? `${backboneName}.${modern}` : modern, name];
     }),
   );
 }

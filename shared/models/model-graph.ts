@@ -50,11 +50,12 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     declarations: new Map(),
   };
   const scope = { build, prefix: '', inHead: false };
-  const hidden = model.architecture.encoder(scope, model.config, inputs);
+  const hidden = model.architecture.backbone(scope, model.config, inputs);
   const logits = model.architecture.head({ ...scope, inHead: true }, model.config, hidden, {
     task: model.task,
     labelCount,
     maskedPositions,
+    attentionMask: inputs.attentionMask,
   });
   const loss = labels === null ? null : taskLoss(model.task, logits, labels);
   return { graph, logits, loss, parameters: build.declarations };

@@ -11,7 +11,7 @@ import { xlmRoberta } from './xlm-roberta.ts';
 function register<C extends ModelConfig>(architecture: Architecture<C>): Architecture {
   return {
     ...architecture,
-    encoder: (scope, config, inputs) => architecture.encoder(scope, config as C, inputs),
+    backbone: (scope, config, inputs) => architecture.backbone(scope, config as C, inputs),
     head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),
   };
 }

@@ -45,7 +45,7 @@ function robertaLmHead(scope: ModuleScope, config: BertConfig, hidden: Value, ma
 
 export const roberta: Architecture<BertConfig> = {
   modelType: 'roberta',
-  encoderName: 'roberta',
+  backboneName: 'roberta',
   classNames: {
     'text-classification': 'RobertaForSequenceClassification',
     'multi-label-classification': 'RobertaForSequenceClassification',
@@ -59,7 +59,7 @@ export const roberta: Architecture<BertConfig> = {
     /^roberta\.pooler\.dense\.(weight|bias)$/,
   ],
   parseConfig: parseRobertaConfig,
-  encoder(scope, config, inputs) {
+  backbone(scope, config, inputs) {
     const module = at(scope, 'roberta');
     const positions = robertaPositions(inputs.inputIds, config.padTokenId);
     const embedded = bertEmbeddings(at(module, 'embeddings'), config, inputs, positions);

@@ -8,6 +8,7 @@ import {
   packUpper,
   unpackSymmetric,
 } from '../../../shared/contribution/gram-packing.ts';
+import { layerWeight } from '../../../shared/contribution/layer-weights.ts';
 import { type GramFile, gramFactor, openGrams } from '../../../shared/contribution/open-grams.ts';
 import { writeGrams } from '../../../shared/contribution/write-grams.ts';
 import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
@@ -71,6 +72,22 @@ describe('openGrams', () => {
     expect(file.layers).toEqual(layers);
     expect(await read(file, 'q', 'sum')).toEqual(Float64Array.of(8, 2, 2, 4));
     expect(await read(file, 'q', 'mean')).toEqual(Float64Array.of(1, 0.25, 0.25, 0.5));
+    await file.close();
+  });
+
+  it('says of unusual weights which parameter they are and how it is stored', async () => {
+    const weights = new Map([
+      ['q', { parameter: 'q.weight', orientation: 'out-in' as const }],
+      ['dense', { parameter: 'dense/kernel', orientation: 'in-out' as const }],
+    ]);
+    const grams = [{ name: 'q', dimension: 2, rows: 8, packed: Float32Array.of(8, 2, 4) }];
+    const layers = new Map([...weights.keys()].map((module) => [module, 'q']));
+    await writeGrams(path, grams, layers, weights);
+    const file = await openGrams(path);
+    expect([...file.weights.keys()]).toEqual(['dense']);
+    expect(layerWeight('dense', file.weights, 'bert')).toEqual(weights.get('dense'));
+    expect(layerWeight('q', file.weights, 'bert')).toEqual(weights.get('q'));
+    expect(layerWeight('h.0.attn.c_attn', file.weights, 'gpt2').orientation).toBe('in-out');
     await file.close();
   });
 
