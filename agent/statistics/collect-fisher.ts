@@ -45,7 +45,7 @@ export async function collectFisher(
       if (signal?.aborted === true) {
         throw new RegmeanError('interrupted', `Fisher: stopped after ${done} of ${count} examples`);
       }
-      const batch = collate(examples, indices, model.config.padTokenId, model.task);
+      const batch = collate(examples, indices, model.config, model.task);
       const chosen = indices.map((index) => examples[index] as EncodedExample);
       const logits = await predictor.predict(chosen, indices.length);
       const perExample = chosen.map((example, row) =>

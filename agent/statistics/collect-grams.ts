@@ -7,9 +7,10 @@ import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
+import { ignoredLabel } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
-import { createGramPass } from './gram-graph.ts';
+import { createGramPass, type GramRowCounts, type GramRows } from './gram-graph.ts';
 import type { PaddingChoice } from './statistics-options.ts';
 
 /** Batches whose products are summed in float32 before they go to the float64 totals. */
@@ -55,19 +56,21 @@ export async function collectGrams(
   const accumulator = createGramAccumulator(pass.panels);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   let tokens = 0;
-  let rowsPerToken = 0;
-  let sequences = 0;
+  let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0 };
   try {
     for (const [number, indices] of plan.entries()) {
       if (signal?.aborted === true) {
         throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
       }
-      const batch = collate(examples, indices, model.config.padTokenId, model.task);
-      const rows = options.padding === 'included' ? allRows(batch) : tokenRows(batch);
-      await pass.run(batchFeeds(batch, model.task), rows);
+      const batch = collate(examples, indices, model.config, model.task);
+      const counted = options.padding === 'included' ? allRows(batch) : withoutPadding(batch);
+      await pass.run(batchFeeds(batch, model.task), counted);
       tokens += batch.tokens;
-      rowsPerToken += rows.length;
-      sequences += batch.batchSize;
+      rows = {
+        tokens: rows.tokens + counted.tokens.length,
+        targets: rows.targets + counted.targets.length,
+        sequences: rows.sequences + batch.batchSize,
+      };
       if ((number + 1) % batchesPerDrain === 0) accumulator.drain();
       progress.update(tokens);
     }
@@ -86,25 +89,42 @@ export async function collectGrams(
         hint: 'the model overflows on this data: check its weights',
       });
     }
-    const rows = pass.rowsOf(group, { tokens: rowsPerToken, sequences });
-    return { name: group.name, dimension: dimensions.get(group.name) ?? 0, rows, packed };
+    return {
+      name: group.name,
+      dimension: dimensions.get(group.name) ?? 0,
+      rows: pass.rowsOf(group, rows),
+      packed,
+    };
   });
   const layers = new Map(
     pass.groups.flatMap((group) => [...group.modules.keys()].map((module) => [module, group.name])),
   );
   const weights = new Map(pass.groups.flatMap((group) => [...group.modules]));
-  return { grams, layers, weights, examples: sequences, tokens, batches: plan.length };
+  return { grams, layers, weights, examples: rows.sequences, tokens, batches: plan.length };
 }
 
 /** Every row of the flattened batch. */
-function allRows({ batchSize, seqLength }: Batch): Int32Array {
-  return Int32Array.from({ length: batchSize * seqLength }, (_, row) => row);
+function allRows({ batchSize, seqLength, decoder }: Batch): GramRows {
+  const count = (length: number): Int32Array => Int32Array.from({ length }, (_, row) => row);
+  return { tokens: count(batchSize * seqLength), targets: count(batchSize * (decoder?.targetLength ?? 0)) };
 }
 
-/** Rows of the flattened batch that are tokens. */
-function tokenRows(batch: Batch): Int32Array {
-  const rows = new Int32Array(batch.tokens);
+/** Rows of the flattened batch that are tokens: in targets, those with a label. */
+function withoutPadding({ attentionMask, decoder, labels }: Batch): GramRows {
+  const tokens = positionsWhere(attentionMask, (flag) => flag === 1);
+  const isTarget = decoder !== undefined && labels !== null;
+  return {
+    tokens,
+    targets: isTarget ? positionsWhere(labels, (label) => label !== ignoredLabel) : new Int32Array(0),
+  };
+}
+
+function positionsWhere(
+  values: Int32Array | Float32Array,
+  holds: (value: number) => boolean,
+): Int32Array<ArrayBuffer> {
+  const positions = new Int32Array(values.length);
   let count = 0;
-  for (const [at, flag] of batch.attentionMask.entries()) if (flag === 1) rows[count++] = at;
-  return rows;
+  for (const [position, value] of values.entries()) if (holds(value)) positions[count++] = position;
+  return positions.slice(0, count);
 }

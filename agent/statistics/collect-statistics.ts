@@ -49,7 +49,7 @@ export async function collectStatistics(
   const { examples } = await loadModelExamples(model, {
     files: options.dataFiles,
     modelFolder: options.model,
-    labelled: options.fisher?.variant === 'empirical',
+    labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
     maxLength: options.maxLength,
   });
   const collected = options.grams === false ? noGrams : await collectGrams(model, examples, options, signal);

@@ -22,14 +22,28 @@ export interface GramPanel {
   readonly sum: RunTensor<Float32Array>;
 }
 
+/** Rows of a batch that count: of the flattened tokens and of the flattened targets' tokens, those that are no padding. */
+export interface GramRows {
+  readonly tokens: Int32Array;
+  /** Empty where there are no targets. */
+  readonly targets: Int32Array;
+}
+
+/** How many rows there are. */
+export interface GramRowCounts {
+  readonly tokens: number;
+  readonly targets: number;
+  readonly sequences: number;
+}
+
 /** The pass over one batch. */
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
-  /** How many rows a group's activations have for a batch: its tokens or its sequences, once per use. */
-  rowsOf(group: LinearGroup, batch: { readonly tokens: number; readonly sequences: number }): number;
-  /** Adds a batch's products to the panels. `tokenRows`: rows of the flattened batch that are no padding. */
-  run(feeds: ReadonlyMap<string, RunTensor>, tokenRows: Int32Array): Promise<void>;
+  /** How many rows a group's activations have for a batch: its tokens, its targets' tokens or its sequences, once per use. */
+  rowsOf(group: LinearGroup, batch: GramRowCounts): number;
+  /** Adds a batch's products to the panels, of the rows that count. */
+  run(feeds: ReadonlyMap<string, RunTensor>, rows: GramRows): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -41,7 +55,10 @@ export async function createGramPass(
 ): Promise<GramPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph } = built;
-  const tokenRowsInput = graph.input('token_rows', 'int32', ['tokens']);
+  const rowInputs = {
+    tokens: graph.input('token_rows', 'int32', ['tokens']),
+    targets: graph.input('target_rows', 'int32', ['targets']),
+  };
   const groups = findLinearGroups(built);
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
@@ -49,9 +66,10 @@ export async function createGramPass(
 
   for (const group of groups) {
     const dimension = inputSize(group);
-    const uses = group.inputs.map((input) =>
-      isPerToken(group.name, input) ? ops.gather(input, tokenRowsInput) : input,
-    );
+    const uses = group.inputs.map((input) => {
+      const kind = rowKindOf(group.name, input);
+      return kind === 'sequences' ? input : ops.gather(input, rowInputs[kind]);
+    });
     for (let start = 0; start < dimension; start += panelRows) {
       const end = Math.min(dimension, start + panelRows);
       const shape = [end - start, dimension - start];
@@ -79,16 +97,14 @@ export async function createGramPass(
     panels,
     groups,
     rowsOf: (group, batch) =>
-      group.inputs.reduce(
-        (sum, input) => sum + (isPerToken(group.name, input) ? batch.tokens : batch.sequences),
-        0,
-      ),
-    async run(feeds, tokenRows) {
+      group.inputs.reduce((sum, input) => sum + batch[rowKindOf(group.name, input)], 0),
+    async run(feeds, { tokens, targets }) {
       const all = new Map<string, RunTensor>([
         ...parameters,
         ...feeds,
         ...feedsOfPanels,
-        ['token_rows', { shape: [tokenRows.length], data: tokenRows }],
+        ['token_rows', { shape: [tokens.length], data: tokens }],
+        ['target_rows', { shape: [targets.length], data: targets }],
       ]);
       await session.run(all, into);
     },
@@ -100,11 +116,12 @@ function columns(rows: Value, start: number, end: number, dimension: number): Va
   return start === 0 && end === dimension ? rows : ops.slice(rows, 1, start, end);
 }
 
-/** Whether an activation has a row per token, padding included, or one per sequence. */
-function isPerToken(name: string, input: Value): boolean {
+/** What the rows of an activation are: tokens or targets' tokens, padding included, or sequences. */
+function rowKindOf(name: string, input: Value): keyof GramRowCounts {
   const rows = input.shape[0];
-  if (rows === 'batch*seq') return true;
-  if (rows === 'batch') return false;
+  if (rows === 'batch*seq') return 'tokens';
+  if (rows === 'batch*target') return 'targets';
+  if (rows === 'batch') return 'sequences';
   throw new RegmeanError('unsupported', `${name}: Grams need rows per token or per sequence, got ${rows}`);
 }
 

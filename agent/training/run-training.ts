@@ -95,7 +95,7 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
           }
           segment = await createSegment(run, options, progress.step);
         }
-        const batch = collate(train, indices, model.config.padTokenId, model.task);
+        const batch = collate(train, indices, model.config, model.task);
         const loss = await segment.run(batchFeeds(batch, model.task));
         if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, indices, train);
         await run.optimizer.step(

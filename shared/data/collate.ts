@@ -1,24 +1,32 @@
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
-import type { Batch, EncodedExample } from './example.ts';
+import type { Batch, DecoderBatch, EncodedExample } from './example.ts';
+
+/** Token ids that batches are filled up with. */
+export interface PaddingIds {
+  readonly padTokenId: number;
+  /** Needed for `text2text`. */
+  readonly decoderStartTokenId?: number;
+}
 
 /**
  * One batch of the examples at `indices`, padded on the right to the longest of them: ids with `padTokenId`,
- * mask and token types with 0, token labels with -100.
+ * mask and token types with 0, token labels with -100. A decoder's input is the target moved by one: it begins with the
+ * start token, and ignored labels become padding.
  *
- * @param padTokenId 0 for BERT, 1 for RoBERTa, whose positions are counted from it
+ * @param ids the model's: `padTokenId` is 0 for BERT, 1 for RoBERTa, whose positions are counted from it
  * @throws RegmeanError `invalid-input` when some examples have labels and others have none
  */
 export function collate(
   examples: readonly EncodedExample[],
   indices: readonly number[],
-  padTokenId: number,
+  ids: PaddingIds,
   task: TaskKind,
 ): Batch {
   const chosen = indices.map((index) => exampleAt(examples, index));
   const batchSize = chosen.length;
   const seqLength = chosen.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0);
-  const inputIds = new Int32Array(batchSize * seqLength).fill(padTokenId);
+  const inputIds = new Int32Array(batchSize * seqLength).fill(ids.padTokenId);
   const attentionMask = new Int32Array(batchSize * seqLength);
   const tokenTypeIds = new Int32Array(batchSize * seqLength);
   let tokens = 0;
@@ -28,13 +36,17 @@ export function collate(
     tokenTypeIds.set(example.tokenTypeIds, row * seqLength);
     for (const flag of example.attentionMask) tokens += flag;
   }
+  const targetLength = chosen.reduce((longest, example) => Math.max(longest, targetLengthOf(example)), 0);
   return {
     batchSize,
     seqLength,
     inputIds,
     attentionMask,
     tokenTypeIds,
-    labels: collateLabels(chosen, seqLength, task),
+    labels: collateLabels(chosen, task === 'text2text' ? targetLength : seqLength, task),
+    ...(task === 'text2text' && targetLength > 0
+      ? { decoder: collateDecoder(chosen, targetLength, ids) }
+      : {}),
     indices,
     tokens,
   };
@@ -49,7 +61,7 @@ function exampleAt(examples: readonly EncodedExample[], index: number): EncodedE
 
 function collateLabels(
   examples: readonly EncodedExample[],
-  seqLength: number,
+  length: number,
   task: TaskKind,
 ): Int32Array | Float32Array | null {
   const first = examples.find(({ labels }) => labels !== null)?.labels ?? null;
@@ -63,9 +75,38 @@ function collateLabels(
       const classes = (first as Float32Array).length;
       return place(new Float32Array(examples.length * classes), examples, classes);
     }
-    case 'token-classification':
-      return place(new Int32Array(examples.length * seqLength).fill(ignoredLabel), examples, seqLength);
+    default:
+      return place(new Int32Array(examples.length * length).fill(ignoredLabel), examples, length);
   }
+}
+
+/** How many tokens a `text2text` example's target has; 0 when it is not known. */
+export function targetLengthOf({ labels, decoderInputIds }: EncodedExample): number {
+  return decoderInputIds?.length ?? (labels instanceof Int32Array ? labels.length : 0);
+}
+
+function collateDecoder(
+  examples: readonly EncodedExample[],
+  targetLength: number,
+  { padTokenId, decoderStartTokenId }: PaddingIds,
+): DecoderBatch {
+  if (decoderStartTokenId === undefined) {
+    throw new RegmeanError(
+      'invalid-input',
+      'config.json: decoder_start_token_id must be given for text2text',
+    );
+  }
+  const inputIds = new Int32Array(examples.length * targetLength).fill(padTokenId);
+  for (const [row, example] of examples.entries()) {
+    const start = row * targetLength;
+    if (example.decoderInputIds !== undefined) inputIds.set(example.decoderInputIds, start);
+    else if (example.labels instanceof Int32Array) {
+      const moved = example.labels.subarray(0, -1).map((id) => (id === ignoredLabel ? padTokenId : id));
+      inputIds[start] = decoderStartTokenId;
+      inputIds.set(moved, start + 1);
+    } else throw unlabelled(example);
+  }
+  return { targetLength, inputIds };
 }
 
 function scalarLabel(example: EncodedExample): number {

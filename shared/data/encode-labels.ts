@@ -1,4 +1,4 @@
-import { ignoredLabel, type TaskKind } from '../task.ts';
+import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import type { ExampleLabels } from './example.ts';
 import type { LabelSpace } from './label-space.ts';
 import { type MultiLabelForm, multiLabelForm } from './multi-label-form.ts';
@@ -11,7 +11,7 @@ const shownClasses = 20;
  * The labels of rows as numbers. For token classification: one class index per word or, for rows of
  * `input_ids`, per token (-100 stays -100); the other tasks as in {@link ExampleLabels}.
  *
- * @param space the classes; null for regression and masked-lm, and when no row is labelled
+ * @param space the classes; null for regression and language tasks, and when no row is labelled
  * @throws RegmeanError `invalid-input` with the rows whose labels are not in the space, and the known labels
  */
 export function encodeLabels(
@@ -22,7 +22,7 @@ export function encodeLabels(
   const problems = createRowProblems();
   const form = multiLabelForm(rows, space?.names.length ?? null);
   const encoded = rows.map(({ label, source }): ExampleLabels => {
-    if (label === null || task === 'masked-lm') return null;
+    if (label === null || isLanguageTask(task)) return null;
     if (task === 'regression') return label as number;
     if (space === null) throw new TypeError(`encodeLabels: ${task} needs a label space`);
     const result = encodeLabel(label, task, space, form);

@@ -3,7 +3,8 @@ import type { RowSource } from './row.ts';
 /**
  * What a model should say about an example: a class index (text classification) or a value (regression);
  * 0/1 per class (multi-label, [classes]); a class index per token, -100 where there is none (token
- * classification, [length]); null for an unlabelled example.
+ * classification, [length]); the tokens of the target (text2text, [target]) or the token that follows each (causal-lm,
+ * [length]), -100 where there is none; null for an unlabelled example.
  */
 export type ExampleLabels = number | Float32Array | Int32Array | null;
 
@@ -16,12 +17,21 @@ export interface EncodedExample {
   /** 1 for tokens, 0 for padding, [length]. */
   readonly attentionMask: Int32Array;
   readonly labels: ExampleLabels;
+  /** For `text2text`: what the decoder reads, [target]; absent where it follows from the labels. */
+  readonly decoderInputIds?: Int32Array;
   /**
    * For rows of words: where the first token of each word stands in `inputIds`, [words]; -1 for a word that
    * was cut off or that the tokenizer leaves nothing of. Null for other rows.
    */
   readonly wordPositions: Int32Array | null;
   readonly source: RowSource;
+}
+
+/** What a decoder reads, padded to the longest target. */
+export interface DecoderBatch {
+  readonly targetLength: number;
+  /** [batchSize * targetLength]. */
+  readonly inputIds: Int32Array;
 }
 
 /** Examples padded to the longest of them. int32 throughout: ONNX Gather takes int32. */
@@ -36,10 +46,13 @@ export interface Batch {
   readonly tokenTypeIds: Int32Array;
   /**
    * Text classification: Int32Array [batchSize]; token classification: Int32Array [batchSize * seqLength],
-   * -100 ignored; regression: Float32Array [batchSize]; multi-label: Float32Array [batchSize * classes];
+   * -100 ignored; regression: Float32Array [batchSize]; multi-label: Float32Array [batchSize * classes]; causal-lm as
+   * token classification; text2text: Int32Array [batchSize * targetLength];
    * null when the examples are unlabelled.
    */
   readonly labels: Int32Array | Float32Array | null;
+  /** For `text2text`, where examples have labels or inputs of the decoder. */
+  readonly decoder?: DecoderBatch;
   /** Position of each row in the data set, [batchSize]. */
   readonly indices: readonly number[];
   /** Tokens without padding. */

@@ -1,5 +1,5 @@
 import { RegmeanError } from '../errors.ts';
-import { ignoredLabel, type TaskKind } from '../task.ts';
+import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import { multiLabelForm } from './multi-label-form.ts';
 import type { Row } from './row.ts';
 
@@ -46,11 +46,11 @@ export function createLabelSpace(names: readonly string[]): LabelSpace {
  * largest, as Hugging Face names classes nobody named. Multi-label rows of 0/1 vectors give as many classes as
  * the vectors are long.
  *
- * @returns null for tasks without classes (regression, masked-lm)
+ * @returns null for tasks without classes (regression, language tasks)
  * @throws RegmeanError `invalid-input` for labels that are partly names, partly integers, or none at all
  */
 export function collectLabels(rows: readonly Row[], task: TaskKind): LabelSpace | null {
-  if (task === 'regression' || task === 'masked-lm') return null;
+  if (task === 'regression' || isLanguageTask(task)) return null;
   if (task === 'multi-label-classification') {
     const form = multiLabelForm(rows, null);
     if (form.kind === 'vectors') return createLabelSpace(unnamed(form.size));

@@ -66,7 +66,7 @@ function readerOf(file: string, task: TaskKind): FormatReader {
       return readConll;
     case '.txt':
       if (task === 'token-classification') return readConll;
-      if (task === 'masked-lm') return readTextLines;
+      if (task === 'masked-lm' || task === 'causal-lm') return readTextLines;
   }
   throw new RegmeanError('unsupported', `${file}: ${task} data cannot be read from "${extension}" files`, {
     hint: 'use .jsonl, .csv, .tsv, .parquet or, for token classification, .conll',

@@ -7,8 +7,8 @@ export interface RowSource {
 }
 
 /**
- * A label as it stands in the file: a class name, a class index or a regression value; a list for
- * multi-label and token classification; `null` where the row is unlabelled or labels were not asked for.
+ * A label as it stands in the file: a class name, a class index or a regression value; a list for multi-label and token
+ * classification; a text or its token ids for language tasks; `null` where the row is unlabelled or labels were not asked for.
  */
 export type RawLabel = string | number | readonly (string | number)[] | null;
 
@@ -21,6 +21,8 @@ export type RowInput =
       readonly inputIds: readonly number[];
       readonly tokenTypeIds: readonly number[] | null;
       readonly attentionMask: readonly number[] | null;
+      /** For `text2text`: what the decoder reads, instead of the label's tokens moved by one. */
+      readonly decoderInputIds?: readonly number[];
     };
 
 /** One row of a data file, checked for types and lengths, before tokenization. */

@@ -2,7 +2,7 @@
  * @file From a record of any format to a checked row. Column names are those of Hugging Face's datasets; the
  * first one present wins. In CSV a list is written as a JSON array.
  */
-import type { TaskKind } from '../task.ts';
+import { ignoredLabel, type TaskKind } from '../task.ts';
 import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
 import { show } from './row-problems.ts';
 
@@ -13,6 +13,8 @@ const labelColumns: Readonly<Record<TaskKind, readonly string[]>> = {
   'multi-label-classification': ['labels', 'label'],
   regression: ['label', 'labels'],
   'token-classification': ['tags', 'ner_tags', 'labels'],
+  text2text: ['target', 'label', 'labels'],
+  'causal-lm': ['labels'],
   'masked-lm': [],
 };
 
@@ -26,7 +28,8 @@ export interface RowPurpose {
 /** Why a record with `columns` cannot serve the purpose, or null. */
 export function missingColumn(columns: readonly string[], { task, labelled }: RowPurpose): string | null {
   const inputs = [...(task === 'token-classification' ? ['tokens'] : textColumns), 'input_ids'];
-  const needs = [inputs, ...(labelled && labelColumns[task].length > 0 ? [labelColumns[task]] : [])];
+  const labels = labelColumns[task];
+  const needs = [inputs, ...(labelled && labels.length > 0 && task !== 'causal-lm' ? [labels] : [])];
   for (const names of needs) {
     if (firstPresent(columns, names) === null)
       return `needs a column ${anyOf(names)}, got ${listed(columns)}`;
@@ -41,12 +44,18 @@ export function toRow(file: string, { row, values }: FileRecord, purpose: RowPur
     const missing = missingColumn(columns, purpose);
     if (missing !== null) return missing;
     const input = inputOf(values, columns, purpose.task);
-    const label = purpose.labelled ? labelOf(values, columns, purpose.task, input) : null;
+    const wanted = purpose.labelled || isGivenTarget(input, purpose.task);
+    const label = wanted ? labelOf(values, columns, purpose.task, input) : null;
     return { source: { file, row }, input, label };
   } catch (error) {
     if (error instanceof BadValue) return error.message;
     throw error;
   }
+}
+
+/** Whether a row brings its target's tokens: then logits can be computed without generating any. */
+function isGivenTarget({ kind }: RowInput, task: TaskKind): boolean {
+  return kind === 'ids' && task === 'text2text';
 }
 
 class BadValue extends Error {}
@@ -68,7 +77,14 @@ function inputOf(values: Values, columns: readonly string[], task: TaskKind): Ro
     if (attentionMask?.every((flag) => flag === 0)) {
       throw new BadValue('attention_mask: must let at least one token through');
     }
-    return { kind: 'ids', inputIds, tokenTypeIds: sameLength('token_type_ids'), attentionMask };
+    const decoderInputIds =
+      task === 'text2text' && columns.includes('decoder_input_ids')
+        ? integers(values, 'decoder_input_ids', 0)
+        : null;
+    if (decoderInputIds?.length === 0) throw new BadValue('decoder_input_ids: must not be empty');
+    const tokenTypeIds = sameLength('token_type_ids');
+    const decoder = decoderInputIds === null ? {} : { decoderInputIds };
+    return { kind: 'ids', inputIds, tokenTypeIds, attentionMask, ...decoder };
   }
   if (task === 'token-classification') {
     const words = list(values, 'tokens');
@@ -111,6 +127,23 @@ function labelOf(values: Values, columns: readonly string[], task: TaskKind, inp
       const [name, items] = input.kind === 'ids' ? ['input_ids', input.inputIds] : ['tokens', wordsOf(input)];
       if (tags.length !== items.length) throw new BadValue(lengths(column, tags, name, items));
       return tags;
+    }
+    case 'text2text': {
+      if (typeof value === 'string' || typeof value === 'number') return String(value);
+      const tokens = integers(values, column, ignoredLabel);
+      const given = input.kind === 'ids' ? input.decoderInputIds : undefined;
+      if (given !== undefined && given.length !== tokens.length) {
+        throw new BadValue(lengths(column, tokens, 'decoder_input_ids', given));
+      }
+      return tokens;
+    }
+    case 'causal-lm': {
+      if (input.kind !== 'ids') return null;
+      const tokens = integers(values, column, ignoredLabel);
+      if (tokens.length !== input.inputIds.length) {
+        throw new BadValue(lengths(column, tokens, 'input_ids', input.inputIds));
+      }
+      return tokens;
     }
     case 'masked-lm':
       return null;

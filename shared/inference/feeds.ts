@@ -1,6 +1,6 @@
 import type { Batch } from '../data/example.ts';
 import type { RunTensor } from '../runtime/session.ts';
-import type { TaskKind } from '../task.ts';
+import { logitRowsOf, type TaskKind } from '../task.ts';
 
 /** The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels where there are any. */
 export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, RunTensor> {
@@ -10,6 +10,10 @@ export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, Ru
     ['attention_mask', { shape, data: batch.attentionMask }],
     ['token_type_ids', { shape, data: batch.tokenTypeIds }],
   ]);
+  if (batch.decoder !== undefined) {
+    const { targetLength, inputIds } = batch.decoder;
+    feeds.set('decoder_input_ids', { shape: [batch.batchSize, targetLength], data: inputIds });
+  }
   if (batch.labels !== null) {
     feeds.set('labels', { shape: labelsShape(batch, task, batch.labels.length), data: batch.labels });
   }
@@ -17,7 +21,8 @@ export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, Ru
 }
 
 function labelsShape(batch: Batch, task: TaskKind, length: number): readonly number[] {
-  if (task === 'token-classification') return [batch.batchSize, batch.seqLength];
-  if (task === 'multi-label-classification') return [batch.batchSize, length / batch.batchSize];
+  if (logitRowsOf(task) !== 'sequence' || task === 'multi-label-classification') {
+    return [batch.batchSize, length / batch.batchSize];
+  }
   return [batch.batchSize];
 }

@@ -5,7 +5,7 @@ import { readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
 import type { ModelConfig } from '../models/architecture.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
-import type { TaskKind } from '../task.ts';
+import { isLanguageTask, type TaskKind } from '../task.ts';
 import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
 
@@ -33,7 +33,7 @@ export interface ExamplesRequest {
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
   const rows = await readRows(request.files, { task: request.task, labelled: request.labelled });
   const tokenizer = needsTokenizer(rows) ? await loadTokenizer(request.modelFolder) : null;
-  const named = request.task !== 'regression' && request.task !== 'masked-lm';
+  const named = request.task !== 'regression' && !isLanguageTask(request.task);
   const labelled = rows.some((row) => row.label !== null);
   const { examples, truncated } = await encodeRows(
     rows,
@@ -59,8 +59,9 @@ export function loadModelExamples(
   return loadExamples({ ...request, task, labels, config });
 }
 
-/** The classes that occur in data files, sorted by name; one name for regression. */
+/** The classes that occur in data files, sorted by name; one name for regression, none for language tasks. */
 export async function labelsInFiles(files: readonly string[], task: TaskKind): Promise<readonly string[]> {
+  if (isLanguageTask(task)) return [];
   const rows = await readRows(files, { task, labelled: true });
   return collectLabels(rows, task)?.names ?? ['LABEL_0'];
 }

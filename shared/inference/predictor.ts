@@ -1,15 +1,19 @@
 /** @file Runs a model over examples. */
 import type { Progress } from '../cli/progress.ts';
-import { collate } from '../data/collate.ts';
+import { collate, targetLengthOf } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
+import { logitRowsOf } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
 import { batchFeeds } from './feeds.ts';
 
-/** The logits of one example: [labels], or [length, labels] row-major for token-classification. */
+/**
+ * The logits of one example: [labels]; [length, labels] row-major for token-classification; [length, vocab] for causal-lm
+ * and [target, vocab] for text2text.
+ */
 export type ExampleLogits = Float32Array;
 
 /** A model ready to predict. */
@@ -39,7 +43,12 @@ export async function createPredictor(
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   built.graph.output('logits', built.logits);
   const session = await createSession(built.graph, threads === undefined ? {} : { threads });
-  const labelCount = model.labels.length;
+  const outputs = Number(built.logits.shape.at(-1));
+  const rowsOf = (example: EncodedExample): number => {
+    const rows = logitRowsOf(model.task);
+    if (rows === 'target') return targetLengthOf(example);
+    return rows === 'sequence' ? 1 : example.inputIds.length;
+  };
 
   return {
     async predict(examples, batchSize, progress) {
@@ -47,15 +56,15 @@ export async function createPredictor(
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length);
       for (const indices of planEvaluationBatches(lengths, batchSize)) {
-        const batch = collate(examples, indices, model.config.padTokenId, model.task);
+        const batch = collate(examples, indices, model.config, model.task);
         const feeds = new Map([...parameters, ...batchFeeds(batch, model.task)]);
         const logits = (await session.run(feeds)).get('logits')?.data as Float32Array;
-        const perExample = model.task === 'token-classification' ? batch.seqLength * labelCount : labelCount;
+        const perExample = logits.length / indices.length;
         for (const [row, index] of indices.entries()) {
-          const length =
-            model.task === 'token-classification' ? (lengths[index] ?? 0) * labelCount : perExample;
-          const own = logits.slice(row * perExample, row * perExample + length);
-          if (firstNotFinite(own) >= 0) throw notFinite(examples[index]);
+          const example = examples[index] as EncodedExample;
+          const start = row * perExample;
+          const own = logits.slice(start, start + rowsOf(example) * outputs);
+          if (firstNotFinite(own) >= 0) throw notFinite(example);
           results[index] = own;
         }
         tokens += batch.tokens;
@@ -67,8 +76,7 @@ export async function createPredictor(
   };
 }
 
-function notFinite(example: EncodedExample | undefined): RegmeanError {
-  const { file, row } = example?.source ?? { file: '', row: 0 };
+function notFinite({ source: { file, row } }: EncodedExample): RegmeanError {
   return new RegmeanError('numerical', `${file}, row ${row}: logits must be finite`, {
     hint: "the model's weights overflow: check them",
   });

@@ -47,7 +47,7 @@ export interface TaskMetrics {
  * @param names the classes; empty for regression
  * @param subset names of the classes that macro-F1 is over; those that occur when absent
  * @throws RegmeanError `usage` for a subset with a name that is no class, or where there is no macro-F1; `unsupported`
- *   for masked-lm, which has no labelled examples
+ *   for language tasks, which are not scored by logits of classes
  */
 export function metricsFor(
   task: TaskKind,
@@ -70,8 +70,11 @@ export function metricsFor(
       return scorer(spans ? 'spanF1' : 'accuracy', (predictions) =>
         tokens(predictions, names, spans, averaged),
       );
-    case 'masked-lm':
-      throw new RegmeanError('unsupported', 'metrics: must be asked of a task with labels, got masked-lm');
+    default:
+      throw new RegmeanError(
+        'unsupported',
+        `metrics: must be asked of a task with classes or values, got ${task}`,
+      );
   }
 }
 

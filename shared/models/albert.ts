@@ -9,7 +9,6 @@ import type { Architecture } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, parseBertConfig } from './bert.ts';
 import { parseConfigJson } from './config.ts';
-import { noMaskedLm } from './masked-lm-head.ts';
 import { at, dropout, layerNorm, linear, type ModuleScope } from './scope.ts';
 
 const albertConfigSchema = bertConfigSchema.extend({
@@ -90,7 +89,6 @@ export const albert: Architecture<AlbertConfig> = {
     return albertTransformer(at(module, 'encoder'), config, embedded, additiveMask(inputs.attentionMask));
   },
   head(scope, config, hidden, request) {
-    if (request.maskedPositions !== null) throw noMaskedLm('albert');
     const rows =
       request.task === 'token-classification'
         ? hidden

@@ -12,6 +12,8 @@ export interface ModelConfig {
   readonly padTokenId: number;
   /** Standard deviation of new weights. */
   readonly initializerRange: number;
+  /** The token that targets begin from, of models with a decoder for `text2text`. */
+  readonly decoderStartTokenId?: number;
 }
 
 /** Inputs of a backbone, int32. */
@@ -22,6 +24,8 @@ export interface BackboneInputs {
   readonly attentionMask: Value;
   /** [batch, seq] */
   readonly tokenTypeIds: Value;
+  /** For `text2text`: the target's tokens so far, [batch, target]. */
+  readonly decoderInputIds: Value | null;
 }
 
 /** What a head is for and how many outputs it has. */
@@ -39,15 +43,16 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly modelType: string;
   /** Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave out: `bert`. */
   readonly backboneName: string;
-  /** The Hugging Face class for a task, as config.json names it. */
+  /** The Hugging Face class for a task, as config.json names it. Tasks that are not there have no head in this family. */
   readonly classNames: Readonly<Partial<Record<TaskKind, string>>>;
   /** Reads config.json. Throws naming the field. */
   parseConfig(json: unknown): C;
-  /** @returns the last hidden state, [batch*seq, hiddenSize] */
+  /** @returns the last hidden state, [batch*seq, hiddenSize]; for `text2text` the decoder's, [batch*target, hiddenSize] */
   backbone(scope: ModuleScope, config: C, inputs: BackboneInputs): Value;
   /**
-   * @param hidden [batch*seq, hiddenSize]
-   * @returns logits: [batch, labels], [batch*seq, labels] for token-classification, [masked, vocab] for masked-lm
+   * @param hidden what `backbone` returned
+   * @returns logits: [batch, labels], [batch*seq, labels] for token-classification; over the vocabulary [batch*seq, vocab] for
+   *   causal-lm, [batch*target, vocab] for text2text, [masked, vocab] for masked-lm
    */
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
   /** Parameter names of checkpoints that mean nothing here: buffers, tied copies. */

@@ -8,7 +8,6 @@ import type { Architecture } from './architecture.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
 import { classificationHead } from './classification-head.ts';
 import { parseConfigJson } from './config.ts';
-import { noMaskedLm } from './masked-lm-head.ts';
 import { at, dropout, linear } from './scope.ts';
 
 const electraConfigSchema = bertConfigSchema.extend({ embedding_size: z.int().positive().nullish() });
@@ -46,7 +45,6 @@ export const electra: Architecture<ElectraConfig> = {
     return bertEncoder(module, config, projected, inputs.attentionMask);
   },
   head(scope, config, hidden, request) {
-    if (request.maskedPositions !== null) throw noMaskedLm('electra');
     if (request.task === 'token-classification') {
       return linear(
         scope,

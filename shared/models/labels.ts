@@ -1,6 +1,6 @@
 /** @file The label names of a head, as config.json carries them. */
 import { RegmeanError } from '../errors.ts';
-import type { TaskKind } from '../task.ts';
+import { isLanguageTask, type TaskKind } from '../task.ts';
 
 const defaultLabelCount = 2;
 
@@ -14,7 +14,7 @@ export function labelsOf(
   task: TaskKind,
   where: string,
 ): readonly string[] {
-  if (task === 'masked-lm') return [];
+  if (isLanguageTask(task)) return [];
   const id2label = configJson.id2label;
   if (task === 'regression' && !hasOneLabel(id2label)) return ['LABEL_0'];
   if (typeof id2label !== 'object' || id2label === null) {

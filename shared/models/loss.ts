@@ -3,7 +3,10 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 
-/** The `labels` input that a task's loss reads: its type and shape for a batch. */
+/**
+ * The `labels` input that a task's loss reads: its type and shape for a batch. The label of a token in `causal-lm` is the
+ * token that follows it.
+ */
 export function labelsInput(graph: Value['graph'], task: TaskKind, labelCount: number): Value {
   switch (task) {
     case 'text-classification':
@@ -13,7 +16,10 @@ export function labelsInput(graph: Value['graph'], task: TaskKind, labelCount: n
     case 'regression':
       return graph.input('labels', 'float32', ['batch']);
     case 'token-classification':
+    case 'causal-lm':
       return graph.input('labels', 'int32', ['batch', 'seq']);
+    case 'text2text':
+      return graph.input('labels', 'int32', ['batch', 'target']);
     case 'masked-lm':
       return graph.input('labels', 'int32', ['masked']);
   }
@@ -27,7 +33,10 @@ export function taskLoss(task: TaskKind, logits: Value, labels: Value): Value {
     case 'regression':
       return squaredError(ops.reshape(logits, ['batch']), labels);
     case 'token-classification':
+    case 'causal-lm':
       return crossEntropy(logits, ops.reshape(labels, ['batch*seq']));
+    case 'text2text':
+      return crossEntropy(logits, ops.reshape(labels, ['batch*target']));
     default:
       return crossEntropy(logits, labels);
   }

@@ -1,4 +1,3 @@
-import { RegmeanError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 
@@ -12,9 +11,4 @@ import * as ops from '../graph/ops/index.ts';
  */
 export function tiedDecoder(x: Value, words: Value, bias: Value): Value {
   return ops.linear(x, words, bias);
-}
-
-/** A family whose masked-LM head is not here: it is fine-tuned, not pretrained. */
-export function noMaskedLm(family: string): RegmeanError {
-  return new RegmeanError('unsupported', `${family}: has no masked-lm head here, only heads for fine-tuning`);
 }

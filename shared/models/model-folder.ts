@@ -7,7 +7,7 @@ import { writeJsonAtomically } from '../files/atomic-write.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
-import type { TaskKind } from '../task.ts';
+import { isLanguageTask, type TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import { initialTensor } from './initialize.ts';
 import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
@@ -141,7 +141,7 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
   const config = {
     ...model.configJson,
     ...(className === undefined ? {} : { architectures: [className] }),
-    ...(model.task === 'masked-lm'
+    ...(isLanguageTask(model.task)
       ? {}
       : {
           id2label: Object.fromEntries(model.labels.map((label, id) => [String(id), label])),

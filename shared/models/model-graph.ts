@@ -1,4 +1,5 @@
 /** @file Assembles the graph of a model with a head: inputs, encoder, logits, and a loss when asked for. */
+import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
@@ -14,10 +15,13 @@ export interface ModelIdentity {
   readonly labels: readonly string[];
 }
 
-/** A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `labels`, `masked_positions`. */
+/**
+ * A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `decoder_input_ids`, `labels`,
+ * `masked_positions`.
+ */
 export interface ModelGraph {
   readonly graph: Graph;
-  /** [batch, labels]; [batch*seq, labels] for token-classification; [masked, vocab] for masked-lm. */
+  /** [rows, labels] or, for language tasks, [rows, vocab]; `logitRowsOf` says what the rows are. */
   readonly logits: Value;
   /** A scalar; null in graphs for inference. */
   readonly loss: Value | null;
@@ -31,13 +35,20 @@ export interface ModelGraphPurpose {
   readonly dropoutSeed: number | null;
 }
 
-/** Builds the graph of a model. No outputs are marked yet. */
+/**
+ * Builds the graph of a model. No outputs are marked yet.
+ *
+ * @throws RegmeanError `unsupported` when the family has no head for the task
+ */
 export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose): ModelGraph {
+  requireTask(model);
   const graph = new Graph();
   const inputs = {
     inputIds: graph.input('input_ids', 'int32', ['batch', 'seq']),
     attentionMask: graph.input('attention_mask', 'int32', ['batch', 'seq']),
     tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
+    decoderInputIds:
+      model.task === 'text2text' ? graph.input('decoder_input_ids', 'int32', ['batch', 'target']) : null,
   };
   const labelCount = model.labels.length;
   const maskedPositions =
@@ -59,4 +70,13 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
   });
   const loss = labels === null ? null : taskLoss(model.task, logits, labels);
   return { graph, logits, loss, parameters: build.declarations };
+}
+
+function requireTask({ architecture, task }: ModelIdentity): void {
+  if (architecture.classNames[task] !== undefined) return;
+  const known = Object.keys(architecture.classNames).join(', ');
+  throw new RegmeanError(
+    'unsupported',
+    `${architecture.modelType}: has no head for ${task} here, only for ${known}`,
+  );
 }

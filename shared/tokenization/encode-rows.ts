@@ -5,6 +5,7 @@ import type { Row } from '../data/row.ts';
 import { createRowProblems } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
+import { encodeTargets, followingTokens } from './encode-targets.ts';
 import type { TokenEncoding } from './token-encoding.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -37,7 +38,7 @@ export function needsTokenizer(rows: readonly Row[]): boolean {
  * other tokens and special tokens -100.
  *
  * @param tokenizer null when no row needs one, see {@link needsTokenizer}
- * @param space the classes; null for regression and masked-lm, and when rows are unlabelled
+ * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels, rows of
  * `input_ids` that are too long or outside the vocabulary, and text without a tokenizer
  */
@@ -55,20 +56,27 @@ export async function encodeRows(
       `max length: must be at least ${leastMaxLength} tokens, got ${maxLength}`,
     );
   }
-  const labels = encodeLabels(rows, task, space);
+  const labels =
+    task === 'text2text'
+      ? await encodeTargets(rows, tokenizer, { ...limits, maxLength })
+      : encodeLabels(rows, task, space);
   const encodings = await encodeInputs(rows, tokenizer, maxLength);
   checkGivenIds(rows, limits);
-  const examples = rows.map(({ input, source }, index): EncodedExample => {
+  const examples = rows.map(({ input, label, source }, index): EncodedExample => {
     const own = labels[index] ?? null;
     if (input.kind === 'ids') {
       const length = input.inputIds.length;
+      const inputIds = Int32Array.from(input.inputIds);
       return {
-        inputIds: Int32Array.from(input.inputIds),
+        inputIds,
         tokenTypeIds: input.tokenTypeIds ? Int32Array.from(input.tokenTypeIds) : new Int32Array(length),
         attentionMask: input.attentionMask
           ? Int32Array.from(input.attentionMask)
           : new Int32Array(length).fill(1),
-        labels: own,
+        labels: task === 'causal-lm' ? followingTokens(inputIds, label) : own,
+        ...(input.decoderInputIds === undefined
+          ? {}
+          : { decoderInputIds: Int32Array.from(input.decoderInputIds) }),
         wordPositions: null,
         source,
       };
@@ -80,7 +88,7 @@ export async function encodeRows(
       inputIds,
       tokenTypeIds,
       attentionMask: new Int32Array(inputIds.length).fill(1),
-      labels: wordPositions === null ? own : alignLabels(own, wordPositions, inputIds.length),
+      labels: task === 'causal-lm' ? followingTokens(inputIds, null) : alignLabels(own, encoding),
       wordPositions,
       source,
     };
@@ -132,9 +140,11 @@ function set(
   if (encoding !== undefined) encodings.set(index, encoding);
 }
 
-function alignLabels(labels: ExampleLabels, wordPositions: Int32Array, length: number): Int32Array | null {
+/** Labels of words become labels of their first tokens; other labels stay. */
+function alignLabels(labels: ExampleLabels, { wordPositions, inputIds }: TokenEncoding): ExampleLabels {
+  if (wordPositions === null) return labels;
   if (!(labels instanceof Int32Array)) return null;
-  const aligned = new Int32Array(length).fill(ignoredLabel);
+  const aligned = new Int32Array(inputIds.length).fill(ignoredLabel);
   for (const [word, position] of wordPositions.entries()) {
     if (position >= 0) aligned[position] = labels[word] as number;
   }
@@ -146,7 +156,8 @@ function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize }: EncodeLim
   for (const { input, source } of rows) {
     if (input.kind !== 'ids') continue;
     const { length } = input.inputIds;
-    const stray = vocabSize === undefined ? undefined : input.inputIds.find((id) => id >= vocabSize);
+    const ids = [...input.inputIds, ...(input.decoderInputIds ?? [])];
+    const stray = vocabSize === undefined ? undefined : ids.find((id) => id >= vocabSize);
     if (length > maxLength)
       problems.add(source, `input_ids: must be at most ${maxLength} tokens, got ${length}`);
     else if (stray !== undefined) {

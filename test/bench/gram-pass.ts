@@ -36,7 +36,7 @@ async function measure(encoder: BenchEncoder, rounds: number): Promise<void> {
   const works: Timed<Part>[] = [
     async () => ({ forward: await secondsOf(() => forward.run(feeds)) }),
     async () => ({
-      grams: await secondsOf(() => pass.run(batch, tokenRows)),
+      grams: await secondsOf(() => pass.run(batch, { tokens: tokenRows, targets: new Int32Array(0) })),
       drain: await secondsOf(async () => accumulator.drain()),
     }),
   ];

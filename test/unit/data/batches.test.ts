@@ -74,7 +74,7 @@ describe('collate', () => {
     const batch = collate(
       [example([9, 9, 9, 9], 0), example([5, 6, 7], 1), example([8], 2)],
       [2, 1],
-      1,
+      { padTokenId: 1 },
       'text-classification',
     );
     expect(batch).toEqual({
@@ -90,7 +90,9 @@ describe('collate', () => {
   });
 
   it('counts only tokens that the mask lets through', () => {
-    expect(collate([example([5, 6, 0], 1, [1, 1, 0])], [0], 0, 'text-classification').tokens).toBe(2);
+    expect(
+      collate([example([5, 6, 0], 1, [1, 1, 0])], [0], { padTokenId: 0 }, 'text-classification').tokens,
+    ).toBe(2);
   });
 
   it('lays labels out as the task needs them', () => {
@@ -98,7 +100,7 @@ describe('collate', () => {
       collate(
         own.map((label, index) => example(index === 0 ? [5, 6, 7] : [5], label)),
         [0, 1],
-        0,
+        { padTokenId: 0 },
         task,
       ).labels;
     expect(labels('regression', 0.5, -1)).toEqual(Float32Array.of(0.5, -1));
@@ -113,8 +115,8 @@ describe('collate', () => {
   });
 
   it('rejects labelled and unlabelled examples in one batch', () => {
-    expect(() => collate([example([5], 1), example([5, 6], null)], [0, 1], 0, 'text-classification')).toThrow(
-      'rows.jsonl, row 2: must have a label like the other rows of its batch, got none',
-    );
+    expect(() =>
+      collate([example([5], 1), example([5, 6], null)], [0, 1], { padTokenId: 0 }, 'text-classification'),
+    ).toThrow('rows.jsonl, row 2: must have a label like the other rows of its batch, got none');
   });
 });

@@ -79,10 +79,14 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
       for (const batch of fixture.batches) {
         const mask = batch.attention_mask.flat();
         const tokenRows = Int32Array.from(mask.flatMap((flag, row) => (flag === 1 ? [row] : [])));
-        await pass.run(feedsOf(task, batch), tokenRows);
+        await pass.run(feedsOf(task, batch), { tokens: tokenRows, targets: new Int32Array(0) });
         accumulator.drain();
         for (const group of pass.groups) {
-          const more = pass.rowsOf(group, { tokens: tokenRows.length, sequences: batch.input_ids.length });
+          const more = pass.rowsOf(group, {
+            tokens: tokenRows.length,
+            targets: 0,
+            sequences: batch.input_ids.length,
+          });
           for (const module of group.modules.keys()) rows.set(module, (rows.get(module) ?? 0) + more);
         }
       }

@@ -64,7 +64,9 @@ async function lossGradients(
     dropoutSeed: null,
     threads: 1,
   });
-  await step.run(batchFeeds(collate(examples, [...examples.keys()], 0, model.task), model.task));
+  await step.run(
+    batchFeeds(collate(examples, [...examples.keys()], { padTokenId: 0 }, model.task), model.task),
+  );
   await step.dispose();
   return new Map([...arena.tensors].map(([name, { data }]) => [name, Float64Array.from(data)]));
 }

@@ -64,8 +64,8 @@ describe('the Gram pass', () => {
     const pass = await createGramPass(model, model.weights);
     const accumulator = createGramAccumulator(pass.panels);
     expect(pass.panels.filter(({ group }) => group.name === module).length).toBeGreaterThan(2);
-    await pass.run(feeds, tokenRows);
-    await pass.run(feeds, tokenRows);
+    await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
+    await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
     accumulator.drain();
     accumulator.drain();
     const shape = [intermediateSize, intermediateSize];
