@@ -16,7 +16,8 @@ import { createPredictor } from '../../shared/inference/predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import type { ModelIdentity } from '../../shared/models/model-graph.ts';
-import type { TaskKind } from '../../shared/task.ts';
+import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
+import { evaluateLanguageModels } from './evaluate-language-models.ts';
 
 /** What to score. */
 export interface EvaluateOptions {
@@ -61,6 +62,7 @@ interface Ensemble {
  */
 export async function evaluateModels(options: EvaluateOptions): Promise<readonly Score[]> {
   const { task, classes } = options;
+  if (isLanguageTask(task)) return evaluateLanguageModels(options);
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {

@@ -1,14 +1,15 @@
 import { startProgress } from '../../shared/cli/progress.ts';
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
-import { collate } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
+import { collate, targetLengthOf } from '../../shared/data/collate.ts';
+import type { Batch, EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { countedTokenRows, fisherCotangents } from './fisher-cotangents.ts';
 import { createFisherPass } from './fisher-graph.ts';
@@ -53,9 +54,9 @@ export async function collectFisher(
           {
             task: model.task,
             logits: logits[row] as Float32Array,
-            labelCount: model.labels.length,
+            labelCount: predictor.outputs,
             labels: example.labels,
-            tokenRows: countedTokenRows(example.labels, example.wordPositions, example.inputIds.length),
+            tokenRows: tokenRowsOf(model.task, example),
           },
           options.variant,
           random,
@@ -65,7 +66,7 @@ export async function collectFisher(
       const feeds = new Map(Object.entries(inputs));
       const cotangents =
         options.reduction === 'batch'
-          ? [ofMeanLoss(model, chosen, perExample, batch.seqLength)]
+          ? [ofMeanLoss(model.task, predictor.outputs, chosen, perExample, batch)]
           : (perExample[0] ?? []);
       for (const cotangent of cotangents) await pass.add(feeds, cotangent);
       done += indices.length;
@@ -104,25 +105,30 @@ function planOf(examples: readonly EncodedExample[], options: FisherPassOptions)
 
 /** The cotangent of a batch's mean loss: over rows, labelled tokens, or label entries; twice that for squared errors. */
 function ofMeanLoss(
-  { task, labels }: Model,
+  task: TaskKind,
+  outputs: number,
   examples: readonly EncodedExample[],
   cotangents: readonly Float32Array[][],
-  seqLength: number,
+  batch: Batch,
 ): Float32Array {
-  const perExample = task === 'token-classification' ? seqLength * labels.length : labels.length;
+  const rows = { sequence: 1, token: batch.seqLength, target: batch.decoder?.targetLength ?? 0, masked: 0 };
+  const perExample = rows[logitRowsOf(task)] * outputs;
   const all = new Float32Array(examples.length * perExample);
   let terms = 0;
   for (const [row, example] of examples.entries()) {
     const own = cotangents[row]?.[0] ?? new Float32Array(0);
     all.set(own, row * perExample);
-    if (task === 'token-classification') {
-      terms += countedTokenRows(example.labels, example.wordPositions, example.inputIds.length).length;
-    } else {
-      terms += task === 'multi-label-classification' ? labels.length : 1;
-    }
+    if (logitRowsOf(task) !== 'sequence') terms += tokenRowsOf(task, example).length;
+    else terms += task === 'multi-label-classification' ? outputs : 1;
   }
   const scale = (task === 'regression' ? 2 : 1) / Math.max(1, terms);
   return all.map((value) => value * scale);
+}
+
+/** The rows of an example's logits that count, of tasks that have a row per token. */
+function tokenRowsOf(task: TaskKind, example: EncodedExample): readonly number[] {
+  const length = task === 'text2text' ? targetLengthOf(example) : example.inputIds.length;
+  return countedTokenRows(example.labels, example.wordPositions, length);
 }
 
 function checkVariant(

@@ -5,7 +5,7 @@
  * | task | log p(y given x) | its derivative by the logits z |
  * | --- | --- | --- |
  * | text-classification | log softmax(z)_y | e_y - softmax(z) |
- * | token-classification | the sum over labelled tokens | e_y - softmax(z) in each row |
+ * | token-classification, causal-lm, text2text | the sum over labelled tokens | e_y - softmax(z) in each row |
  * | multi-label-classification | the sum over labels, each a Bernoulli variable | y - sigmoid(z) |
  * | regression | -(y - z)^2 / 2, a Gaussian of unit variance | y - z |
  */
@@ -17,11 +17,11 @@ import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
 /** One example as the model sees it. */
 export interface FisherExample {
   readonly task: TaskKind;
-  /** [labels], or [length, labels] for token-classification. */
+  /** [labels], or [rows, labels] where there is a row per token. */
   readonly logits: Float32Array;
   readonly labelCount: number;
   readonly labels: ExampleLabels;
-  /** For token-classification: the rows that count, those with a label where there are labels. */
+  /** Where there is a row per token: the rows that count, those with a label where there are labels. */
   readonly tokenRows: readonly number[];
 }
 
@@ -29,7 +29,7 @@ export interface FisherExample {
  * The cotangents whose squared gradients sum to E[(d log p(y|x) / d theta)^2] for one example.
  *
  * `soft` is exact where the expectation is a short sum: over classes, over labels (independent, so their cross terms
- * vanish), over a Gaussian. For token-classification it would need a pass for every token and class; y is drawn from
+ * vanish), over a Gaussian. Where there is a row per token it would need a pass for every token and class; y is drawn from
  * the model's distribution instead, which is right on average.
  *
  * @returns arrays of the logits' length
@@ -46,6 +46,8 @@ export function fisherCotangents(
     case 'multi-label-classification':
       return multiLabelCotangents(example, variant);
     case 'token-classification':
+    case 'causal-lm':
+    case 'text2text':
       return [tokenCotangent(example, variant, random)];
     default: {
       const probabilities = softmax(logits, 0, logits.length);

@@ -24,6 +24,7 @@ export async function createFisherPass(
 ): Promise<FisherPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph, logits } = built;
+  const outputs = Number(logits.shape.at(-1));
   const cotangentInput = graph.input('cotangent', 'float32', logits.shape);
   const declared = [...built.parameters];
   const targets = declared.map(([, { value }]) => value);
@@ -48,7 +49,7 @@ export async function createFisherPass(
   return {
     sums,
     async add(feeds, cotangent) {
-      const rows = [cotangent.length / model.labels.length, model.labels.length];
+      const rows = [cotangent.length / outputs, outputs];
       await session.run(
         new Map<string, RunTensor>([
           ...parameters,

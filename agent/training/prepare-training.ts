@@ -8,8 +8,7 @@ import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
-import { metricsFor, type TaskMetrics } from '../../shared/metrics/metrics-for.ts';
+import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
@@ -23,8 +22,8 @@ export interface TrainingRun {
   readonly train: readonly EncodedExample[];
   readonly truncated: number;
   readonly dev: readonly EncodedExample[];
-  readonly devMetrics: TaskMetrics | null;
-  readonly predictor: Predictor | null;
+  /** Null without dev files. */
+  readonly scorer: Scorer | null;
   readonly parameters: ParameterArena;
   readonly gradients: ParameterArena;
   readonly optimizer: AdamW;
@@ -81,8 +80,7 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
     train,
     truncated,
     dev,
-    devMetrics: dev.length > 0 ? metricsFor(model.task, model.labels) : null,
-    predictor: dev.length > 0 ? await createPredictor(model, weights, options.threads) : null,
+    scorer: dev.length > 0 ? await createScorer(model, weights, options.threads) : null,
     parameters,
     gradients,
     optimizer,

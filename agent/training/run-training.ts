@@ -10,6 +10,7 @@ import { batchFeeds } from '../../shared/inference/feeds.ts';
 import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
+import { isLanguageTask } from '../../shared/task.ts';
 import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
 import { prepareTraining, type TrainingRun } from './prepare-training.ts';
 import { linearSchedule } from './schedule.ts';
@@ -111,7 +112,7 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
   } finally {
     await segment?.dispose();
     await run.optimizer.dispose();
-    await run.predictor?.dispose();
+    await run.scorer?.dispose();
   }
 
   const seconds = (performance.now() - startedAt) / 1000;
@@ -121,7 +122,7 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
     task: model.task,
     labels: model.task === 'regression' ? [] : [...model.labels],
     baseFingerprint: run.baseFingerprint,
-    ...(model.task === 'regression'
+    ...(model.task === 'regression' || isLanguageTask(model.task)
       ? {}
       : { seenLabels: occurringClasses({ labels: model.labels, examples: train }) }),
     seed: options.seed,
@@ -168,18 +169,12 @@ async function evaluateEpoch(
   display: Progress,
 ): Promise<TrainingProgress> {
   const write = () => saveModel(options.out, run.model, { tokenizerFrom: options.model });
-  if (run.predictor === null || run.devMetrics === null) {
+  if (run.scorer === null) {
     if (epoch === options.epochs) await write();
     return { ...progress, evaluatedEpochs: epoch };
   }
-  const logits = await run.predictor.predict(run.dev, evaluationBatchSize(options.batchSize));
-  const metrics = run.devMetrics.compute(
-    run.dev.map((example, index) => ({
-      logits: logits[index] ?? new Float32Array(0),
-      labels: example.labels,
-    })),
-  );
-  const metric = metrics[run.devMetrics.main] ?? Number.NaN;
+  const metrics = await run.scorer.score(run.dev, evaluationBatchSize(options.batchSize));
+  const metric = metrics[run.scorer.main] ?? Number.NaN;
   const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   display.note(`epoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}`);
   const better = progress.best === null || !(progress.best.metric >= metric);

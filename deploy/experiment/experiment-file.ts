@@ -3,10 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../shared/recipe/recipe.ts';
-import { taskKinds } from '../../shared/task.ts';
+import { languageTasks, taskKinds } from '../../shared/task.ts';
 import { settings } from './results.ts';
 
-const task = z.enum(taskKinds).exclude(['masked-lm']);
+const task = z.enum(taskKinds).exclude(languageTasks);
 const files = z.array(z.string().min(1)).min(1);
 const someFiles = z.array(z.string().min(1)).default([]);
 const labels = z.array(z.string().min(1)).optional();

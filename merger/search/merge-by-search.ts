@@ -7,8 +7,9 @@ import { classesOfData } from '../../shared/inference/data-classes.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
-import type { TaskKind } from '../../shared/task.ts';
+import { createScorer } from '../../shared/inference/scorer.ts';
+import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
@@ -118,6 +119,7 @@ async function scoreFolder(
   threads: number | undefined,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   const { model } = await loadModel(folder, { task });
+  if (isLanguageTask(task)) return scoreLanguageModel(model, folder, validationFiles, maxLength, threads);
   const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
   const { examples } = await loadModelExamples(
     { ...model, labels },
@@ -130,5 +132,30 @@ async function scoreFolder(
     return { ...score, examples: examples.length };
   } finally {
     await predictor.dispose();
+  }
+}
+
+async function scoreLanguageModel(
+  model: Model,
+  folder: string,
+  files: readonly string[],
+  maxLength: number | undefined,
+  threads: number | undefined,
+): Promise<NamedMetrics & { readonly examples: number }> {
+  const { examples } = await loadModelExamples(model, {
+    files,
+    modelFolder: folder,
+    labelled: true,
+    maxLength,
+  });
+  const scorer = await createScorer(model, model.weights, threads);
+  try {
+    return {
+      main: scorer.main,
+      metrics: await scorer.score(examples, batchSize),
+      examples: examples.length,
+    };
+  } finally {
+    await scorer.dispose();
   }
 }

@@ -18,6 +18,8 @@ export type ExampleLogits = Float32Array;
 
 /** A model ready to predict. */
 export interface Predictor {
+  /** Logits per row: labels, or the vocabulary for language tasks. */
+  readonly outputs: number;
   /**
    * @returns the logits of every example, in the order of `examples`
    * @throws naming the row whose logits are not finite
@@ -51,6 +53,7 @@ export async function createPredictor(
   };
 
   return {
+    outputs,
     async predict(examples, batchSize, progress) {
       const results: ExampleLogits[] = [];
       let tokens = 0;

@@ -51,13 +51,25 @@ export function taskLoss(task: TaskKind, logits: Value, labels: Value): Value {
 export function crossEntropy(logits: Value, labels: Value): Value {
   const graph = logits.graph;
   const ignored = ops.equal(labels, graph.scalar(ignoredLabel, 'int32'));
-  const safeLabels = ops.where(ignored, graph.scalar(0, 'int32'), labels);
   const weight = ops.where(ignored, graph.scalar(0), graph.scalar(1)); // [rows]
-  const rows = labels.shape[0] ?? 'rows';
-  const logProbabilities = ops.logSoftmax(logits);
-  const picked = ops.reshape(ops.gatherLast(logProbabilities, ops.reshape(safeLabels, [rows, 1])), [rows]);
   const count = ops.max(ops.sumAll(weight), graph.scalar(1));
-  return ops.neg(ops.div(ops.sumAll(ops.mul(picked, weight)), count));
+  return ops.neg(ops.div(ops.sumAll(labelLogProbabilities(logits, labels)), count));
+}
+
+/**
+ * log softmax(logits)[label] of each row; 0 where the label is -100.
+ *
+ * @param logits [rows, classes]
+ * @param labels int32 [rows]
+ * @returns [rows]
+ */
+export function labelLogProbabilities(logits: Value, labels: Value): Value {
+  const graph = logits.graph;
+  const ignored = ops.equal(labels, graph.scalar(ignoredLabel, 'int32'));
+  const safeLabels = ops.where(ignored, graph.scalar(0, 'int32'), labels);
+  const rows = labels.shape[0] ?? 'rows';
+  const picked = ops.gatherLast(ops.logSoftmax(logits), ops.reshape(safeLabels, [rows, 1]));
+  return ops.where(ignored, graph.scalar(0), ops.reshape(picked, [rows]));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 import { z } from 'zod';
 import { fisherDefaults, fisherReductions, fisherVariants } from '../contribution/fisher.ts';
-import { taskKinds } from '../task.ts';
+import { isLanguageTask, taskKinds } from '../task.ts';
 
 /** A name that can stand in paths and on a command line. */
 export const plainNameSchema = z
@@ -72,14 +72,15 @@ export const recipeSchema = z
     const complain = (path: PropertyKey[], message: string): void => {
       issues.push({ code: 'custom', input: value, path, message });
     };
-    const labelsWanted = value.task !== 'regression';
+    const labelsWanted = value.task !== 'regression' && !isLanguageTask(value.task);
     if (labelsWanted && value.labels.length < 2 && value.task !== 'multi-label-classification') {
       complain(['labels'], `expected at least 2 labels for ${value.task}, got ${value.labels.length}`);
     }
     if (value.task === 'multi-label-classification' && value.labels.length < 1) {
       complain(['labels'], `expected at least 1 label for ${value.task}, got 0`);
     }
-    if (!labelsWanted && value.labels.length > 0) complain(['labels'], 'expected no labels for regression');
+    if (!labelsWanted && value.labels.length > 0)
+      complain(['labels'], `expected no labels for ${value.task}`);
     const labelTwice = firstRepeated(value.labels);
     if (labelTwice !== undefined) complain(['labels'], `expected different labels, got ${labelTwice} twice`);
     const agentTwice = firstRepeated(value.agents.map((name) => name.toLowerCase()));

@@ -1,0 +1,42 @@
+/** @file Scores models of language tasks, which have no classes, on data files. */
+import { startProgress } from '../../shared/cli/progress.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import { createScorer } from '../../shared/inference/scorer.ts';
+import { loadModel } from '../../shared/models/model-folder.ts';
+import type { EvaluateOptions, Score } from './evaluate-models.ts';
+
+/**
+ * Scores every model on every file, in that order.
+ *
+ * @throws RegmeanError `usage` for what only tasks with classes have
+ */
+export async function evaluateLanguageModels(options: EvaluateOptions): Promise<readonly Score[]> {
+  const { task, classes, ensemble } = options;
+  if (classes !== undefined) throw new RegmeanError('usage', `--classes: ${task} has no classes`);
+  if (ensemble)
+    throw new RegmeanError('usage', `--ensemble: needs a task with classes or values, got ${task}`);
+  const scores: Score[] = [];
+  for (const folder of options.models) {
+    const { model } = await loadModel(folder, { task });
+    const scorer = await createScorer(model, model.weights, options.threads);
+    try {
+      for (const file of options.dataFiles) {
+        const { examples } = await loadModelExamples(model, {
+          files: [file],
+          modelFolder: folder,
+          labelled: true,
+          maxLength: options.maxLength,
+        });
+        const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
+        const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
+        const metrics = await scorer.score(examples, options.batchSize, progress);
+        progress.finish();
+        scores.push({ model: folder, data: file, examples: examples.length, main: scorer.main, metrics });
+      }
+    } finally {
+      await scorer.dispose();
+    }
+  }
+  return scores;
+}
