@@ -6,6 +6,7 @@ import { registerAgentInfoCommand } from './agent-info.ts';
 import { registerAgentRunCommand } from './agent-run.ts';
 import { registerEvaluateCommand } from './evaluate.ts';
 import { registerPredictCommand } from './predict.ts';
+import { registerQuestionsCommand } from './questions.ts';
 import { registerStatsCommand } from './stats.ts';
 import { registerTrainCommand } from './train.ts';
 
@@ -15,6 +16,7 @@ export function registerAgentCommands(program: Command): void {
   registerStatsCommand(program);
   registerPredictCommand(program);
   registerEvaluateCommand(program);
+  registerQuestionsCommand(program);
   const agent = program
     .command('agent')
     .description('the networked agent: takes part in a round of a merger');

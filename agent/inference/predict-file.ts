@@ -72,19 +72,22 @@ function describeRow(model: Model, example: EncodedExample, logits: Float32Array
     case 'multi-label-classification':
       return { logits: [...logits], labels: model.labels.filter((_, id) => (logits[id] ?? 0) > 0) };
     case 'token-classification': {
-      const rows = tokenRows(logits, model.labels.length);
+      const rows = rowsOf(logits, model.labels.length);
       const positions = example.wordPositions;
       const words = positions === null ? rows : [...positions].map((position) => rows[position] ?? null);
       return { logits: rows, labels: words.map((row) => (row === null ? null : name(largest(row)))) };
     }
+    case 'text2text':
+    case 'causal-lm':
+      return { logits: rowsOf(logits, model.config.vocabSize) };
     default:
       return { logits: [...logits], label: name(largest([...logits])) };
   }
 }
 
-function tokenRows(logits: Float32Array, labelCount: number): number[][] {
-  return Array.from({ length: logits.length / labelCount }, (_, token) => [
-    ...logits.subarray(token * labelCount, (token + 1) * labelCount),
+function rowsOf(logits: Float32Array, outputs: number): number[][] {
+  return Array.from({ length: logits.length / outputs }, (_, row) => [
+    ...logits.subarray(row * outputs, (row + 1) * outputs),
   ]);
 }
 

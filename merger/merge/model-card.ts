@@ -7,6 +7,8 @@ const pipelineTags: Readonly<Record<string, string>> = {
   'multi-label-classification': 'text-classification',
   regression: 'text-classification',
   'token-classification': 'token-classification',
+  text2text: 'text2text-generation',
+  'causal-lm': 'text-generation',
   'masked-lm': 'fill-mask',
 };
 

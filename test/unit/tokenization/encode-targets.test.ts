@@ -1,0 +1,161 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collate } from '../../../shared/data/collate.ts';
+import type { EncodedExample } from '../../../shared/data/example.ts';
+import { readRows } from '../../../shared/data/read-rows.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { encodeRows } from '../../../shared/tokenization/encode-rows.ts';
+import { createTokenizer, type Tokenizer } from '../../../shared/tokenization/tokenizer.ts';
+
+let folder: string;
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-targets-'));
+  tokenizer = createTokenizer(JSON.stringify(unigram()), settings, 'tokenizer.json');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const settings = {
+  padToken: '<pad>',
+  maskToken: null,
+  specialTokens: ['<pad>', '</s>'],
+  maxLength: 16,
+  tokenTypes: false,
+};
+const end = 1;
+
+/** A tokenizer as T5's: pieces with word marks, an end token after each text. */
+function unigram(): object {
+  const pieces = ['<pad>', '</s>', '<unk>', '▁yes', '▁no', '▁is', '▁it', '▁warm', '?', '▁'];
+  return {
+    version: '1.0',
+    added_tokens: pieces.slice(0, 3).map((content, id) => ({
+      id,
+      content,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
+    pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+    decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
+      pair: [
+        { Sequence: { id: 'A', type_id: 0 } },
+        { SpecialToken: { id: '</s>', type_id: 0 } },
+        { Sequence: { id: 'B', type_id: 0 } },
+        { SpecialToken: { id: '</s>', type_id: 0 } },
+      ],
+      special_tokens: { '</s>': { id: '</s>', ids: [end], tokens: ['</s>'] } },
+    },
+    model: { type: 'Unigram', unk_id: 2, vocab: pieces.map((piece, id) => [piece, -id / 10]) },
+  };
+}
+
+async function encode(
+  task: TaskKind,
+  rows: readonly object[],
+  labelled = true,
+): Promise<readonly EncodedExample[]> {
+  const path = join(folder, 'rows.jsonl');
+  await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const read = await readRows([path], { task, labelled });
+  const { examples } = await encodeRows(read, task, tokenizer, null, { maxLength: 16, vocabSize: 10 });
+  return examples;
+}
+
+const ids = { padTokenId: 0, decoderStartTokenId: 0 };
+
+describe('text2text rows', () => {
+  it('tokenize text and target alike, each with its end token', async () => {
+    const [example] = await encode('text2text', [{ text: 'is it warm?', target: 'yes' }]);
+    expect([...(example?.inputIds ?? [])]).toEqual([5, 6, 7, 8, end]);
+    expect(example?.labels).toEqual(Int32Array.of(3, end));
+  });
+
+  it('take the target from target, label or labels, numbers as text', async () => {
+    const examples = await encode('text2text', [
+      { text: 'is it', target: 'no' },
+      { text: 'is it', label: 'no' },
+      { text: 'is it', labels: 'no' },
+    ]);
+    for (const { labels } of examples) expect(labels).toEqual(Int32Array.of(4, end));
+  });
+
+  it('give the decoder the target moved by one, padded; labels are -100 there', async () => {
+    const examples = await encode('text2text', [
+      { input_ids: [5, 6, end], labels: [3, 7, end] },
+      { input_ids: [5, end], labels: [4, end] },
+    ]);
+    const batch = collate(examples, [0, 1], ids, 'text2text');
+    expect(batch.decoder).toEqual({ targetLength: 3, inputIds: Int32Array.of(0, 3, 7, 0, 4, 0) });
+    expect(batch.labels).toEqual(Int32Array.of(3, 7, end, 4, end, -100));
+  });
+
+  it('keep decoder_input_ids that a row brings, labelled or not', async () => {
+    const given = { input_ids: [5, end], labels: [4, -100], decoder_input_ids: [2, 4] };
+    const [labelled] = await encode('text2text', [given]);
+    expect(labelled?.decoderInputIds).toEqual(Int32Array.of(2, 4));
+    const { labels: _, ...unlabelled } = given;
+    const examples = await encode('text2text', [unlabelled], false);
+    const batch = collate(examples, [0], ids, 'text2text');
+    expect(batch).toMatchObject({ labels: null, decoder: { targetLength: 2 } });
+  });
+
+  it('refuse targets that are none', async () => {
+    await expect(encode('text2text', [{ text: 'is it' }])).rejects.toThrow('"target", "label" or "labels"');
+    await expect(encode('text2text', [{ input_ids: [5], labels: [99] }])).rejects.toThrow(
+      'row 1: labels: must be -100 or below the vocabulary size 10, got 99',
+    );
+    await expect(encode('text2text', [{ input_ids: [5], labels: [] }])).rejects.toThrow(
+      'row 1: labels: a target must have at least one token',
+    );
+    await expect(
+      encode('text2text', [{ input_ids: [5], labels: [3, 1], decoder_input_ids: [0] }]),
+    ).rejects.toThrow('labels: must be as many as decoder_input_ids (1), got 2');
+    await expect(encode('text2text', [{ input_ids: [5], decoder_input_ids: [77] }], false)).rejects.toThrow(
+      'must be below the vocabulary size 10, got 77',
+    );
+  });
+
+  it('need a start token of the decoder', async () => {
+    const examples = await encode('text2text', [{ text: 'is it', target: 'no' }]);
+    expect(() => collate(examples, [0], { padTokenId: 0 }, 'text2text')).toThrow(
+      'decoder_start_token_id must be given for text2text',
+    );
+  });
+});
+
+describe('causal-lm rows', () => {
+  it('label each token with the one that follows', async () => {
+    const [text, given] = await encode('causal-lm', [
+      { text: 'is it warm' },
+      { input_ids: [5, 6, 7], labels: [-100, 6, 7] },
+    ]);
+    expect([...(text?.inputIds ?? [])]).toEqual([5, 6, 7, end]);
+    expect(text?.labels).toEqual(Int32Array.of(6, 7, end, -100));
+    expect(given?.labels).toEqual(Int32Array.of(6, 7, -100));
+  });
+
+  it('ignore the labels that a row ignores', async () => {
+    const [example] = await encode('causal-lm', [{ input_ids: [5, 6, 7], labels: [-100, -100, 7] }]);
+    expect(example?.labels).toEqual(Int32Array.of(-100, 7, -100));
+  });
+
+  it('are read from plain text files too', async () => {
+    const path = join(folder, 'texts.txt');
+    await writeFile(path, 'is it warm\n\nno\n');
+    expect(await readRows([path], { task: 'causal-lm', labelled: true })).toHaveLength(2);
+  });
+
+  it('refuse labels that are not as many as tokens', async () => {
+    await expect(encode('causal-lm', [{ input_ids: [5, 6], labels: [5] }])).rejects.toThrow(
+      'labels: must be as many as input_ids (2), got 1',
+    );
+  });
+});
