@@ -13,7 +13,9 @@ import type { TaskKind } from '../../shared/task.ts';
 import {
   statisticsDefaults as defaults,
   type PaddingChoice,
+  type PositionRowsChoice,
   paddingChoices,
+  positionRowsChoices,
 } from '../statistics/statistics-options.ts';
 
 interface StatsFlags {
@@ -31,6 +33,7 @@ interface StatsFlags {
   readonly threads?: number;
   readonly grams: boolean;
   readonly padding: PaddingChoice;
+  readonly positionRows: PositionRowsChoice;
   readonly fisher?: FisherVariant;
   readonly fisherExamples: number;
   readonly fisherReduction: FisherReduction;
@@ -72,6 +75,14 @@ export function registerStatsCommand(program: Command): void {
     .addOption(
       new Option('--padding <choice>', 'whether rows of padding are part of Grams, as in the reference code')
         .choices(paddingChoices)
+        .default('excluded'),
+    )
+    .addOption(
+      new Option(
+        '--position-rows <choice>',
+        "whether projections that DeBERTa shares count its position table's rows, as in the reference code",
+      )
+        .choices(positionRowsChoices)
         .default('excluded'),
     )
     .option('--no-grams', 'collect Fisher information only')

@@ -11,7 +11,7 @@ import { ignoredLabel } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass, type GramRowCounts, type GramRows } from './gram-graph.ts';
-import type { PaddingChoice } from './statistics-options.ts';
+import type { PaddingChoice, PositionRowsChoice } from './statistics-options.ts';
 
 /** Batches whose products are summed in float32 before they go to the float64 totals. */
 export const batchesPerDrain = 16;
@@ -23,6 +23,8 @@ export interface GramPassOptions {
   readonly batchSize: number;
   /** Default `excluded`. */
   readonly padding?: PaddingChoice;
+  /** Default `excluded`. */
+  readonly positionRows?: PositionRowsChoice;
   readonly seed: number;
   readonly threads?: number;
 }
@@ -52,11 +54,11 @@ export async function collectGrams(
     options.batches,
   );
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
-  const pass = await createGramPass(model, model.weights, options.threads);
+  const pass = await createGramPass(model, model.weights, options);
   const accumulator = createGramAccumulator(pass.panels);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   let tokens = 0;
-  let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0 };
+  let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0, batches: 0 };
   try {
     for (const [number, indices] of plan.entries()) {
       if (signal?.aborted === true) {
@@ -70,6 +72,7 @@ export async function collectGrams(
         tokens: rows.tokens + counted.tokens.length,
         targets: rows.targets + counted.targets.length,
         sequences: rows.sequences + batch.batchSize,
+        batches: rows.batches + 1,
       };
       if ((number + 1) % batchesPerDrain === 0) accumulator.drain();
       progress.update(tokens);

@@ -8,6 +8,7 @@ import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
 import { findLinearGroups, type LinearGroup } from './linear-layers.ts';
+import type { PositionRowsChoice } from './statistics-options.ts';
 
 /** Rows of a panel: narrow panels waste little below the diagonal, wide ones multiply faster. */
 const panelRows = 512;
@@ -34,24 +35,33 @@ export interface GramRowCounts {
   readonly tokens: number;
   readonly targets: number;
   readonly sequences: number;
+  /** Every batch reads the rows of a relative-position table once. */
+  readonly batches: number;
 }
 
 /** The pass over one batch. */
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
-  /** How many rows a group's activations have for a batch: its tokens, its targets' tokens or its sequences, once per use. */
-  rowsOf(group: LinearGroup, batch: GramRowCounts): number;
+  /** How many rows a group's activations have in all its uses, of which there are so many in the data. */
+  rowsOf(group: LinearGroup, counts: GramRowCounts): number;
   /** Adds a batch's products to the panels, of the rows that count. */
   run(feeds: ReadonlyMap<string, RunTensor>, rows: GramRows): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** What counts, and how it is computed. */
+export interface GramGraphOptions {
+  /** Default `excluded`. */
+  readonly positionRows?: PositionRowsChoice;
+  readonly threads?: number;
 }
 
 /** Builds the pass for a model, dropout off. */
 export async function createGramPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads?: number,
+  { positionRows, threads }: GramGraphOptions = {},
 ): Promise<GramPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph } = built;
@@ -59,7 +69,7 @@ export async function createGramPass(
     tokens: graph.input('token_rows', 'int32', ['tokens']),
     targets: graph.input('target_rows', 'int32', ['targets']),
   };
-  const groups = findLinearGroups(built);
+  const groups = findLinearGroups(built, positionRows);
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
   const into = new Map<string, RunTensor>();
@@ -68,7 +78,7 @@ export async function createGramPass(
     const dimension = inputSize(group);
     const uses = group.inputs.map((input) => {
       const kind = rowKindOf(group.name, input);
-      return kind === 'sequences' ? input : ops.gather(input, rowInputs[kind]);
+      return kind === 'tokens' || kind === 'targets' ? ops.gather(input, rowInputs[kind]) : input;
     });
     for (let start = 0; start < dimension; start += panelRows) {
       const end = Math.min(dimension, start + panelRows);
@@ -96,8 +106,11 @@ export async function createGramPass(
   return {
     panels,
     groups,
-    rowsOf: (group, batch) =>
-      group.inputs.reduce((sum, input) => sum + batch[rowKindOf(group.name, input)], 0),
+    rowsOf: (group, counts) =>
+      group.inputs.reduce((sum, input) => {
+        const kind = rowKindOf(group.name, input);
+        return sum + (kind === 'positions' ? Number(input.shape[0]) * counts.batches : counts[kind]);
+      }, 0),
     async run(feeds, { tokens, targets }) {
       const all = new Map<string, RunTensor>([
         ...parameters,
@@ -116,12 +129,13 @@ function columns(rows: Value, start: number, end: number, dimension: number): Va
   return start === 0 && end === dimension ? rows : ops.slice(rows, 1, start, end);
 }
 
-/** What the rows of an activation are: tokens or targets' tokens, padding included, or sequences. */
-function rowKindOf(name: string, input: Value): keyof GramRowCounts {
+/** What the rows of an activation are: tokens or targets' tokens, padding included, sequences, or relative positions. */
+function rowKindOf(name: string, input: Value): 'tokens' | 'targets' | 'sequences' | 'positions' {
   const rows = input.shape[0];
   if (rows === 'batch*seq') return 'tokens';
   if (rows === 'batch*target') return 'targets';
   if (rows === 'batch') return 'sequences';
+  if (typeof rows === 'number') return 'positions';
   throw new RegmeanError('unsupported', `${name}: Grams need rows per token or per sequence, got ${rows}`);
 }
 

@@ -5,6 +5,13 @@ import type { TaskKind } from '../../shared/task.ts';
 export const paddingChoices = ['excluded', 'included'] as const;
 export type PaddingChoice = (typeof paddingChoices)[number];
 
+/**
+ * Whether projections that read tokens and a table of relative positions (DeBERTa) count the table's rows in their Grams,
+ * once per batch as in the paper's published code: such Grams depend on the batch size.
+ */
+export const positionRowsChoices = ['excluded', 'included'] as const;
+export type PositionRowsChoice = (typeof positionRowsChoices)[number];
+
 /** Which statistics, of which model, over which data. */
 export interface StatisticsOptions {
   /** Folder of the fine-tuned model. */
@@ -22,6 +29,8 @@ export interface StatisticsOptions {
   readonly batchSize: number;
   /** Whether padding is part of Grams; default `excluded`. */
   readonly padding?: PaddingChoice;
+  /** Whether rows of relative-position tables are part of Grams of layers that also read tokens; default `excluded`. */
+  readonly positionRows?: PositionRowsChoice;
   readonly maxLength?: number;
   readonly seed: number;
   readonly threads?: number;

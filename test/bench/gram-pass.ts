@@ -26,7 +26,7 @@ async function measure(encoder: BenchEncoder, rounds: number): Promise<void> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   built.graph.output('logits', built.logits);
   const forward = await createSession(built.graph, { threads });
-  const pass = await createGramPass(model, model.weights, threads);
+  const pass = await createGramPass(model, model.weights, { threads });
   const accumulator = createGramAccumulator(pass.panels);
   const batch = benchBatch(encoder);
   const feeds = new Map([...model.weights, ...batch]);

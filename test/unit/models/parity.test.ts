@@ -86,6 +86,7 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
             tokens: tokenRows.length,
             targets: 0,
             sequences: batch.input_ids.length,
+            batches: 1,
           });
           for (const module of group.modules.keys()) rows.set(module, (rows.get(module) ?? 0) + more);
         }
