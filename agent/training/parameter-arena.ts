@@ -14,9 +14,12 @@ export interface ParameterArena {
   readonly tensors: ReadonlyMap<string, RunTensor<Float32Array>>;
 }
 
-/** Whether weight decay applies: not to biases, and not to the weights of normalisation layers. */
+/**
+ * Whether weight decay applies: not to biases (tables of relative position biases included, as in Hugging Face's Trainer), and not
+ * to the weights of normalisation layers.
+ */
 export function isDecayed(name: string): boolean {
-  return !/(^|\.)bias$/.test(name) && !/(layernorm|layer_norm)\.weight$/i.test(name);
+  return !/bias(\.weight)?$/.test(name) && !/(norm|(^|[._])ln_\w+)\.weight$/i.test(name);
 }
 
 /** A zeroed arena for tensors of these shapes. */

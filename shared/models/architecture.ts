@@ -1,5 +1,5 @@
 /** @file What a model family tells the rest of the project. To add one: its file, and a line in `registry.ts`. */
-import type { Value } from '../graph/graph.ts';
+import type { Shape, Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
 import type { ModuleScope } from './scope.ts';
 
@@ -14,6 +14,8 @@ export interface ModelConfig {
   readonly initializerRange: number;
   /** The token that targets begin from, of models with a decoder for `text2text`. */
   readonly decoderStartTokenId?: number;
+  /** Tokens that end a generated text. */
+  readonly endTokenIds?: readonly number[];
 }
 
 /** Inputs of a backbone, int32. */
@@ -38,10 +40,43 @@ export interface HeadRequest {
   readonly attentionMask: Value;
 }
 
+/** What one step of generating reads. */
+export interface DecodingInputs {
+  /** The tokens since the last step, int32 [batch, target]; before them none for a first step. */
+  readonly inputIds: Value;
+  /** The encoder's mask, int32 [batch, seq]: 1 for tokens, 0 for padding. */
+  readonly attentionMask: Value;
+  /** What `memory` returned. */
+  readonly memory: ReadonlyMap<string, Value>;
+  /** What the last step returned as `present`; null where the tokens are the first. */
+  readonly past: ReadonlyMap<string, Value> | null;
+}
+
+/** What one step of generating gives. */
+export interface DecodingStep {
+  /** [batch*target, hiddenSize] */
+  readonly hidden: Value;
+  /** Keys and values of all tokens so far. */
+  readonly present: ReadonlyMap<string, Value>;
+}
+
+/** How a family continues sequences token by token, with keys and values kept from step to step. */
+export interface Decoding<C extends ModelConfig = ModelConfig> {
+  /** What follows from the input alone and serves every step, the batch as first axis. */
+  memory(scope: ModuleScope, config: C, inputs: BackboneInputs): ReadonlyMap<string, Value>;
+  /** Names and shapes of what a step keeps for the next: `batch` is the first axis, `past` how many tokens there were. */
+  past(config: C): ReadonlyMap<string, Shape>;
+  /** Reads tokens after those of `past`. */
+  step(scope: ModuleScope, config: C, inputs: DecodingInputs): DecodingStep;
+}
+
 /** One model family, `model_type` in config.json. */
 export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly modelType: string;
-  /** Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave out: `bert`. */
+  /**
+   * Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave out: `bert`. Empty where
+   * there is none.
+   */
   readonly backboneName: string;
   /** The Hugging Face class for a task, as config.json names it. Tasks that are not there have no head in this family. */
   readonly classNames: Readonly<Partial<Record<TaskKind, string>>>;
@@ -57,4 +92,6 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
   /** Parameter names of checkpoints that mean nothing here: buffers, tied copies. */
   readonly ignoredParameters: readonly RegExp[];
+  /** For families that can generate. */
+  readonly decoding?: Decoding<C>;
 }

@@ -1,10 +1,11 @@
 /** @file Parts that the encoders share: multi-head attention, its mask, activations, the first token. */
 import { RegmeanError } from '../errors.ts';
-import type { Value } from '../graph/graph.ts';
+import { type Dim, productOf, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import { dropout, type ModuleScope } from './scope.ts';
 
-const lowestFloat32 = -3.4028234663852886e38;
+/** What a score gets where attention is not allowed. */
+export const lowestFloat32 = -3.4028234663852886e38;
 
 /** The additive mask of Hugging Face: 0 where attention is allowed, float32's lowest value where it is not. */
 export function additiveMask(attentionMask: Value): Value {
@@ -48,14 +49,60 @@ export function multiHeadAttention(
   });
 }
 
+/** Rows of all heads beside each other, apart: [batch*length, heads*size] -> [batch, heads, length, size]. */
+export function splitHeads(x: Value, length: Dim, heads: number): Value {
+  const size = Number(x.shape.at(-1)) / heads;
+  return ops.transpose(ops.reshape(x, ['batch', length, heads, size]), [0, 2, 1, 3]);
+}
+
+/**
+ * softmax(q k^T + bias) v, for every head.
+ *
+ * @param query [batch, heads, queries, headSize], scaled as the model scales it
+ * @param key [batch, heads, keys, headSize], like value
+ * @param bias broadcasts to [batch, heads, queries, keys]
+ * @returns [batch*queries, heads*headSize]
+ */
+export function attend(
+  scope: ModuleScope,
+  query: Value,
+  key: Value,
+  value: Value,
+  bias: Value,
+  dropoutProbability: number,
+): Value {
+  const [, heads, queries, size] = query.shape as readonly [Dim, number, Dim, number];
+  return scope.build.graph.scope(`${scope.prefix}attention`, () => {
+    const scores = ops.add(ops.matMul(query, ops.transposeLast(key)), bias);
+    const weights = dropout(scope, ops.softmax(scores), dropoutProbability);
+    const context = ops.transpose(ops.matMul(weights, value), [0, 2, 1, 3]);
+    return ops.reshape(context, [productOf(['batch', queries]), heads * size]);
+  });
+}
+
+/**
+ * The additive mask that keeps tokens from seeing later ones.
+ *
+ * @param queries positions of the queries, int64 [queries]
+ * @param keys positions of the keys, int64 [keys]
+ * @returns [queries, keys]
+ */
+export function causalMask(queries: Value, keys: Value): Value {
+  const graph = queries.graph;
+  const [rows, columns] = [queries.shape[0] as Dim, keys.shape[0] as Dim];
+  const isLater = ops.greater(ops.reshape(keys, [1, columns]), ops.reshape(queries, [rows, 1]));
+  return ops.where(isLater, graph.scalar(lowestFloat32), graph.scalar(0));
+}
+
 /** The activation function that a config names. */
 export function activation(name: string): (x: Value) => Value {
   if (name === 'gelu') return ops.gelu;
   if (name === 'gelu_new' || name === 'gelu_pytorch_tanh') return geluByTanh;
   if (name === 'relu') return ops.relu;
+  if (name === 'silu' || name === 'swish') return (x) => ops.mul(x, ops.sigmoid(x));
   throw new RegmeanError(
     'unsupported',
-    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh or relu, got ${name}`,
+    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh, relu or silu, got ${name}`,
   );
 }
 

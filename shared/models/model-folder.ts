@@ -220,7 +220,7 @@ async function readParameters(
  */
 function storedNames(file: ModelWeights, backboneName: string): Map<string, string> {
   const names = [...file.tensors.keys()];
-  const bare = !names.some((name) => name.startsWith(`${backboneName}.`));
+  const bare = backboneName !== '' && !names.some((name) => name.startsWith(`${backboneName}.`));
   return new Map(
     names.map((name) => {
       const modern = name

@@ -1,10 +1,12 @@
 import { RegmeanError } from '../errors.ts';
 import { albert } from './albert.ts';
-import type { Architecture, ModelConfig } from './architecture.ts';
+import type { Architecture, Decoding, ModelConfig } from './architecture.ts';
 import { bert } from './bert.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
+import { mt5 } from './mt5.ts';
 import { roberta } from './roberta.ts';
+import { t5 } from './t5.ts';
 import { xlmRoberta } from './xlm-roberta.ts';
 
 /** Forgets the concrete config type: a config only ever goes back to the architecture that parsed it. */
@@ -13,6 +15,15 @@ function register<C extends ModelConfig>(architecture: Architecture<C>): Archite
     ...architecture,
     backbone: (scope, config, inputs) => architecture.backbone(scope, config as C, inputs),
     head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),
+    ...(architecture.decoding === undefined ? {} : { decoding: registerDecoding(architecture.decoding) }),
+  };
+}
+
+function registerDecoding<C extends ModelConfig>(decoding: Decoding<C>): Decoding {
+  return {
+    memory: (scope, config, inputs) => decoding.memory(scope, config as C, inputs),
+    past: (config) => decoding.past(config as C),
+    step: (scope, config, inputs) => decoding.step(scope, config as C, inputs),
   };
 }
 
@@ -24,6 +35,8 @@ const architectures = new Map(
     register(distilbert),
     register(electra),
     register(albert),
+    register(t5),
+    register(mt5),
   ].map((architecture) => [architecture.modelType, architecture]),
 );
 

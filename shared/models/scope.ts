@@ -42,6 +42,11 @@ export function at(scope: ModuleScope, name: string): ModuleScope {
   return { ...scope, prefix: `${scope.prefix}${name}.` };
 }
 
+/** The scope for parameters that belong to the base model although the head uses them. */
+export function inBase(scope: ModuleScope): ModuleScope {
+  return { ...scope, inHead: false };
+}
+
 /** Declares a parameter of the module, or returns the one declared before (a shared module). */
 export function parameter(
   scope: ModuleScope,
@@ -71,6 +76,24 @@ export function linear(scope: ModuleScope, name: string, x: Value, outputSize: n
     const bias = parameter(module, 'bias', [outputSize], 'zeros');
     return ops.linear(x, weight, bias);
   });
+}
+
+/** `nn.Linear` without a bias: x W^T. [rows, in] -> [rows, out] */
+export function linearWithoutBias(scope: ModuleScope, name: string, x: Value, outputSize: number): Value {
+  const inputSize = lastSize(x);
+  const module = at(scope, name);
+  return scope.build.graph.scope(scope.prefix + name, () =>
+    ops.linear(x, parameter(module, 'weight', [outputSize, inputSize], 'normal'), null),
+  );
+}
+
+/** Root-mean-square normalisation over the last axis, with a weight and no bias. */
+export function rmsNorm(scope: ModuleScope, name: string, x: Value, epsilon: number): Value {
+  const size = lastSize(x);
+  const module = at(scope, name);
+  return scope.build.graph.scope(scope.prefix + name, () =>
+    ops.rmsNormalization(x, parameter(module, 'weight', [size], 'ones'), epsilon),
+  );
 }
 
 /** `nn.LayerNorm` over the last axis. */

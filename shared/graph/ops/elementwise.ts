@@ -44,6 +44,7 @@ const sqrtOp = unaryOp('Sqrt', ({ node, cotangents }) => [
   div(mulScalar(cotangentOf(cotangents), 0.5), outputOf(node)),
 ]);
 const maxOp = binaryOp('Max');
+const minOp = binaryOp('Min');
 const equalOp = binaryOp('Equal', undefined, 'bool');
 const greaterOp = binaryOp('Greater', undefined, 'bool');
 const whereOp: Op = {
@@ -116,6 +117,11 @@ export function sqrt(x: Value): Value {
 /** The larger of each pair; has no gradient. */
 export function max(a: Value, b: Value): Value {
   return a.graph.apply1(maxOp, [a, b]);
+}
+
+/** The smaller of each pair; has no gradient. */
+export function min(a: Value, b: Value): Value {
+  return a.graph.apply1(minOp, [a, b]);
 }
 
 /** Whether elements are equal: bool. */

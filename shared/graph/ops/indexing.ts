@@ -95,11 +95,17 @@ const rangeOp: Op = {
 const sizeOfAxisOp: Op = { type: 'Shape', infer: () => [{ dtype: 'int64', shape: [1] }] };
 const squeezeOp: Op = { type: 'Squeeze', infer: () => [{ dtype: 'int64', shape: [] }] };
 
+/** The size of an axis of `like`: an int64 scalar. */
+export function sizeOfAxis(like: Value, axis: number): Value {
+  const graph = like.graph;
+  const size = graph.apply1(sizeOfAxisOp, [like], { start: BigInt(axis), end: BigInt(axis + 1) });
+  return graph.apply1(squeezeOp, [size]);
+}
+
 /** The integers 0, 1, .. up to the size of an axis of `like`: int64 [that size]. */
 export function positionsOf(like: Value, axis: number): Value {
   const graph = like.graph;
-  const size = graph.apply1(sizeOfAxisOp, [like], { start: BigInt(axis), end: BigInt(axis + 1) });
-  const count = graph.apply1(squeezeOp, [size]);
+  const count = sizeOfAxis(like, axis);
   const positions = graph.apply1(rangeOp, [graph.scalar(0, 'int64'), count, graph.scalar(1, 'int64')]);
   return reshape(positions, [like.shape[axis] as Dim]);
 }

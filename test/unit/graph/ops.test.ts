@@ -158,6 +158,11 @@ describe('normalisation and indexing agree with finite differences', () => {
       shapes: [[3, 6], [6], [6]],
       build: (x, scale, bias) => ops.layerNormalization(x, scale, bias, 1e-5),
     }));
+  it('rmsNormalization', () =>
+    checkOp({
+      shapes: [[3, 6], [6]],
+      build: (x, scale) => ops.rmsNormalization(x, scale, 1e-6),
+    }));
   it('gather, with an index used twice', () =>
     checkOp({
       shapes: [[4, 3]],
