@@ -100,9 +100,10 @@ export function activation(name: string): (x: Value) => Value {
   if (name === 'gelu_new' || name === 'gelu_pytorch_tanh') return geluByTanh;
   if (name === 'relu') return ops.relu;
   if (name === 'silu' || name === 'swish') return (x) => ops.mul(x, ops.sigmoid(x));
+  if (name === 'tanh') return ops.tanh;
   throw new RegmeanError(
     'unsupported',
-    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh, relu or silu, got ${name}`,
+    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh, relu, silu or tanh, got ${name}`,
   );
 }
 

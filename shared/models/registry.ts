@@ -2,6 +2,7 @@ import { RegmeanError } from '../errors.ts';
 import { albert } from './albert.ts';
 import type { Architecture, Decoding, ModelConfig } from './architecture.ts';
 import { bert } from './bert.ts';
+import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import { mt5 } from './mt5.ts';
@@ -33,6 +34,7 @@ const architectures = new Map(
     register(roberta),
     register(xlmRoberta),
     register(distilbert),
+    register(debertaV2),
     register(electra),
     register(albert),
     register(t5),

@@ -5,6 +5,7 @@ export * from './elementwise.ts';
 export * from './indexing.ts';
 export * from './matrix.ts';
 export * from './normalization.ts';
+export { padAxis, shift } from './padding.ts';
 export * from './reduce.ts';
 export {
   cast,
@@ -12,6 +13,7 @@ export {
   expandLike,
   reshape,
   reshapeLike,
+  sizeOfDim,
   slice,
   transpose,
   transposeLast,

@@ -85,19 +85,29 @@ export function concat(values: readonly Value[], axis: number): Value {
 export function shapeTensor(graph: Graph, shape: Shape): Value {
   const unknown = shape.filter((dim) => typeof dim !== 'number').length;
   if (unknown <= 1) return graph.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)));
+  const derived = shape.find((dim) => typeof dim !== 'number' && inputWith(graph, dim) === undefined);
   return concat(
-    shape.map((dim) => {
-      if (typeof dim === 'number') return graph.integers([dim]);
-      for (const input of graph.inputs) {
-        const axis = input.shape.indexOf(dim);
-        if (axis >= 0) {
-          return graph.apply1(shapeOf, [input], { start: BigInt(axis), end: BigInt(axis + 1) });
-        }
-      }
-      throw new RegmeanError('invalid-input', `reshape: no input has a dimension ${dim}`);
-    }),
+    shape.map((dim) =>
+      typeof dim === 'number' || dim === derived
+        ? graph.integers([dim === derived ? -1 : Number(dim)])
+        : sizeOfDim(graph, dim),
+    ),
     0,
   );
+}
+
+/** The size that a symbol stands for at run time, a dimension of one of the graph's inputs: int64 [1]. */
+export function sizeOfDim(graph: Graph, dim: string): Value {
+  const input = inputWith(graph, dim);
+  if (input === undefined) {
+    throw new RegmeanError('invalid-input', `size: no input has a dimension ${dim}`);
+  }
+  const axis = input.shape.indexOf(dim);
+  return graph.apply1(shapeOf, [input], { start: BigInt(axis), end: BigInt(axis + 1) });
+}
+
+function inputWith(graph: Graph, dim: string): Value | undefined {
+  return graph.inputs.find((input) => input.shape.includes(dim));
 }
 
 /**

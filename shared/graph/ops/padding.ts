@@ -1,0 +1,43 @@
+/** @file Padding, cropping and shifting by amounts that may be known only at run time. Sizes below zero crop. */
+import type { Dim, Op, Shape, Value } from '../graph.ts';
+import { cotangentOf, inputOf, required } from './checks.ts';
+import { neg } from './elementwise.ts';
+import { concat } from './shape.ts';
+
+const padOps = new Map<string, Op>();
+
+/** Made per output shape: ONNX reads the sizes from a run-time tensor. */
+function padOp(shape: Shape): Op {
+  const key = shape.join(',');
+  const known = padOps.get(key);
+  if (known !== undefined) return known;
+  const op: Op = {
+    type: 'Pad',
+    infer: (inputs) => [{ dtype: required('Pad', inputs, 0).dtype, shape }],
+    vjp: ({ node, cotangents }) => {
+      const x = inputOf(node, 0);
+      const inputs = [cotangentOf(cotangents), neg(inputOf(node, 1)), null, inputOf(node, 3)];
+      return [x.graph.apply1(padOp(x.shape), inputs), null, null, null];
+    },
+  };
+  padOps.set(key, op);
+  return op;
+}
+
+/**
+ * Zeros before and after the elements of an axis; where a size is below zero, so many elements fewer.
+ *
+ * @param before int64 [1], like `after`
+ * @param size of the axis afterwards
+ */
+export function padAxis(x: Value, axis: number, before: Value, after: Value, size: Dim): Value {
+  const shape = x.shape.map((dim, at) => (at === axis ? size : dim));
+  const inputs = [x, concat([before, after], 0), null, x.graph.integers([axis])];
+  return x.graph.apply1(padOp(shape), inputs);
+}
+
+/** Elements moved `by` places towards the end of an axis (below zero: the beginning), zeros where none came from. */
+export function shift(x: Value, axis: number, by: number): Value {
+  const graph = x.graph;
+  return padAxis(x, axis, graph.integers([by]), graph.integers([-by]), x.shape[axis] as Dim);
+}
