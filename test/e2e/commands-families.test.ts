@@ -29,6 +29,10 @@ describe('two agents of a model family fine-tune, contribute, merge and predict'
     ['xlm-roberta', { pad_token_id: 1, max_position_embeddings: 16, type_vocab_size: 1 }],
     ['electra', { embedding_size: 8 }],
     ['albert', { embedding_size: 8, num_hidden_layers: 3 }],
+    [
+      'deberta-v2',
+      { relative_attention: true, pos_att_type: 'p2c|c2p', position_buckets: 4, conv_kernel_size: 3 },
+    ],
   ])('%s', async (family, changes) => {
     const base = at(`${family}-base`);
     await mkdir(base);

@@ -139,6 +139,20 @@ describe('shape ops agree with finite differences', () => {
       ],
       build: (a, b) => ops.concat([a, b], 1),
     }));
+  it('padAxis, more before and fewer after', () =>
+    checkOp({
+      shapes: [[2, 3]],
+      build: (x) => ops.padAxis(x, 1, x.graph.integers([2]), x.graph.integers([-1]), 4),
+      reference: ([a = 0, b = 0, , c = 0, d = 0]) => [0, 0, a, b, 0, 0, c, d],
+    }));
+  it('shift towards the end', () =>
+    checkOp({
+      shapes: [[1, 3, 2]],
+      build: (x) => ops.shift(x, 1, 1),
+      reference: (x) => [0, 0, ...x.slice(0, 4)],
+    }));
+  it('shift towards the beginning, by more than there is', () =>
+    checkOp({ shapes: [[2, 1]], build: (x) => ops.shift(x, 1, -2), reference: () => [0, 0] }));
   it('cast', () =>
     checkOp({ shapes: [[3]], dtype: 'float32', build: (x) => ops.cast(ops.cast(x, 'float64'), 'float32') }));
 });

@@ -37,6 +37,10 @@ const cases: readonly { name: string; task: TaskKind }[] = [
   { name: 'electra-token-classification', task: 'token-classification' },
   { name: 'albert-text-classification', task: 'text-classification' },
   { name: 'albert-token-classification', task: 'token-classification' },
+  { name: 'deberta-v2-text-classification', task: 'text-classification' },
+  { name: 'deberta-v2-token-classification', task: 'token-classification' },
+  { name: 'deberta-v2-multi-label-classification', task: 'multi-label-classification' },
+  { name: 'deberta-v2-regression', task: 'regression' },
 ];
 
 // PyTorch itself, in float32, is within 2e-6 of these float64 references.

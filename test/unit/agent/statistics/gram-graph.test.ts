@@ -105,3 +105,75 @@ describe('findLinearGroups', () => {
     expect(modules.filter((name) => name.includes('embeddings'))).toEqual([]);
   });
 });
+
+describe('rows of a table of relative positions', () => {
+  const deberta = {
+    ...config,
+    model_type: 'deberta-v2',
+    intermediate_size: 12,
+    type_vocab_size: 0,
+    relative_attention: true,
+    position_buckets: 3,
+    pos_att_type: 'p2c|c2p',
+    share_att_key: true,
+  };
+  const self = 'deberta.encoder.layer.0.attention.self';
+  const batch = { tokens: 6, targets: 0, sequences: 2, batches: 1 };
+
+  /** The Gram of every module of the first layer's attention after two equal batches: its values and its rows. */
+  async function gramsOf(changes: object, positionRows: 'excluded' | 'included') {
+    const model = createModel({ ...deberta, ...changes }, 'text-classification', labels, 1);
+    const pass = await createGramPass(model, model.weights, { positionRows });
+    const accumulator = createGramAccumulator(pass.panels);
+    for (let run = 0; run < 2; run++)
+      await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
+    accumulator.drain();
+    const entries = pass.groups.flatMap((group) =>
+      [...group.modules.keys()].map((module) => {
+        const gram = unpackSymmetric(accumulator.packed(group.name), config.hidden_size);
+        return [
+          module.replace(`${self}.`, ''),
+          { name: group.name, rows: pass.rowsOf(group, batch), gram },
+        ] as const;
+      }),
+    );
+    await pass.dispose();
+    return { grams: new Map(entries), table: model.weights.get('deberta.encoder.rel_embeddings.weight') };
+  }
+
+  it('are left out of layers that read tokens too, which then share the Gram of those that read tokens alone', async () => {
+    const { grams } = await gramsOf({}, 'excluded');
+    const names = ['query_proj', 'key_proj', 'value_proj'].map((module) => grams.get(module)?.name);
+    expect(new Set(names)).toEqual(new Set([`${self}.query_proj`]));
+    expect(grams.get('query_proj')?.rows).toBe(6);
+  });
+
+  it('are added once per batch when asked to', async () => {
+    const { grams, table } = await gramsOf({}, 'included');
+    const without = (await gramsOf({}, 'excluded')).grams;
+    expect(grams.get('key_proj')?.name).toBe(`${self}.query_proj`);
+    expect(grams.get('value_proj')?.name).toBe(`${self}.value_proj`);
+    expect(grams.get('query_proj')?.rows).toBe(6 + 6);
+    const size = config.hidden_size;
+    const expected = Float64Array.from(without.get('query_proj')?.gram ?? [], (value, at) => {
+      const column = (index: number) =>
+        Array.from({ length: 6 }, (_, row) => Number(table?.data[row * size + index]));
+      const [left, right] = [column(Math.floor(at / size)), column(at % size)];
+      return value + 2 * left.reduce((sum, x, row) => sum + x * Number(right[row]), 0);
+    });
+    const shape = [size, size];
+    expect({ shape, data: grams.get('query_proj')?.gram ?? [] }).toBeAllclose(
+      { shape, data: expected },
+      { rtol: 1e-6, name: 'query_proj' },
+    );
+  });
+
+  it('are all that layers of their own read, whatever is asked for', async () => {
+    for (const choice of ['excluded', 'included'] as const) {
+      const { grams } = await gramsOf({ share_att_key: false }, choice);
+      expect(grams.get('pos_key_proj')?.rows).toBe(6);
+      expect(grams.get('pos_query_proj')?.name).toBe(`${self}.pos_key_proj`);
+      expect(grams.get('query_proj')?.rows).toBe(6);
+    }
+  });
+});
