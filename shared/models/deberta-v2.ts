@@ -16,7 +16,16 @@ import {
   type RelativePositions,
 } from './disentangled-attention.ts';
 import { distanceRows, type RelativeBuckets, spanOf } from './relative-buckets.ts';
-import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
+import {
+  at,
+  dropout,
+  embedding,
+  layerNorm,
+  linear,
+  linearWithoutBias,
+  type ModuleScope,
+  parameter,
+} from './scope.ts';
 
 const probability = z.number().min(0).max(1);
 
@@ -153,14 +162,9 @@ function debertaEmbeddings(
     sum = ops.add(sum, embedding(scope, 'token_type_embeddings', types, config.tokenTypes, embeddingSize));
   }
   const rows = ops.reshape(sum, ['batch*seq', embeddingSize]);
-  const wide = embeddingSize === hiddenSize ? rows : widened(scope, rows, embeddingSize, hiddenSize);
+  const wide = embeddingSize === hiddenSize ? rows : linearWithoutBias(scope, 'embed_proj', rows, hiddenSize);
   const normalized = layerNorm(scope, 'LayerNorm', wide, config.layerNormEpsilon);
   return dropout(scope, ops.mul(normalized, tokens), config.hiddenDropout);
-}
-
-/** `embed_proj`, a linear layer without bias: [rows, from] to [rows, to]. */
-function widened(scope: ModuleScope, rows: Value, from: number, to: number): Value {
-  return ops.linear(rows, parameter(at(scope, 'embed_proj'), 'weight', [to, from], 'normal'), null);
 }
 
 /** `DebertaV2Layer`: attention and feed-forward block. [batch*seq, hiddenSize] in and out. */
