@@ -39,7 +39,7 @@ export function relativeBucket(
  *
  * @param queries positions of the queries, int64 [queries]
  * @param keys positions of the keys, int64 [keys]
- * @returns [1, heads, queries, keys]
+ * @returns [heads, queries, keys]
  */
 export function relativeBias(
   scope: ModuleScope,
@@ -59,7 +59,6 @@ export function relativeBias(
     const limit = graph.scalar(farthest, 'int64');
     const near = ops.min(ops.max(distance, ops.neg(limit)), limit);
     const bucket = ops.gather(graph.constant(table, [table.length]), ops.add(near, limit)); // [queries, keys]
-    const bias = ops.transpose(embedding(scope, name, bucket, buckets.buckets, heads), [2, 0, 1]);
-    return ops.reshape(bias, [1, heads, rows, columns]);
+    return ops.transpose(embedding(scope, name, bucket, buckets.buckets, heads), [2, 0, 1]);
   });
 }

@@ -247,7 +247,7 @@ function t5Decoder(
   return { hidden: dropout(scope, normed, config.dropout), present };
 }
 
-/** Relative positions and the causal mask: [1, heads, target, keys]. */
+/** Relative positions and the causal mask: [heads, target, keys]. */
 function decoderBias(
   scope: ModuleScope,
   config: T5Config,

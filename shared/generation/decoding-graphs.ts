@@ -1,0 +1,170 @@
+/** @file The two graphs that generate: what follows from the input once, and the step that reads one more token. */
+import { RegmeanError } from '../errors.ts';
+import { Graph } from '../graph/graph.ts';
+import * as ops from '../graph/ops/index.ts';
+import type { Architecture, Decoding } from '../models/architecture.ts';
+import type { ModelIdentity } from '../models/model-graph.ts';
+import type { ModuleScope } from '../models/scope.ts';
+import { createSession, type RunTensor, type Session, type SessionOptions } from '../runtime/session.ts';
+
+/** Names of values, and their tensors. */
+export type NamedTensors = ReadonlyMap<string, RunTensor>;
+
+/** The graphs of a model, ready to run. */
+export interface DecodingGraphs {
+  /** Whether the input is read by an encoder; otherwise it is the text that is continued. */
+  readonly hasEncoder: boolean;
+  /** What follows from the input, int32 [batch, seq] each: it serves every step. */
+  memory(inputIds: RunTensor, attentionMask: RunTensor): Promise<NamedTensors>;
+  /** The past before the first token. */
+  emptyPast(rows: number): NamedTensors;
+  step(inputs: StepInputs): Promise<StepOutputs>;
+  dispose(): Promise<void>;
+}
+
+/** What a step reads. */
+export interface StepInputs {
+  /** Tokens after those of the past, int32 [rows, length]. */
+  readonly tokens: RunTensor<Int32Array>;
+  /** The row of the last step whose past each row continues, int32 [rows]. */
+  readonly parents: RunTensor<Int32Array>;
+  readonly past: NamedTensors;
+  /** For every row what `memory` gave, and the encoder's mask [rows, seq]. */
+  readonly memory: NamedTensors;
+  readonly attentionMask: RunTensor;
+}
+
+/** What a step gives. */
+export interface StepOutputs {
+  /** Of each row's last token, [rows, vocab]. */
+  readonly logits: Float32Array;
+  readonly past: NamedTensors;
+}
+
+/**
+ * Prepares a model for generating.
+ *
+ * @throws RegmeanError `unsupported` when the model's family cannot generate
+ */
+export async function createDecodingGraphs(
+  model: ModelIdentity,
+  parameters: NamedTensors,
+  threads?: number,
+): Promise<DecodingGraphs> {
+  const { architecture, config } = model;
+  const decoding = decodingOf(architecture);
+  const options: SessionOptions = threads === undefined ? {} : { threads };
+  const { session: memorySession, shapes } = await createMemorySession(model, decoding, options);
+  const stepSession = await createStepSession(model, decoding, shapes, options);
+  const pastShapes = decoding.past(config);
+
+  return {
+    hasEncoder: memorySession !== null,
+    async memory(inputIds, attentionMask) {
+      if (memorySession === null) return new Map();
+      const [batch, seq] = inputIds.shape as [number, number];
+      const feeds = new Map([
+        ...parameters,
+        ['input_ids', inputIds] as const,
+        ['attention_mask', attentionMask] as const,
+        ['token_type_ids', { shape: [batch, seq], data: new Int32Array(batch * seq) }] as const,
+      ]);
+      return memorySession.run(feeds);
+    },
+    emptyPast: (rows) =>
+      new Map(
+        [...pastShapes].map(([name, shape]) => [
+          name,
+          {
+            shape: shape.map((dim) => (dim === 'batch' ? rows : dim === 'past' ? 0 : Number(dim))),
+            data: new Float32Array(0),
+          },
+        ]),
+      ),
+    async step({ tokens, parents, past, memory, attentionMask }) {
+      const [rows, length] = tokens.shape as [number, number];
+      const lastRows = Int32Array.from({ length: rows }, (_, row) => (row + 1) * length - 1);
+      const feeds = new Map<string, RunTensor>([
+        ...parameters,
+        ['decoder_input_ids', tokens],
+        ['attention_mask', attentionMask],
+        ['parents', parents],
+        ['last_rows', { shape: [rows], data: lastRows }],
+        ...[...past].map(([name, tensor]) => [`past ${name}`, tensor] as const),
+        ...[...memory].map(([name, tensor]) => [`memory ${name}`, tensor] as const),
+      ]);
+      const outputs = await stepSession.run(feeds);
+      const logits = outputs.get('logits')?.data as Float32Array;
+      const present = [...pastShapes.keys()].map(
+        (name) => [name, outputs.get(`present ${name}`) as RunTensor] as const,
+      );
+      return { logits, past: new Map(present) };
+    },
+    async dispose() {
+      await memorySession?.dispose();
+      await stepSession.dispose();
+    },
+  };
+}
+
+function decodingOf({ modelType, decoding }: Architecture): Decoding {
+  if (decoding !== undefined) return decoding;
+  throw new RegmeanError('unsupported', `${modelType}: cannot generate text`);
+}
+
+function rootOf(graph: Graph): ModuleScope {
+  return { build: { graph, dropout: null, declarations: new Map() }, prefix: '', inHead: false };
+}
+
+type MemoryShapes = ReadonlyMap<string, readonly (number | string)[]>;
+
+/** The session of what the input gives; none for families without an encoder. */
+async function createMemorySession(
+  { config }: ModelIdentity,
+  decoding: Decoding,
+  options: SessionOptions,
+): Promise<{ session: Session | null; shapes: MemoryShapes }> {
+  const graph = new Graph();
+  const memory = decoding.memory(rootOf(graph), config, {
+    inputIds: graph.input('input_ids', 'int32', ['batch', 'seq']),
+    attentionMask: graph.input('attention_mask', 'int32', ['batch', 'seq']),
+    tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
+    decoderInputIds: null,
+  });
+  for (const [name, value] of memory) graph.output(name, value);
+  const shapes = new Map([...memory].map(([name, { shape }]) => [name, shape]));
+  return { session: memory.size === 0 ? null : await createSession(graph, options), shapes };
+}
+
+function createStepSession(
+  { architecture, config, task }: ModelIdentity,
+  decoding: Decoding,
+  memoryShapes: MemoryShapes,
+  options: SessionOptions,
+): Promise<Session> {
+  const graph = new Graph();
+  const root = rootOf(graph);
+  const inputIds = graph.input('decoder_input_ids', 'int32', ['batch', 'target']);
+  const attentionMask = graph.input('attention_mask', 'int32', ['batch', 'seq']);
+  const parents = graph.input('parents', 'int32', ['batch']);
+  const lastRows = graph.input('last_rows', 'int32', ['batch']);
+  const past = new Map(
+    [...decoding.past(config)].map(([name, shape]) => {
+      const [, ...rest] = shape;
+      return [name, ops.gather(graph.input(`past ${name}`, 'float32', ['rows', ...rest]), parents)];
+    }),
+  );
+  const memory = new Map(
+    [...memoryShapes].map(([name, shape]) => [name, graph.input(`memory ${name}`, 'float32', shape)]),
+  );
+  const { hidden, present } = decoding.step(root, config, { inputIds, attentionMask, memory, past });
+  const logits = architecture.head(root, config, ops.gather(hidden, lastRows), {
+    task,
+    labelCount: 0,
+    maskedPositions: null,
+    attentionMask,
+  });
+  graph.output('logits', logits);
+  for (const [name, value] of present) graph.output(`present ${name}`, value);
+  return createSession(graph, options);
+}

@@ -1,0 +1,156 @@
+/** @file Generates texts: the answer to an input (encoder-decoder models), or what follows it (decoders). */
+import type { Progress } from '../cli/progress.ts';
+import { collate } from '../data/collate.ts';
+import type { EncodedExample } from '../data/example.ts';
+import { planEvaluationBatches } from '../data/plan-batches.ts';
+import { RegmeanError } from '../errors.ts';
+import type { ModelIdentity } from '../models/model-graph.ts';
+import type { RunTensor } from '../runtime/session.ts';
+import { sizeOf } from '../tensor.ts';
+import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';
+import { createSearch, type Search } from './search.ts';
+
+/** How texts are generated. */
+export interface GenerationOptions {
+  /** Texts that are followed at once; 1 takes the most probable token each time. */
+  readonly beams: number;
+  readonly maxNewTokens: number;
+  readonly batchSize: number;
+  /** Exponent of the length that texts are compared by, of several beams; 1 when absent. */
+  readonly lengthPenalty?: number;
+}
+
+/** Defaults, those of Hugging Face's `generate` where it has one. */
+export const generationDefaults = { beams: 1, maxNewTokens: 20 } as const;
+
+/** A model ready to generate. */
+export interface Generator {
+  /** @returns the tokens of each example's text, in the order of `examples`, without start and end token */
+  generate(
+    examples: readonly EncodedExample[],
+    options: GenerationOptions,
+    progress?: Progress,
+  ): Promise<readonly Int32Array[]>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Prepares a model for generating.
+ *
+ * @param parameters every parameter of the model; read at each run, so updates in place take effect
+ * @throws RegmeanError `unsupported` when the model's family cannot generate
+ */
+export async function createGenerator(
+  model: ModelIdentity,
+  parameters: NamedTensors,
+  threads?: number,
+): Promise<Generator> {
+  const graphs = await createDecodingGraphs(model, parameters, threads);
+  return {
+    async generate(examples, options, progress) {
+      const results: Int32Array[] = [];
+      let tokens = 0;
+      for (const indices of plan(examples, options.batchSize, graphs.hasEncoder)) {
+        const texts = await generateBatch(graphs, model, examples, indices, options);
+        for (const [position, index] of indices.entries()) {
+          results[index] = texts[position] as Int32Array;
+          tokens += examples[index]?.inputIds.length ?? 0;
+        }
+        progress?.update(tokens);
+      }
+      return results;
+    },
+    dispose: graphs.dispose,
+  };
+}
+
+/** Batches of similar length; of equal length where the input itself is continued, so that nothing is padded before a new token. */
+function plan(examples: readonly EncodedExample[], batchSize: number, hasEncoder: boolean): number[][] {
+  const lengths = examples.map((example) => example.inputIds.length);
+  const batches = planEvaluationBatches(lengths, batchSize);
+  if (hasEncoder) return batches;
+  return batches.flatMap((indices) =>
+    [...new Set(indices.map((index) => lengths[index]))].map((length) =>
+      indices.filter((index) => lengths[index] === length),
+    ),
+  );
+}
+
+async function generateBatch(
+  graphs: DecodingGraphs,
+  model: ModelIdentity,
+  examples: readonly EncodedExample[],
+  indices: readonly number[],
+  { beams, maxNewTokens, lengthPenalty = 1 }: GenerationOptions,
+): Promise<readonly Int32Array[]> {
+  const { config } = model;
+  const { seqLength, ...batch } = collate(
+    indices.map((index) => unlabelled(examples[index])),
+    [...indices.keys()],
+    config,
+    model.task,
+  );
+  const shape = [indices.length, seqLength];
+  const attentionMask: RunTensor = { shape, data: batch.attentionMask };
+  const memory = await graphs.memory({ shape, data: batch.inputIds }, attentionMask);
+  const fixed = { memory: repeatRows(memory, beams), attentionMask: repeat(attentionMask, beams) };
+  const endTokenIds = config.endTokenIds ?? [];
+  const searches = indices.map(() => createSearch({ beams, lengthPenalty, endTokenIds }));
+  const rows = indices.length * beams;
+  let tokens = graphs.hasEncoder
+    ? { shape: [rows, 1], data: new Int32Array(rows).fill(startTokenOf(model)) }
+    : (repeat({ shape, data: batch.inputIds }, beams) as RunTensor<Int32Array>);
+  let parents = Int32Array.from({ length: rows }, (_, row) => row);
+  let past = graphs.emptyPast(rows);
+  const finished = new Set<Search>();
+
+  for (let step = 0; step < maxNewTokens; step++) {
+    const outputs = await graphs.step({ ...fixed, tokens, parents: { shape: [rows], data: parents }, past });
+    past = outputs.past;
+    const vocabSize = outputs.logits.length / rows;
+    const next = new Int32Array(rows).fill(config.padTokenId);
+    parents = Int32Array.from({ length: rows }, (_, row) => row);
+    for (const [index, search] of searches.entries()) {
+      if (finished.has(search)) continue;
+      const first = index * beams;
+      const logits = outputs.logits.subarray(first * vocabSize, (first + beams) * vocabSize);
+      const continuation = search.advance(logits);
+      if (continuation === null) finished.add(search);
+      next.set(continuation?.tokens ?? [], first);
+      parents.set(continuation?.parents.map((row) => first + row) ?? [], first);
+    }
+    if (finished.size === searches.length) break;
+    tokens = { shape: [rows, 1], data: next };
+  }
+  return searches.map((search) => search.best());
+}
+
+/** The example without its target, which generating must not read. */
+function unlabelled(example: EncodedExample | undefined): EncodedExample {
+  if (example === undefined) throw new RangeError('generate: an example is missing');
+  const { decoderInputIds: _, ...rest } = example;
+  return { ...rest, labels: null };
+}
+
+function startTokenOf({ config, architecture }: ModelIdentity): number {
+  if (config.decoderStartTokenId !== undefined) return config.decoderStartTokenId;
+  throw new RegmeanError('invalid-input', `${architecture.modelType}: decoder_start_token_id must be given`);
+}
+
+function repeatRows(tensors: NamedTensors, times: number): NamedTensors {
+  return new Map([...tensors].map(([name, tensor]) => [name, repeat(tensor, times)]));
+}
+
+/** Every row of the first axis `times` times in succession. */
+function repeat(tensor: RunTensor, times: number): RunTensor {
+  if (times === 1) return tensor;
+  const [rows = 0, ...rest] = tensor.shape;
+  const size = sizeOf(rest);
+  const source = tensor.data as Float32Array;
+  const data = new (source.constructor as Float32ArrayConstructor)(rows * times * size);
+  for (let row = 0; row < rows * times; row++) {
+    const from = Math.floor(row / times) * size;
+    data.set(source.subarray(from, from + size), row * size);
+  }
+  return { shape: [rows * times, ...rest], data };
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { EncodedExample } from '../../../shared/data/example.ts';
+import { createGenerator, type GenerationOptions } from '../../../shared/generation/generator.ts';
+import { createPredictor } from '../../../shared/inference/predictor.ts';
+import { createModel, type Model } from '../../../shared/models/model-folder.ts';
+import { createRandom } from '../../../shared/random.ts';
+import { tinyConfig } from '../../support/tiny-model.ts';
+
+const vocab = 7;
+const end = 1;
+const tinyT5 = {
+  model_type: 't5',
+  vocab_size: vocab,
+  d_model: 12,
+  d_kv: 5,
+  d_ff: 16,
+  num_layers: 2,
+  num_decoder_layers: 3,
+  num_heads: 2,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 12,
+  feed_forward_proj: 'gated-gelu',
+  tie_word_embeddings: false,
+  initializer_factor: 6,
+  decoder_start_token_id: 0,
+};
+
+function examplesOf(lengths: readonly number[]): EncodedExample[] {
+  const random = createRandom(3);
+  return lengths.map((length, index) => ({
+    inputIds: Int32Array.from({ length }, () => 2 + Math.floor(random() * (vocab - 2))),
+    tokenTypeIds: new Int32Array(length),
+    attentionMask: new Int32Array(length).fill(1),
+    labels: null,
+    wordPositions: null,
+    source: { file: 'rows.jsonl', row: index + 1 },
+  }));
+}
+
+async function generate(
+  model: Model,
+  examples: readonly EncodedExample[],
+  options: Partial<GenerationOptions>,
+): Promise<number[][]> {
+  const generator = await createGenerator(model, model.weights, 1);
+  const texts = await generator.generate(examples, { beams: 1, maxNewTokens: 6, batchSize: 4, ...options });
+  await generator.dispose();
+  return texts.map((text) => [...text]);
+}
+
+/** log p of each next token, of a model that reads the whole target anew. */
+async function slowLanguageModel(model: Model) {
+  const predictor = await createPredictor(model, model.weights, 1);
+  return async (example: EncodedExample, tokens: readonly number[]): Promise<number[]> => {
+    const decoderInputIds = Int32Array.of(0, ...tokens);
+    const [logits] = await predictor.predict([{ ...example, decoderInputIds }], 1);
+    const last = [...(logits ?? [])].slice(-vocab);
+    const sum = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
+    return last.map((logit) => logit - sum);
+  };
+}
+
+const largest = (values: readonly number[]): number => values.indexOf(Math.max(...values));
+
+describe('createGenerator', () => {
+  const model = createModel(tinyT5, 'text2text', [], 11);
+  const examples = examplesOf([3, 9, 1, 6, 14]);
+
+  it('takes the most probable token each time, as a model without kept keys and values does', async () => {
+    const logProbabilities = await slowLanguageModel(model);
+    const expected: number[][] = [];
+    for (const example of examples) {
+      const tokens: number[] = [];
+      while (tokens.length < 6) {
+        const next = largest(await logProbabilities(example, tokens));
+        if (next === end) break;
+        tokens.push(next);
+      }
+      expected.push(tokens);
+    }
+    expect(new Set(expected.map(String)).size).toBeGreaterThan(1);
+    expect(await generate(model, examples, {})).toEqual(expected);
+    expect(await generate(model, examples, { batchSize: 1 })).toEqual(expected);
+  });
+
+  it('finds the best of all texts with as many beams as there are texts', async () => {
+    const logProbabilities = await slowLanguageModel(model);
+    const maxNewTokens = 3;
+    const found = await generate(model, examples.slice(0, 3), { beams: vocab ** 2, maxNewTokens });
+    for (const [index, example] of examples.slice(0, 3).entries()) {
+      let best: { tokens: number[]; score: number } = { tokens: [], score: Number.NEGATIVE_INFINITY };
+      const visit = async (tokens: number[], score: number): Promise<void> => {
+        for (const [token, logProbability] of (await logProbabilities(example, tokens)).entries()) {
+          const total = score + logProbability;
+          const all = token === end ? tokens : [...tokens, token];
+          const isWhole = token === end || all.length === maxNewTokens;
+          const own = total / (tokens.length + 1);
+          if (isWhole && own > best.score) best = { tokens: all, score: own };
+          if (!isWhole) await visit(all, total);
+        }
+      };
+      await visit([], 0);
+      expect(found[index]).toEqual(best.tokens);
+    }
+  });
+
+  it('gives each text of a batch what it gets alone, with beams too', async () => {
+    const together = await generate(model, examples, { beams: 3 });
+    for (const [index, example] of examples.entries()) {
+      expect(await generate(model, [example], { beams: 3 })).toEqual([together[index]]);
+    }
+  });
+
+  it('refuses families that cannot generate', async () => {
+    const bert = createModel(tinyConfig, 'text-classification', ['a', 'b'], 1);
+    await expect(createGenerator(bert, bert.weights)).rejects.toThrow('bert: cannot generate text');
+  });
+});
