@@ -115,7 +115,7 @@ describe('loadModel', () => {
   it('refuses a model_type it has no code for', async () => {
     await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
     await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
-      'config.json: model_type must be one of bert, roberta, xlm-roberta, distilbert, electra, albert, got mamba',
+      /^config\.json: model_type must be one of bert, roberta, .*, got mamba$/,
     );
   });
 
