@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 interface PredictFlags {
@@ -8,6 +9,8 @@ interface PredictFlags {
   readonly data: string[];
   readonly out: string;
   readonly batchSize: number;
+  readonly beams: number;
+  readonly maxNewTokens?: number;
   readonly maxLength?: number;
   readonly threads?: number;
 }
@@ -25,11 +28,25 @@ export function registerPredictCommand(program: Command): void {
     .requiredOption('--out <file>', 'JSON Lines file to write, a line per row')
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
+    .option(
+      '--beams <n>',
+      'texts that generating follows at once',
+      parse.positiveInteger,
+      generationDefaults.beams,
+    )
+    .option(
+      '--max-new-tokens <n>',
+      `most tokens to generate (text2text: ${generationDefaults.maxNewTokens}; causal-lm generates when it is given)`,
+      parse.positiveInteger,
+    )
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .addHelpText(
       'after',
       '\nEach line has "logits": a number per label; for token-classification a list per token of the row.\n' +
-        'Beside them "label" (text), "labels" (multi-label, words) or "value" (regression).',
+        'Beside them "label" (text), "labels" (multi-label, words) or "value" (regression).\n' +
+        'For text2text a line has the generated "ids" and "text", or, for rows of input_ids with labels or decoder_input_ids, "logits" of\n' +
+        'every target token. For causal-lm it has "logits" of every token for rows of input_ids, "logLikelihood" and "tokens" for rows of\n' +
+        'text, and with --max-new-tokens what follows instead, as "ids" and "text".',
     )
     .action(async (flags: PredictFlags) => {
       const { predictFile } = await import('../inference/predict-file.ts');

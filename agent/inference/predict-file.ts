@@ -1,13 +1,14 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { startProgress } from '../../shared/cli/progress.ts';
+import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
-import type { TaskKind } from '../../shared/task.ts';
+import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
+import { describeTexts } from './describe-texts.ts';
 
 /** What to predict. */
 export interface PredictOptions {
@@ -17,12 +18,16 @@ export interface PredictOptions {
   /** JSON Lines file to write. */
   readonly out: string;
   readonly batchSize: number;
+  /** Texts that generating follows at once. */
+  readonly beams?: number;
+  /** Most tokens that are generated; causal language models generate when it is given. */
+  readonly maxNewTokens?: number;
   readonly maxLength?: number;
   readonly threads?: number;
 }
 
 /**
- * Writes a line per row of the data: its logits and what they say.
+ * Writes a line per row of the data: its logits and what they say, or the text that is generated.
  *
  * @returns the number of rows
  */
@@ -32,7 +37,7 @@ export async function predictFile(options: PredictOptions): Promise<number> {
   if (surplus.length > 0) {
     process.stderr.write(`${options.model}: not used by ${options.task}: ${surplus.join(', ')}\n`);
   }
-  const { examples } = await loadModelExamples(model, {
+  const { rows, examples } = await loadModelExamples(model, {
     files: options.dataFiles,
     modelFolder: options.model,
     labelled: false,
@@ -41,18 +46,31 @@ export async function predictFile(options: PredictOptions): Promise<number> {
   await mkdir(dirname(options.out), { recursive: true });
   const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
   const progress = startProgress({ label: 'predicting', total, unit: 'tokens' });
-  const predictor = await createPredictor(model, model.weights, options.threads);
-  const logits = await predictor.predict(examples, options.batchSize, progress);
-  await predictor.dispose();
+  const described = isLanguageTask(model.task)
+    ? await describeTexts(model, { rows, examples }, options, progress)
+    : await describeRows(model, examples, options, progress);
   progress.finish();
   await writeFileAtomically(options.out, async (file) => {
-    for (const [index, example] of examples.entries()) {
-      await file.write(
-        `${JSON.stringify(describeRow(model, example, logits[index] ?? new Float32Array(0)))}\n`,
-      );
-    }
+    for (const row of described) await file.write(`${JSON.stringify(row)}\n`);
   });
-  return examples.length;
+  return described.length;
+}
+
+async function describeRows(
+  model: Model,
+  examples: readonly EncodedExample[],
+  options: PredictOptions,
+  progress: Progress,
+): Promise<readonly object[]> {
+  const predictor = await createPredictor(model, model.weights, options.threads);
+  try {
+    const logits = await predictor.predict(examples, options.batchSize, progress);
+    return examples.map((example, index) =>
+      describeRow(model, example, logits[index] ?? new Float32Array(0)),
+    );
+  } finally {
+    await predictor.dispose();
+  }
 }
 
 /** Checks before the work that its result has a place to go. */
@@ -77,9 +95,6 @@ function describeRow(model: Model, example: EncodedExample, logits: Float32Array
       const words = positions === null ? rows : [...positions].map((position) => rows[position] ?? null);
       return { logits: rows, labels: words.map((row) => (row === null ? null : name(largest(row)))) };
     }
-    case 'text2text':
-    case 'causal-lm':
-      return { logits: rowsOf(logits, model.config.vocabSize) };
     default:
       return { logits: [...logits], label: name(largest([...logits])) };
   }

@@ -85,26 +85,35 @@ export function targetLengthOf({ labels, decoderInputIds }: EncodedExample): num
   return decoderInputIds?.length ?? (labels instanceof Int32Array ? labels.length : 0);
 }
 
-function collateDecoder(
-  examples: readonly EncodedExample[],
-  targetLength: number,
+/**
+ * What the decoder reads of a `text2text` example: what its row brings, or its target moved by one.
+ *
+ * @throws RegmeanError `invalid-input` when it has no target, or the model no token to begin from
+ */
+export function decoderInputIdsOf(
+  example: EncodedExample,
   { padTokenId, decoderStartTokenId }: PaddingIds,
-): DecoderBatch {
+): Int32Array {
+  if (example.decoderInputIds !== undefined) return example.decoderInputIds;
+  if (!(example.labels instanceof Int32Array)) throw unlabelled(example);
   if (decoderStartTokenId === undefined) {
     throw new RegmeanError(
       'invalid-input',
       'config.json: decoder_start_token_id must be given for text2text',
     );
   }
-  const inputIds = new Int32Array(examples.length * targetLength).fill(padTokenId);
+  const before = [decoderStartTokenId, ...example.labels.subarray(0, -1)];
+  return Int32Array.from(before, (id) => (id === ignoredLabel ? padTokenId : id));
+}
+
+function collateDecoder(
+  examples: readonly EncodedExample[],
+  targetLength: number,
+  ids: PaddingIds,
+): DecoderBatch {
+  const inputIds = new Int32Array(examples.length * targetLength).fill(ids.padTokenId);
   for (const [row, example] of examples.entries()) {
-    const start = row * targetLength;
-    if (example.decoderInputIds !== undefined) inputIds.set(example.decoderInputIds, start);
-    else if (example.labels instanceof Int32Array) {
-      const moved = example.labels.subarray(0, -1).map((id) => (id === ignoredLabel ? padTokenId : id));
-      inputIds[start] = decoderStartTokenId;
-      inputIds.set(moved, start + 1);
-    } else throw unlabelled(example);
+    inputIds.set(decoderInputIdsOf(example, ids), row * targetLength);
   }
   return { targetLength, inputIds };
 }

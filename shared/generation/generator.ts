@@ -20,9 +20,6 @@ export interface GenerationOptions {
   readonly lengthPenalty?: number;
 }
 
-/** Defaults, those of Hugging Face's `generate` where it has one. */
-export const generationDefaults = { beams: 1, maxNewTokens: 20 } as const;
-
 /** A model ready to generate. */
 export interface Generator {
   /** @returns the tokens of each example's text, in the order of `examples`, without start and end token */

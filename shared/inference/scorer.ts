@@ -1,10 +1,11 @@
 /** @file Scores a model on labelled examples, whatever its task. */
 import type { Progress } from '../cli/progress.ts';
-import type { EncodedExample } from '../data/example.ts';
+import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { RunTensor } from '../runtime/session.ts';
-import { isLanguageTask } from '../task.ts';
+import { ignoredLabel, isLanguageTask } from '../task.ts';
 import { createLikelihoods, likelihoodMetrics } from './likelihoods.ts';
 import { createPredictor } from './predictor.ts';
 
@@ -22,7 +23,8 @@ export interface Scorer {
 }
 
 /**
- * Prepares a model for scoring: by its logits (see `metricsFor`), or, for language tasks, by the probability of the labels.
+ * Prepares a model for scoring: by its logits (see `metricsFor`); for language tasks by the probability of the labels (`logLikelihood`
+ * per token in nats, `perplexity`), and for text2text by the share of targets that a greedy search gives exactly (`exactMatch`).
  *
  * @param parameters every parameter of the model; read at each run, so updates in place take effect
  */
@@ -55,10 +57,40 @@ async function createLanguageScorer(
   threads: number | undefined,
 ): Promise<Scorer> {
   const likelihoods = await createLikelihoods(model, parameters, threads);
+  if (model.task !== 'text2text') {
+    return {
+      main: 'logLikelihood',
+      score: async (examples, batchSize, progress) =>
+        likelihoodMetrics(await likelihoods.compute(examples, batchSize, progress)),
+      dispose: likelihoods.dispose,
+    };
+  }
+  const generator = await createGenerator(model, parameters, threads);
   return {
-    main: 'logLikelihood',
-    score: async (examples, batchSize, progress) =>
-      likelihoodMetrics(await likelihoods.compute(examples, batchSize, progress)),
-    dispose: likelihoods.dispose,
+    main: 'exactMatch',
+    async score(examples, batchSize, progress) {
+      const endTokenIds = model.config.endTokenIds ?? [];
+      const targets = examples.map(({ labels }) => targetText(labels, endTokenIds));
+      const longest = targets.reduce((length, target) => Math.max(length, target.length), 0);
+      const options = { beams: 1, maxNewTokens: longest + 1, batchSize };
+      const texts = await generator.generate(examples, options, progress);
+      const matches = texts.filter((text, index) => isEqual(text, targets[index] ?? [])).length;
+      const metrics = likelihoodMetrics(await likelihoods.compute(examples, batchSize));
+      return { exactMatch: matches / examples.length, ...metrics };
+    },
+    async dispose() {
+      await likelihoods.dispose();
+      await generator.dispose();
+    },
   };
+}
+
+/** The tokens of a target, without what ends and what fills it. */
+function targetText(labels: ExampleLabels, endTokenIds: readonly number[]): readonly number[] {
+  const tokens = labels instanceof Int32Array ? [...labels] : [];
+  return tokens.filter((token) => token !== ignoredLabel && !endTokenIds.includes(token));
+}
+
+function isEqual(text: Int32Array, target: readonly number[]): boolean {
+  return text.length === target.length && text.every((token, position) => token === target[position]);
 }

@@ -8,12 +8,17 @@ import { readRows } from '../../../shared/data/read-rows.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { encodeRows } from '../../../shared/tokenization/encode-rows.ts';
 import { createTokenizer, type Tokenizer } from '../../../shared/tokenization/tokenizer.ts';
+import { unigramIds, unigramTokenizerJson } from '../../support/unigram-tokenizer.ts';
 
 let folder: string;
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-targets-'));
-  tokenizer = createTokenizer(JSON.stringify(unigram()), settings, 'tokenizer.json');
+  tokenizer = createTokenizer(
+    JSON.stringify(unigramTokenizerJson(['yes', 'no', 'is', 'it', 'warm?', 'warm'])),
+    settings,
+    'tokenizer.json',
+  );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -24,38 +29,7 @@ const settings = {
   maxLength: 16,
   tokenTypes: false,
 };
-const end = 1;
-
-/** A tokenizer as T5's: pieces with word marks, an end token after each text. */
-function unigram(): object {
-  const pieces = ['<pad>', '</s>', '<unk>', '▁yes', '▁no', '▁is', '▁it', '▁warm', '?', '▁'];
-  return {
-    version: '1.0',
-    added_tokens: pieces.slice(0, 3).map((content, id) => ({
-      id,
-      content,
-      special: true,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-    })),
-    pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
-    decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [{ Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
-      pair: [
-        { Sequence: { id: 'A', type_id: 0 } },
-        { SpecialToken: { id: '</s>', type_id: 0 } },
-        { Sequence: { id: 'B', type_id: 0 } },
-        { SpecialToken: { id: '</s>', type_id: 0 } },
-      ],
-      special_tokens: { '</s>': { id: '</s>', ids: [end], tokens: ['</s>'] } },
-    },
-    model: { type: 'Unigram', unk_id: 2, vocab: pieces.map((piece, id) => [piece, -id / 10]) },
-  };
-}
+const { end } = unigramIds;
 
 async function encode(
   task: TaskKind,
@@ -74,7 +48,7 @@ const ids = { padTokenId: 0, decoderStartTokenId: 0 };
 describe('text2text rows', () => {
   it('tokenize text and target alike, each with its end token', async () => {
     const [example] = await encode('text2text', [{ text: 'is it warm?', target: 'yes' }]);
-    expect([...(example?.inputIds ?? [])]).toEqual([5, 6, 7, 8, end]);
+    expect([...(example?.inputIds ?? [])]).toEqual([5, 6, 7, end]);
     expect(example?.labels).toEqual(Int32Array.of(3, end));
   });
 
@@ -137,8 +111,8 @@ describe('causal-lm rows', () => {
       { text: 'is it warm' },
       { input_ids: [5, 6, 7], labels: [-100, 6, 7] },
     ]);
-    expect([...(text?.inputIds ?? [])]).toEqual([5, 6, 7, end]);
-    expect(text?.labels).toEqual(Int32Array.of(6, 7, end, -100));
+    expect([...(text?.inputIds ?? [])]).toEqual([5, 6, 8, end]);
+    expect(text?.labels).toEqual(Int32Array.of(6, 8, end, -100));
     expect(given?.labels).toEqual(Int32Array.of(6, 7, -100));
   });
 

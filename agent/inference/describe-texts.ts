@@ -1,0 +1,127 @@
+/** @file What is written of rows of language tasks: generated texts, logits of given targets, or how probable a text is. */
+import type { Progress } from '../../shared/cli/progress.ts';
+import { decoderInputIdsOf, targetLengthOf } from '../../shared/data/collate.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import type { Row } from '../../shared/data/row.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
+import { generationDefaults } from '../../shared/generation/defaults.ts';
+import { createGenerator } from '../../shared/generation/generator.ts';
+import { createLikelihoods } from '../../shared/inference/likelihoods.ts';
+import { createPredictor } from '../../shared/inference/predictor.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
+import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
+import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
+import type { PredictOptions } from './predict-file.ts';
+
+/** Rows and their examples, in one order. */
+export interface LanguageRows {
+  readonly rows: readonly Row[];
+  readonly examples: readonly EncodedExample[];
+}
+
+/** What is written of each row, in the order of the rows (see `regmean predict --help`). */
+export async function describeTexts(
+  model: Model,
+  { rows, examples }: LanguageRows,
+  options: PredictOptions,
+  progress: Progress,
+): Promise<readonly object[]> {
+  const ways = rows.map((row, index) => wayOf(model, row, examples[index] as EncodedExample, options));
+  const described: object[] = [];
+  for (const [way, describe] of Object.entries(describers) as [Way, Describer][]) {
+    const indices = [...rows.keys()].filter((index) => ways[index] === way);
+    if (indices.length === 0) continue;
+    const chosen = {
+      rows: indices.map((index) => rows[index] as Row),
+      examples: indices.map((index) => examples[index] as EncodedExample),
+    };
+    const results = await describe(model, chosen, options, progress);
+    for (const [position, index] of indices.entries()) described[index] = results[position] as object;
+  }
+  return described;
+}
+
+type Way = 'generate' | 'logits' | 'likelihood';
+type Describer = (
+  model: Model,
+  rows: LanguageRows,
+  options: PredictOptions,
+  progress: Progress,
+) => Promise<readonly object[]>;
+
+const describers: Readonly<Record<Way, Describer>> = {
+  generate: describeGenerated,
+  logits: describeLogits,
+  likelihood: describeLikelihoods,
+};
+
+function wayOf({ task }: Model, { input }: Row, example: EncodedExample, options: PredictOptions): Way {
+  if (task === 'text2text') return targetLengthOf(example) > 0 ? 'logits' : 'generate';
+  if (options.maxNewTokens !== undefined) return 'generate';
+  return input.kind === 'ids' ? 'logits' : 'likelihood';
+}
+
+async function describeGenerated(
+  model: Model,
+  { rows, examples }: LanguageRows,
+  options: PredictOptions,
+  progress: Progress,
+): Promise<readonly object[]> {
+  const generator = await createGenerator(model, model.weights, options.threads);
+  try {
+    const { beams = generationDefaults.beams, maxNewTokens = generationDefaults.maxNewTokens } = options;
+    const texts = await generator.generate(
+      examples,
+      { beams, maxNewTokens, batchSize: options.batchSize },
+      progress,
+    );
+    const hasTokenizer = ((await listFolder(options.model)) ?? []).includes('tokenizer.json');
+    if (!hasTokenizer && !needsTokenizer(rows)) return texts.map((ids) => ({ ids: [...ids] }));
+    const tokenizer = await loadTokenizer(options.model);
+    return Promise.all(texts.map(async (ids) => ({ ids: [...ids], text: await tokenizer.decode(ids) })));
+  } finally {
+    await generator.dispose();
+  }
+}
+
+async function describeLogits(
+  model: Model,
+  { examples }: LanguageRows,
+  options: PredictOptions,
+  progress: Progress,
+): Promise<readonly object[]> {
+  const predictor = await createPredictor(model, model.weights, options.threads);
+  try {
+    const { outputs } = predictor;
+    const logits = await predictor.predict(unlabelledAlike(model, examples), options.batchSize, progress);
+    return logits.map((own) => ({
+      logits: Array.from({ length: own.length / outputs }, (_, row) => [
+        ...own.subarray(row * outputs, (row + 1) * outputs),
+      ]),
+    }));
+  } finally {
+    await predictor.dispose();
+  }
+}
+
+/** Examples without labels; some rows bring only what the decoder reads. */
+function unlabelledAlike({ task, config }: Model, examples: readonly EncodedExample[]): EncodedExample[] {
+  return examples.map((example) => {
+    const decoder = task === 'text2text' ? { decoderInputIds: decoderInputIdsOf(example, config) } : {};
+    return { ...example, labels: null, ...decoder };
+  });
+}
+
+async function describeLikelihoods(
+  model: Model,
+  { examples }: LanguageRows,
+  options: PredictOptions,
+  progress: Progress,
+): Promise<readonly object[]> {
+  const likelihoods = await createLikelihoods(model, model.weights, options.threads);
+  try {
+    return await likelihoods.compute(examples, options.batchSize, progress);
+  } finally {
+    await likelihoods.dispose();
+  }
+}

@@ -1,0 +1,192 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModel, saveModel } from '../../shared/models/model-folder.ts';
+import { createRandom } from '../../shared/random.ts';
+import { writeRows } from '../support/tiny-model.ts';
+import { unigramTokenizerJson } from '../support/unigram-tokenizer.ts';
+import { runCommand } from '../support/wire-process.ts';
+
+const words = ['yes', 'no', 'is', 'this', 'warm?', 'cold?', 'sun', 'fire', 'ice', 'snow'];
+const vocabSize = words.length + 4;
+const tinyT5 = {
+  model_type: 't5',
+  vocab_size: vocabSize,
+  d_model: 24,
+  d_kv: 8,
+  d_ff: 48,
+  num_layers: 2,
+  num_heads: 2,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 16,
+  feed_forward_proj: 'gated-gelu',
+  tie_word_embeddings: false,
+  dropout_rate: 0,
+  decoder_start_token_id: 0,
+};
+const task = ['--task', 'text2text', '--threads', '1'];
+let folder: string;
+const at = (name: string): string => join(folder, name);
+
+async function run(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCommand(args);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+/** Rows of a warm or a cold word: what the classes are is read off the word. */
+function rowsOf(count: number, seed: number): { text: string; label: string }[] {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, () => {
+    const label = random() < 0.5 ? 'warm' : 'cold';
+    const pair = label === 'warm' ? ['sun', 'fire'] : ['ice', 'snow'];
+    const word = (): string => pair[Math.floor(random() * 2)] as string;
+    return { text: random() < 0.5 ? word() : `${word()} ${word()}`, label };
+  });
+}
+
+async function readLines(path: string): Promise<Record<string, unknown>[]> {
+  return (await readFile(path, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-language-'));
+  await mkdir(at('t5'));
+  await saveModel(at('t5'), createModel(tinyT5, 'text2text', [], 3));
+  await writeFile(at('t5/tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('two agents fine-tune T5 to answer questions', () => {
+  it('contribute, merge, evaluate and predict', async () => {
+    for (const [seed, agent] of ['north', 'south', 'test'].entries()) {
+      await writeRows(at(`${agent}.jsonl`), rowsOf(60, seed));
+      const template = ['--template', 'is this {class}? {text}', '--classes', 'warm,cold'];
+      const files = ['--data', at(`${agent}.jsonl`), '--out', at(`${agent}-questions.jsonl`)];
+      await run('questions', '--task', 'text-classification', ...files, ...template);
+    }
+    for (const agent of ['north', 'south']) {
+      const [data, model] = [at(`${agent}-questions.jsonl`), at(`${agent}-model`)];
+      const training = [
+        '--epochs',
+        '8',
+        '--lr',
+        '0.01',
+        '--batch-size',
+        '8',
+        '--dev',
+        at('test-questions.jsonl'),
+      ];
+      const trained = await run(
+        'train',
+        '--model',
+        at('t5'),
+        ...task,
+        '--train',
+        data,
+        '--out',
+        model,
+        ...training,
+        '--json',
+      );
+      expect(JSON.parse(trained).metrics.exactMatch).toBeGreaterThan(0.9);
+      const made = await run(
+        'stats',
+        '--model',
+        model,
+        ...task,
+        '--data',
+        data,
+        '--out',
+        at(agent),
+        '--agent',
+        agent,
+        '--fisher',
+        'empirical',
+        '--json',
+      );
+      // Of each stack's blocks 2 x (q k v, o, wi_0 wi_1, wo), cross-attention's q and o per block, its keys and values together, lm_head.
+      expect(JSON.parse(made)).toMatchObject({ grams: 2 * (2 * 4) + 2 * 2 + 1 + 1, linearLayers: 37 });
+    }
+    const fused = at('fused');
+    await run('merge', at('north'), at('south'), '--out', fused);
+    await run('merge', at('north'), at('south'), '--out', at('fused-fisher'), '--method', 'fisher');
+    const scores = await run(
+      'evaluate',
+      '--model',
+      fused,
+      ...task,
+      '--data',
+      at('test-questions.jsonl'),
+      '--json',
+    );
+    const [score] = JSON.parse(scores);
+    expect(score.main).toBe('exactMatch');
+    expect(score.metrics.exactMatch).toBeGreaterThan(0.4);
+
+    const data = at('test-questions.jsonl');
+    await run(
+      'predict',
+      '--model',
+      at('north-model'),
+      ...task,
+      '--data',
+      data,
+      '--out',
+      at('answers.jsonl'),
+      '--beams',
+      '2',
+    );
+    const answers = await readLines(at('answers.jsonl'));
+    const questions = await readLines(data);
+    const right = answers.filter(({ text }, row) => text === questions[row]?.target);
+    expect(right.length / answers.length).toBeGreaterThan(0.9);
+  });
+
+  it('gives logits of targets that rows bring', async () => {
+    const rows = [
+      { input_ids: [5, 6, 1], labels: [3, 1] },
+      { input_ids: [5, 1], decoder_input_ids: [0, 3, 4] },
+      { input_ids: [5, 1] },
+    ];
+    await writeRows(at('ids.jsonl'), rows);
+    await run(
+      'predict',
+      '--model',
+      at('t5'),
+      ...task,
+      '--data',
+      at('ids.jsonl'),
+      '--out',
+      at('ids-out.jsonl'),
+      '--max-new-tokens',
+      '3',
+    );
+    const [labelled, given, generated] = await readLines(at('ids-out.jsonl'));
+    const shape = (row: unknown): number[] => (row as number[][]).map((logits) => logits.length);
+    expect(shape(labelled?.logits)).toEqual([vocabSize, vocabSize]);
+    expect(shape(given?.logits)).toEqual([vocabSize, vocabSize, vocabSize]);
+    expect((generated?.ids as number[]).length).toBeLessThanOrEqual(3);
+    expect(generated).toHaveProperty('text');
+  });
+
+  it('says what a family has no head for', async () => {
+    const { code, stderr } = await runCommand([
+      'predict',
+      '--model',
+      at('t5'),
+      '--task',
+      'text-classification',
+      '--data',
+      at('ids.jsonl'),
+      '--out',
+      at('x.jsonl'),
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('t5: has no head for text-classification here, only for text2text');
+  });
+});
