@@ -211,7 +211,7 @@ function convolution(
   const weight = parameter(conv, 'weight', [hiddenSize, hiddenSize, width], 'normal');
   const bias = parameter(conv, 'bias', [hiddenSize], 'zeros');
   const matrix = ops.reshape(ops.transpose(weight, [0, 2, 1]), [hiddenSize, width * hiddenSize]);
-  const mixed = ops.mul(ops.linear(inputs, matrix, bias), tokens);
+  const mixed = ops.linear(inputs, matrix, bias);
   const activated = activation(activate)(dropout(scope, mixed, config.hiddenDropout));
   const sum = ops.add(firstLayer, activated);
   return ops.mul(layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), tokens);
