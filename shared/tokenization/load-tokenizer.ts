@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -71,6 +72,14 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   );
 }
 
+/** SentencePiece models, by the names that checkpoints give them: they must be converted once. */
+const sentencePieceFiles = [
+  'spm.model',
+  'spiece.model',
+  'sentencepiece.bpe.model',
+  'tokenizer.model',
+] as const;
+
 /** The tokenizer's own limit; Hugging Face writes 10^30 where it knows none. */
 function knownLength(length: number | null | undefined): number {
   return length === null || length === undefined || length > 1e9 ? Number.POSITIVE_INFINITY : length;
@@ -88,9 +97,14 @@ async function tokenizerJson(
   if (vocabulary !== null) {
     return { json: wordPieceTokenizerJson(vocabulary, config, vocabularyFile), where: vocabularyFile };
   }
-  throw new RegmeanError('not-found', `${dir}: must hold tokenizer.json or vocab.txt, got neither`, {
-    hint: "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR) in Python's transformers writes one",
-  });
+  const sentencePiece = sentencePieceFiles.find((name) => existsSync(join(dir, name)));
+  throw new RegmeanError(
+    'not-found',
+    `${dir}: must hold tokenizer.json or vocab.txt, got ${sentencePiece ?? 'neither'}`,
+    {
+      hint: "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR) in Python's transformers writes one",
+    },
+  );
 }
 
 function specialTokenNames(

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { loadTokenizer } from '../../../shared/tokenization/load-tokenizer.ts';
-import { bertTokenizerJson, folderWith, robertaTokenizerJson, wordPieces } from './tokenizer-folders.ts';
+import {
+  bertTokenizerJson,
+  debertaTokenizerJson,
+  folderWith,
+  robertaTokenizerJson,
+  wordPieces,
+} from './tokenizer-folders.ts';
 
 const bert = async (files: Record<string, unknown> = {}) =>
   loadTokenizer(await folderWith({ 'tokenizer.json': bertTokenizerJson, ...files }));
@@ -14,6 +20,18 @@ const roberta = async () =>
         max_position_embeddings: 42,
         pad_token_id: 1,
         type_vocab_size: 1,
+      },
+    }),
+  );
+const deberta = async (typeVocabSize = 0) =>
+  loadTokenizer(
+    await folderWith({
+      'tokenizer.json': debertaTokenizerJson,
+      'config.json': {
+        model_type: 'deberta-v2',
+        max_position_embeddings: 16,
+        pad_token_id: 0,
+        type_vocab_size: typeVocabSize,
       },
     }),
   );
@@ -149,6 +167,51 @@ describe('a byte-level BPE tokenizer.json', () => {
   });
 });
 
+describe('a Unigram tokenizer.json', () => {
+  it('takes the most probable split of each word, after normalizing and marking spaces', async () => {
+    const tokenizer = await deberta();
+    const [encoding] = await tokenizer.encodeTexts([text('  the   unwatchable film! ')], 64);
+    // [CLS] ▁the ▁un watchable ▁film ! [SEP]
+    expect([...(encoding?.inputIds ?? [])]).toEqual([1, 5, 7, 11, 6, 12, 2]);
+  });
+
+  it('gives the unknown token for what no piece covers', async () => {
+    const tokenizer = await deberta();
+    const [encoding] = await tokenizer.encodeTexts([text('the ü')], 64);
+    expect([...(encoding?.inputIds ?? [])]).toEqual([1, 5, 4, 3, 2]);
+  });
+
+  it('marks the second text of a pair where the model knows token types, and cuts the longer text', async () => {
+    const [without] = await (await deberta()).encodeTexts([text('a b a b a b', 'b a')], 8);
+    const [withTypes] = await (await deberta(2)).encodeTexts([text('a b a b a b', 'b a')], 8);
+    expect([...(without?.inputIds ?? [])]).toEqual([1, 15, 16, 15, 2, 16, 15, 2]);
+    expect([...(without?.tokenTypeIds ?? [])]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect([...(withTypes?.tokenTypeIds ?? [])]).toEqual([0, 0, 0, 0, 0, 1, 1, 1]);
+    expect(without?.truncated).toBe(true);
+  });
+
+  it('reads every word of a split sentence as one after a space, and tells its first token', async () => {
+    const tokenizer = await deberta();
+    const [whole, cut] = [64, 5].map((maxLength) =>
+      tokenizer.encodeWords([['the', 'unwatchable', '!', 'film']], maxLength),
+    );
+    // [CLS] ▁the ▁un watchable ▁ ! ▁film [SEP]
+    expect([...((await whole)?.[0]?.inputIds ?? [])]).toEqual([1, 5, 7, 11, 4, 12, 6, 2]);
+    expect([...((await whole)?.[0]?.wordPositions ?? [])]).toEqual([1, 2, 4, 6]);
+    expect([...((await cut)?.[0]?.inputIds ?? [])]).toEqual([1, 5, 7, 11, 2]);
+    expect([...((await cut)?.[0]?.wordPositions ?? [])]).toEqual([1, 2, -1, -1]);
+  });
+
+  it('knows its special tokens, limit and text', async () => {
+    const tokenizer = await deberta();
+    expect(tokenizer.padTokenId).toBe(0);
+    expect(tokenizer.maskTokenId).toBe(17);
+    expect(tokenizer.specialTokenIds).toEqual([0, 1, 2, 3, 17]);
+    expect(tokenizer.maxLength).toBe(16);
+    expect(await tokenizer.decode([1, 5, 7, 11, 6, 12, 2])).toBe('the unwatchable film!');
+  });
+});
+
 describe('a folder with only vocab.txt', () => {
   const vocabulary = `${wordPieces.join('\n')}\n`;
 
@@ -188,6 +251,14 @@ describe('a folder that cannot be used', () => {
     await expect(loadTokenizer(dir)).rejects.toThrow(
       `${dir}: must hold tokenizer.json or vocab.txt, got neither`,
     );
+  });
+
+  it.each(['spm.model', 'spiece.model'])('says how to convert %s', async (name) => {
+    const dir = await folderWith({ [name]: 'pieces' });
+    await expect(loadTokenizer(dir)).rejects.toMatchObject({
+      message: `${dir}: must hold tokenizer.json or vocab.txt, got ${name}`,
+      hint: expect.stringContaining('AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR)'),
+    });
   });
 
   it('rejects a tokenizer.json that is not one', async () => {

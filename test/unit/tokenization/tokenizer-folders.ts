@@ -97,6 +97,71 @@ export const bertTokenizerJson = {
   },
 };
 
+/** Pieces of a Unigram model and their scores, the most probable split of a word wins; `▁` stands for the space before it. */
+export const unigramPieces: readonly (readonly [string, number])[] = [
+  ['[PAD]', 0],
+  ['[CLS]', 0],
+  ['[SEP]', 0],
+  ['[UNK]', 0],
+  ['▁', -4],
+  ['▁the', -2],
+  ['▁film', -3],
+  ['▁un', -4],
+  ['watch', -3],
+  ['able', -3],
+  ['▁unwatch', -8],
+  ['watchable', -5],
+  ['!', -3],
+  ['a', -5],
+  ['b', -5],
+  ['▁a', -4],
+  ['▁b', -4],
+];
+
+/** A DeBERTa-v3 tokenizer.json, as Hugging Face's conversion of its SentencePiece model is built. */
+export const debertaTokenizerJson = {
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  added_tokens: [
+    ...unigramPieces.slice(0, 4).map(([token], id) => special(id, token)),
+    special(unigramPieces.length, '[MASK]'),
+  ],
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'Strip', strip_left: true, strip_right: true },
+      { type: 'NFKC' },
+      { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
+    ],
+  },
+  pre_tokenizer: {
+    type: 'Sequence',
+    pretokenizers: [{ type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }],
+  },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [
+      { SpecialToken: { id: '[CLS]', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '[SEP]', type_id: 0 } },
+    ],
+    pair: [
+      { SpecialToken: { id: '[CLS]', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '[SEP]', type_id: 0 } },
+      { Sequence: { id: 'B', type_id: 1 } },
+      { SpecialToken: { id: '[SEP]', type_id: 1 } },
+    ],
+    special_tokens: {
+      '[CLS]': { id: '[CLS]', ids: [1], tokens: ['[CLS]'] },
+      '[SEP]': { id: '[SEP]', ids: [2], tokens: ['[SEP]'] },
+    },
+  },
+  decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+  model: { type: 'Unigram', unk_id: 3, vocab: unigramPieces, byte_fallback: false },
+};
+
 /** Byte-level tokens; `Ġ` stands for the space before a word. */
 export const byteLevelTokens = [
   '<s>',

@@ -164,6 +164,23 @@ describe('collectStatistics', () => {
     expect(alone).toEqual(await rowsOf({ batchSize: 1 }));
   });
 
+  it("counts the rows of DeBERTa's position table only when asked to, once per batch", async () => {
+    const deberta = join(folder, 'deberta');
+    await mkdir(deberta);
+    const relative = { relative_attention: true, position_buckets: 4, pos_att_type: 'p2c|c2p' };
+    const config = { ...tinyConfig, model_type: 'deberta-v2', share_att_key: true, ...relative };
+    await saveModel(deberta, createModel(config, 'text-classification', labels, 8));
+    const rowsOf = async (changes: Partial<StatisticsOptions>) => {
+      const { out } = await collect({ model: deberta, base, ...changes });
+      const file = await openGrams(join(out, 'grams.safetensors'));
+      await file.close();
+      return file.grams.get('deberta.encoder.layer.0.attention.self.query_proj')?.rows;
+    };
+    expect(await rowsOf({})).toBe(tokens);
+    // Six batches of at most four examples, a table of twice four rows.
+    expect(await rowsOf({ positionRows: 'included' })).toBe(tokens + 6 * 8);
+  });
+
   it('reads no more than `batches` batches, others for another seed', async () => {
     const some = await collect({ batches: 2 });
     expect(some).toMatchObject({ batches: 2, examples: 8 });
