@@ -58,9 +58,9 @@ export function splitHeads(x: Value, length: Dim, heads: number): Value {
 /**
  * softmax(q k^T + bias) v, for every head.
  *
- * @param query [batch, heads, queries, headSize], scaled as the model scales it
- * @param key [batch, heads, keys, headSize], like value
- * @param bias broadcasts to [batch, heads, queries, keys]
+ * @param query [batch, heads, queries, headSize], scaled as the model scales it; or [batch, groups, heads, ..] in groups of heads
+ * @param key [batch, heads, keys, headSize], like value; [batch, groups, 1, ..] where a group shares them
+ * @param bias broadcasts to the scores, [batch, heads, queries, keys]
  * @returns [batch*queries, heads*headSize]
  */
 export function attend(
@@ -71,12 +71,15 @@ export function attend(
   bias: Value,
   dropoutProbability: number,
 ): Value {
-  const [, heads, queries, size] = query.shape as readonly [Dim, number, Dim, number];
+  const rank = query.shape.length;
+  const queries = query.shape[rank - 2] as Dim;
+  const width = productOf([...query.shape.slice(1, rank - 2), query.shape[rank - 1] as Dim]);
+  const queriesFirst = [0, rank - 2, ...Array.from({ length: rank - 3 }, (_, axis) => axis + 1), rank - 1];
   return scope.build.graph.scope(`${scope.prefix}attention`, () => {
     const scores = ops.add(ops.matMul(query, ops.transposeLast(key)), bias);
     const weights = dropout(scope, ops.softmax(scores), dropoutProbability);
-    const context = ops.transpose(ops.matMul(weights, value), [0, 2, 1, 3]);
-    return ops.reshape(context, [productOf(['batch', queries]), heads * size]);
+    const context = ops.transpose(ops.matMul(weights, value), queriesFirst);
+    return ops.reshape(context, [productOf(['batch', queries]), width]);
   });
 }
 

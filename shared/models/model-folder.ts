@@ -232,5 +232,5 @@ function storedNames(file: ModelWeights, backboneName: string): Map<string, stri
 }
 
 function isHeadName(name: string): boolean {
-  return /^(classifier|cls|lm_head|pre_classifier|vocab_)/.test(name);
+  return /^(classifier|cls|lm_head|pre_classifier|score|vocab_)/.test(name);
 }

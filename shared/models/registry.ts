@@ -5,7 +5,11 @@ import { bert } from './bert.ts';
 import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
+import { gpt2 } from './gpt2.ts';
+import { llama, mistral } from './llama.ts';
+import { mpnet } from './mpnet.ts';
 import { mt5 } from './mt5.ts';
+import { qwen2 } from './qwen2.ts';
 import { roberta } from './roberta.ts';
 import { t5 } from './t5.ts';
 import { xlmRoberta } from './xlm-roberta.ts';
@@ -39,6 +43,11 @@ const architectures = new Map(
     register(albert),
     register(t5),
     register(mt5),
+    register(gpt2),
+    register(llama),
+    register(mistral),
+    register(qwen2),
+    register(mpnet),
   ].map((architecture) => [architecture.modelType, architecture]),
 );
 

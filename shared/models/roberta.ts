@@ -21,7 +21,7 @@ function parseRobertaConfig(json: unknown): BertConfig {
  * @param inputIds int32 [batch, seq]
  * @returns int32 [batch, seq]
  */
-function robertaPositions(inputIds: Value, padTokenId: number): Value {
+export function robertaPositions(inputIds: Value, padTokenId: number): Value {
   const graph = inputIds.graph;
   const pad = graph.scalar(padTokenId, 'int32');
   const isPad = ops.equal(inputIds, pad);

@@ -43,6 +43,10 @@ const logOp = unaryOp('Log', ({ node, cotangents }) => [div(cotangentOf(cotangen
 const sqrtOp = unaryOp('Sqrt', ({ node, cotangents }) => [
   div(mulScalar(cotangentOf(cotangents), 0.5), outputOf(node)),
 ]);
+const cosOp = unaryOp('Cos', ({ node, cotangents }) => [
+  neg(mul(cotangentOf(cotangents), sin(inputOf(node, 0)))),
+]);
+const sinOp = unaryOp('Sin', ({ node, cotangents }) => [mul(cotangentOf(cotangents), cos(inputOf(node, 0)))]);
 const maxOp = binaryOp('Max');
 const minOp = binaryOp('Min');
 const equalOp = binaryOp('Equal', undefined, 'bool');
@@ -112,6 +116,16 @@ export function log(x: Value): Value {
 /** The square root. */
 export function sqrt(x: Value): Value {
   return x.graph.apply1(sqrtOp, [x]);
+}
+
+/** The cosine. */
+export function cos(x: Value): Value {
+  return x.graph.apply1(cosOp, [x]);
+}
+
+/** The sine. */
+export function sin(x: Value): Value {
+  return x.graph.apply1(sinOp, [x]);
 }
 
 /** The larger of each pair; has no gradient. */

@@ -17,5 +17,6 @@ export {
   slice,
   transpose,
   transposeLast,
+  unsqueeze,
   zerosLike,
 } from './shape.ts';

@@ -88,10 +88,24 @@ export function cumSum(x: Value, axis: number): Value {
   return x.graph.apply1(cumSumOp, [x, x.graph.constant(BigInt64Array.of(BigInt(axis)), [])]);
 }
 
-const rangeOp: Op = {
-  type: 'Range',
-  infer: (inputs) => [{ dtype: required('Range', inputs, 0).dtype, shape: ['range'] }],
-};
+const rangeOps = new Map<Dim, Op>();
+
+/**
+ * The integers from `start` to `end`, which is excluded.
+ *
+ * @param start int64 scalar, like `end`
+ * @param count how many they are, or the name of that size
+ * @returns int64 [count]
+ */
+export function range(start: Value, end: Value, count: Dim): Value {
+  const op: Op = rangeOps.get(count) ?? {
+    type: 'Range',
+    infer: (inputs) => [{ dtype: required('Range', inputs, 0).dtype, shape: [count] }],
+  };
+  rangeOps.set(count, op);
+  return start.graph.apply1(op, [start, end, start.graph.scalar(1, 'int64')]);
+}
+
 const sizeOfAxisOp: Op = { type: 'Shape', infer: () => [{ dtype: 'int64', shape: [1] }] };
 const squeezeOp: Op = { type: 'Squeeze', infer: () => [{ dtype: 'int64', shape: [] }] };
 
@@ -105,7 +119,5 @@ export function sizeOfAxis(like: Value, axis: number): Value {
 /** The integers 0, 1, .. up to the size of an axis of `like`: int64 [that size]. */
 export function positionsOf(like: Value, axis: number): Value {
   const graph = like.graph;
-  const count = sizeOfAxis(like, axis);
-  const positions = graph.apply1(rangeOp, [graph.scalar(0, 'int64'), count, graph.scalar(1, 'int64')]);
-  return reshape(positions, [like.shape[axis] as Dim]);
+  return range(graph.scalar(0, 'int64'), sizeOfAxis(like, axis), like.shape[axis] as Dim);
 }

@@ -157,6 +157,22 @@ export function zerosLike(like: Value): Value {
   return expandLike(like.graph.scalar(0, like.dtype), like);
 }
 
+const unsqueezeOps = new Map<number, Op>();
+
+/** `x` with a dimension of size 1 before `axis`. */
+export function unsqueeze(x: Value, axis: number): Value {
+  const op: Op = unsqueezeOps.get(axis) ?? {
+    type: 'Unsqueeze',
+    infer: (inputs) => {
+      const input = required('Unsqueeze', inputs, 0);
+      return [{ dtype: input.dtype, shape: input.shape.toSpliced(axis, 0, 1) }];
+    },
+    vjp: ({ node, cotangents }) => [reshapeLike(cotangentOf(cotangents), inputOf(node, 0)), null],
+  };
+  unsqueezeOps.set(axis, op);
+  return x.graph.apply1(op, [x, x.graph.integers([axis])]);
+}
+
 const transposeOp: Op = {
   type: 'Transpose',
   infer: (inputs, attributes) => {

@@ -49,6 +49,12 @@ describe('element-wise ops agree with JavaScript and with finite differences', (
     checkOp({ shapes: [[4]], build: ops.log, domain: positive, reference: (x) => x.map(Math.log) }));
   it('sqrt', () =>
     checkOp({ shapes: [[4]], build: ops.sqrt, domain: positive, reference: (x) => x.map(Math.sqrt) }));
+  it('cos', () =>
+    checkOp({ shapes: [[4]], build: ops.cos, dtype: 'float32', reference: (x) => x.map(Math.cos) }));
+  it('sin', () =>
+    checkOp({ shapes: [[4]], build: ops.sin, dtype: 'float32', reference: (x) => x.map(Math.sin) }));
+  it('unsqueeze', () =>
+    checkOp({ shapes: [[2, 3]], build: (x) => ops.unsqueeze(x, 1), reference: (x) => x }));
   it('where', () =>
     checkOp({
       shapes: [[2, 3], [3]],

@@ -1,0 +1,79 @@
+/** @file Rotary positions (Su et al., 2021): queries and keys are turned by an angle that grows with the position. */
+import { z } from 'zod';
+import { RegmeanError } from '../errors.ts';
+import type { Dim, Value } from '../graph/graph.ts';
+import * as ops from '../graph/ops/index.ts';
+
+/** `rope_scaling` of config.json: how angles are slowed for texts longer than those of pretraining. */
+export const ropeScalingSchema = z
+  .object({
+    rope_type: z.string().optional(),
+    type: z.string().optional(),
+    factor: z.number().positive().optional(),
+    low_freq_factor: z.number().positive().optional(),
+    high_freq_factor: z.number().positive().optional(),
+    original_max_position_embeddings: z.int().positive().optional(),
+    rope_theta: z.number().positive().optional(),
+  })
+  .nullish();
+
+export type RopeScaling = z.infer<typeof ropeScalingSchema>;
+
+/**
+ * The angle per position of each pair of features.
+ *
+ * @returns [headSize / 2]
+ * @throws RegmeanError `unsupported` for a kind of scaling that is not known
+ */
+export function rotaryFrequencies(headSize: number, theta: number, scaling: RopeScaling): Float32Array {
+  const plain = Array.from({ length: headSize / 2 }, (_, pair) => theta ** ((-2 * pair) / headSize));
+  const kind = scaling?.rope_type ?? scaling?.type ?? 'default';
+  const factor = scaling?.factor ?? 1;
+  if (kind === 'default') return Float32Array.from(plain);
+  if (kind === 'linear') return Float32Array.from(plain, (frequency) => frequency / factor);
+  if (kind !== 'llama3') {
+    throw new RegmeanError(
+      'unsupported',
+      `config.json: rope_scaling must be default, linear or llama3, got ${kind}`,
+    );
+  }
+  const original = scaling?.original_max_position_embeddings ?? 8192;
+  const [low, high] = [scaling?.low_freq_factor ?? 1, scaling?.high_freq_factor ?? 4];
+  // Waves that fit often into the pretraining length stay, those longer than it are slowed, the ones between partly.
+  return Float32Array.from(plain, (frequency) => {
+    const waves = (original * frequency) / (2 * Math.PI);
+    if (waves > high) return frequency;
+    if (waves < low) return frequency / factor;
+    const smooth = (waves - low) / (high - low);
+    return ((1 - smooth) * frequency) / factor + smooth * frequency;
+  });
+}
+
+/** Cosines and sines of the angles, [length, headSize / 2] each. */
+export interface RotaryAngles {
+  readonly cosine: Value;
+  readonly sine: Value;
+}
+
+/** The angles of positions, int64 [length]. */
+export function rotaryAngles(positions: Value, frequencies: Float32Array): RotaryAngles {
+  const graph = positions.graph;
+  const column = ops.reshape(ops.cast(positions, 'float32'), [positions.shape[0] as Dim, 1]);
+  const angles = ops.mul(column, graph.constant(frequencies, [1, frequencies.length]));
+  return { cosine: ops.cos(angles), sine: ops.sin(angles) };
+}
+
+/** Turns the pairs (i, i + headSize/2) of features. `x`: [batch, heads, length, headSize]. */
+export function rotate(x: Value, { cosine, sine }: RotaryAngles): Value {
+  const size = Number(x.shape.at(-1));
+  const axis = x.shape.length - 1;
+  const first = ops.slice(x, axis, 0, size / 2);
+  const second = ops.slice(x, axis, size / 2, size);
+  return ops.concat(
+    [
+      ops.sub(ops.mul(first, cosine), ops.mul(second, sine)),
+      ops.add(ops.mul(second, cosine), ops.mul(first, sine)),
+    ],
+    axis,
+  );
+}
