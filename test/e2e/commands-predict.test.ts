@@ -54,6 +54,7 @@ describe('regmean predict on rows of input_ids, without a tokenizer', () => {
     ['roberta', 'token-classification'],
     ['distilbert', 'text-classification'],
     ['distilbert', 'token-classification'],
+    ['deberta-v2', 'token-classification'],
   ] as const)(
     'writes the logits of PyTorch, and the labels of config.json, for %s %s',
     async (family, task) => {
