@@ -160,9 +160,12 @@ function llamaBackbone(root: ModuleScope, config: LlamaConfig, context: DecoderC
   const scope = at(root, 'model');
   const words = embedding(scope, 'embed_tokens', context.inputIds, config.vocabSize, config.hiddenSize);
   const angles = rotaryAngles(context.positions, config.frequencies);
+  // Scores have an axis more, for the groups of heads.
+  const mask = context.mask.shape.length === 4 ? ops.unsqueeze(context.mask, 1) : context.mask;
+  const grouped = { ...context, mask };
   let hidden = ops.reshape(words, [`batch*${context.length}`, config.hiddenSize]);
   for (let layer = 0; layer < config.layers; layer++) {
-    hidden = llamaLayer(at(scope, `layers.${layer}`), config, hidden, layer, context, angles);
+    hidden = llamaLayer(at(scope, `layers.${layer}`), config, hidden, layer, grouped, angles);
   }
   return rmsNorm(scope, 'norm', hidden, config.epsilon);
 }

@@ -1,5 +1,6 @@
 import type { RunTensor } from '../../shared/runtime/session.ts';
 import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
+import { followingTokens } from '../../shared/tokenization/encode-targets.ts';
 import type { FixtureBatch } from './torch-fixture.ts';
 
 /** A fixture's batch as the model's graph is fed: see `ModelGraph`. */
@@ -18,6 +19,18 @@ export function feedsOf(task: TaskKind, batch: FixtureBatch): Map<string, RunTen
     feeds.set('masked_positions', { shape: [positions.length], data: Int32Array.from(positions) });
     const masked = Int32Array.from(positions, (position) => labels[position] ?? ignoredLabel);
     return feeds.set('labels', { shape: [positions.length], data: masked });
+  }
+  if (batch.decoder_input_ids !== undefined) {
+    const targetShape = [batch.decoder_input_ids.length, batch.decoder_input_ids[0]?.length ?? 0];
+    const decoderInputIds = Int32Array.from(batch.decoder_input_ids.flat());
+    feeds.set('decoder_input_ids', { shape: targetShape, data: decoderInputIds });
+    return feeds.set('labels', { shape: targetShape, data: Int32Array.from(labels) });
+  }
+  if (task === 'causal-lm') {
+    const following = batch.input_ids.flatMap((ids, row) => [
+      ...followingTokens(Int32Array.from(ids), batch.labels[row] as number[]),
+    ]);
+    return feeds.set('labels', { shape, data: Int32Array.from(following) });
   }
   if (task === 'text-classification' || task === 'token-classification') {
     const labelShape = task === 'text-classification' ? [labels.length] : shape;

@@ -24,6 +24,7 @@ const inputsSchema = z.object({
       input_ids: rows,
       attention_mask: rows,
       token_type_ids: rows.optional(),
+      decoder_input_ids: rows.optional(),
       labels: z.union([z.array(z.number()), rows]),
     }),
   ),

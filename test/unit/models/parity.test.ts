@@ -37,6 +37,15 @@ const cases: readonly { name: string; task: TaskKind }[] = [
   { name: 'electra-token-classification', task: 'token-classification' },
   { name: 'albert-text-classification', task: 'text-classification' },
   { name: 'albert-token-classification', task: 'token-classification' },
+  { name: 'mpnet-text-classification', task: 'text-classification' },
+  { name: 'mpnet-token-classification', task: 'token-classification' },
+  { name: 't5-text2text', task: 'text2text' },
+  { name: 't5-v1.1-text2text', task: 'text2text' },
+  { name: 'gpt2-causal-lm', task: 'causal-lm' },
+  { name: 'gpt2-text-classification', task: 'text-classification' },
+  { name: 'gpt2-token-classification', task: 'token-classification' },
+  { name: 'llama-causal-lm', task: 'causal-lm' },
+  { name: 'qwen2-multi-label-classification', task: 'multi-label-classification' },
   { name: 'deberta-v2-text-classification', task: 'text-classification' },
   { name: 'deberta-v2-token-classification', task: 'token-classification' },
   { name: 'deberta-v2-multi-label-classification', task: 'multi-label-classification' },
@@ -83,12 +92,13 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
       for (const batch of fixture.batches) {
         const mask = batch.attention_mask.flat();
         const tokenRows = Int32Array.from(mask.flatMap((flag, row) => (flag === 1 ? [row] : [])));
-        await pass.run(feedsOf(task, batch), { tokens: tokenRows, targets: new Int32Array(0) });
+        const targets = Int32Array.from(task === 'text2text' ? labelledPositions(batch) : []);
+        await pass.run(feedsOf(task, batch), { tokens: tokenRows, targets });
         accumulator.drain();
         for (const group of pass.groups) {
           const more = pass.rowsOf(group, {
             tokens: tokenRows.length,
-            targets: 0,
+            targets: targets.length,
             sequences: batch.input_ids.length,
             batches: 1,
           });
