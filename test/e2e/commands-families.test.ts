@@ -29,6 +29,11 @@ describe('two agents of a model family fine-tune, contribute, merge and predict'
     ['xlm-roberta', { pad_token_id: 1, max_position_embeddings: 16, type_vocab_size: 1 }],
     ['electra', { embedding_size: 8 }],
     ['albert', { embedding_size: 8, num_hidden_layers: 3 }],
+    ['mpnet', { pad_token_id: 1, max_position_embeddings: 16, relative_attention_num_buckets: 4 }],
+    ['gpt2', { n_embd: 16, n_layer: 1, n_head: 2, n_positions: 12 }],
+    ['llama', { num_key_value_heads: 1, rope_theta: 100 }],
+    ['mistral', { num_key_value_heads: 1, sliding_window: 12 }],
+    ['qwen2', { num_key_value_heads: 1 }],
     [
       'deberta-v2',
       { relative_attention: true, pos_att_type: 'p2c|c2p', position_buckets: 4, conv_kernel_size: 3 },

@@ -191,3 +191,111 @@ describe('two agents fine-tune T5 to answer questions', () => {
     expect(stderr).toContain('t5: has no head for text-classification here, only for text2text');
   });
 });
+
+describe('two agents fine-tune a causal language model', () => {
+  const causal = ['--task', 'causal-lm', '--threads', '1'];
+  const tinyGpt2 = {
+    model_type: 'gpt2',
+    vocab_size: vocabSize,
+    n_embd: 24,
+    n_layer: 1,
+    n_head: 2,
+    n_positions: 16,
+    resid_pdrop: 0,
+    embd_pdrop: 0,
+    attn_pdrop: 0,
+    eos_token_id: 1,
+  };
+  const tinyLlama = {
+    model_type: 'llama',
+    vocab_size: vocabSize,
+    hidden_size: 24,
+    intermediate_size: 32,
+    num_hidden_layers: 1,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    max_position_embeddings: 16,
+    rope_theta: 100,
+    eos_token_id: 1,
+  };
+
+  it.each([
+    // Tied to the embeddings, GPT-2's head is averaged; Llama's has a Gram.
+    ['gpt2', tinyGpt2, { grams: 4, linearLayers: 4 }],
+    ['llama', tinyLlama, { grams: 5, linearLayers: 8 }],
+  ])('%s: contribute, merge, evaluate and continue texts', async (family, config, expected) => {
+    const base = at(family);
+    await mkdir(base);
+    await saveModel(base, createModel(config, 'causal-lm', [], 3));
+    await writeFile(join(base, 'tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
+    const rows = Array.from({ length: 30 }, (_, row) => ({
+      text: row % 2 === 0 ? 'is this warm? yes' : 'is this cold? no',
+    }));
+    const data = await writeRows(at('texts.jsonl'), rows);
+    for (const agent of ['north', 'south']) {
+      const model = at(`${family}-${agent}-model`);
+      const training = ['--epochs', '6', '--lr', '0.02', '--batch-size', '4', '--dev', data];
+      const trained = await run(
+        'train',
+        '--model',
+        base,
+        ...causal,
+        '--train',
+        data,
+        '--out',
+        model,
+        ...training,
+        '--json',
+      );
+      expect(JSON.parse(trained).metrics.perplexity).toBeLessThan(2);
+      const made = await run(
+        'stats',
+        '--model',
+        model,
+        ...causal,
+        '--data',
+        data,
+        '--out',
+        at(`${family}-${agent}`),
+        '--agent',
+        agent,
+        '--json',
+      );
+      expect(JSON.parse(made)).toMatchObject(expected);
+    }
+    const fused = at(`${family}-fused`);
+    await run('merge', at(`${family}-north`), at(`${family}-south`), '--out', fused);
+    const [score] = JSON.parse(await run('evaluate', '--model', fused, ...causal, '--data', data, '--json'));
+    expect(score).toMatchObject({ main: 'logLikelihood', metrics: { perplexity: expect.any(Number) } });
+    expect(score.metrics.perplexity).toBeLessThan(2);
+
+    const texts = await writeRows(at('prompts.jsonl'), [
+      { text: 'is this warm? yes' },
+      { input_ids: [5, 6] },
+    ]);
+    const out = at(`${family}-out.jsonl`);
+    await run('predict', '--model', fused, ...causal, '--data', texts, '--out', out);
+    const [likely, logits] = await readLines(out);
+    expect(likely).toEqual({ logLikelihood: expect.any(Number), tokens: 4 });
+    expect((logits?.logits as number[][] | undefined)?.map((row) => row.length)).toEqual([
+      vocabSize,
+      vocabSize,
+    ]);
+    const prompt = await writeRows(at('prompt.jsonl'), [{ input_ids: [5, 6, 7] }, { input_ids: [5, 6] }]);
+    await run(
+      'predict',
+      '--model',
+      fused,
+      ...causal,
+      '--data',
+      prompt,
+      '--out',
+      out,
+      '--max-new-tokens',
+      '4',
+    );
+    const [first, second] = await readLines(out);
+    expect(first).toEqual({ ids: [3], text: 'yes' });
+    expect((second?.ids as number[] | undefined)?.slice(0, 1)).toEqual([expect.toBeOneOf([7, 8])]);
+  });
+});

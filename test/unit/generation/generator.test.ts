@@ -8,6 +8,29 @@ import { tinyConfig } from '../../support/tiny-model.ts';
 
 const vocab = 7;
 const end = 1;
+const tinyGpt2 = {
+  model_type: 'gpt2',
+  vocab_size: vocab,
+  n_embd: 12,
+  n_layer: 2,
+  n_head: 2,
+  n_positions: 24,
+  initializer_range: 0.7,
+  eos_token_id: end,
+};
+const tinyLlama = {
+  model_type: 'llama',
+  vocab_size: vocab,
+  hidden_size: 12,
+  intermediate_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 6,
+  rope_theta: 50,
+  initializer_range: 0.7,
+  eos_token_id: [end],
+};
 const tinyT5 = {
   model_type: 't5',
   vocab_size: vocab,
@@ -52,8 +75,17 @@ async function generate(
 async function slowLanguageModel(model: Model) {
   const predictor = await createPredictor(model, model.weights, 1);
   return async (example: EncodedExample, tokens: readonly number[]): Promise<number[]> => {
-    const decoderInputIds = Int32Array.of(0, ...tokens);
-    const [logits] = await predictor.predict([{ ...example, decoderInputIds }], 1);
+    const inputIds = Int32Array.of(...example.inputIds, ...tokens);
+    const whole: EncodedExample =
+      model.task === 'text2text'
+        ? { ...example, decoderInputIds: Int32Array.of(0, ...tokens) }
+        : {
+            ...example,
+            inputIds,
+            attentionMask: new Int32Array(inputIds.length).fill(1),
+            tokenTypeIds: inputIds,
+          };
+    const [logits] = await predictor.predict([whole], 1);
     const last = [...(logits ?? [])].slice(-vocab);
     const sum = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
     return last.map((logit) => logit - sum);
@@ -62,9 +94,16 @@ async function slowLanguageModel(model: Model) {
 
 const largest = (values: readonly number[]): number => values.indexOf(Math.max(...values));
 
-describe('createGenerator', () => {
-  const model = createModel(tinyT5, 'text2text', [], 11);
-  const examples = examplesOf([3, 9, 1, 6, 14]);
+describe.each([
+  ['t5', createModel(tinyT5, 'text2text', [], 11)],
+  [
+    't5 with a tied head',
+    createModel({ ...tinyT5, tie_word_embeddings: true, feed_forward_proj: 'relu' }, 'text2text', [], 4),
+  ],
+  ['gpt2', createModel(tinyGpt2, 'causal-lm', [], 2)],
+  ['llama', createModel(tinyLlama, 'causal-lm', [], 3)],
+])('createGenerator with %s', (_, model) => {
+  const examples = examplesOf([3, 9, 1, 6, 9, 14]);
 
   it('takes the most probable token each time, as a model without kept keys and values does', async () => {
     const logProbabilities = await slowLanguageModel(model);
@@ -110,7 +149,9 @@ describe('createGenerator', () => {
       expect(await generate(model, [example], { beams: 3 })).toEqual([together[index]]);
     }
   });
+});
 
+describe('createGenerator', () => {
   it('refuses families that cannot generate', async () => {
     const bert = createModel(tinyConfig, 'text-classification', ['a', 'b'], 1);
     await expect(createGenerator(bert, bert.weights)).rejects.toThrow('bert: cannot generate text');
