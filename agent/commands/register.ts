@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerAdapterCommand } from './adapter.ts';
 import { registerAgentContributeCommand } from './agent-contribute.ts';
 import { registerAgentFetchCommand } from './agent-fetch.ts';
 import { registerAgentFetchBaseCommand } from './agent-fetch-base.ts';
@@ -17,6 +18,7 @@ export function registerAgentCommands(program: Command): void {
   registerPredictCommand(program);
   registerEvaluateCommand(program);
   registerQuestionsCommand(program);
+  registerAdapterCommand(program);
   const agent = program
     .command('agent')
     .description('the networked agent: takes part in a round of a merger');

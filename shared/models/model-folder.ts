@@ -43,6 +43,9 @@ export interface LoadedModel {
   readonly surplus: readonly string[];
 }
 
+/** What tells a folder with an adapter of Hugging Face PEFT from a model folder. */
+export const adapterConfigFile = 'adapter_config.json';
+
 /** Files beside the weights that make up a model folder and travel with it. */
 export const tokenizerFiles = [
   'tokenizer.json',
@@ -61,8 +64,12 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
+    const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
     throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {
       cause,
+      ...(isAdapter
+        ? { hint: `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\`` }
+        : {}),
     });
   }
   try {

@@ -26,8 +26,8 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 /**
  * Opens the weights of a model folder, whole or sharded.
  *
- * @throws RegmeanError `not-found` without a folder or without weights; `unsupported` when there are only pickled
- *   `.bin` weights; `invalid-input` when the index and its shards do not agree
+ * @throws RegmeanError `not-found` without a folder or without weights; `unsupported` when there are only weights of
+ *   another format; `invalid-input` when the index and its shards do not agree
  */
 export async function openModelWeights(folder: string): Promise<ModelWeights> {
   const names = await listFolder(folder);
@@ -37,16 +37,29 @@ export async function openModelWeights(folder: string): Promise<ModelWeights> {
     return { ...file, path: folder, files: [weightsFile] };
   }
   if (names.includes(weightsIndexFile)) return openShards(folder);
-  const pickled = names.find((name) => /^pytorch_model.*\.bin$/.test(name));
-  if (pickled === undefined) {
-    throw new RegmeanError('not-found', `${folder}: must hold ${weightsFile} or ${weightsIndexFile}`);
+  throw withoutSafetensors(folder, names);
+}
+
+/** What the weights of other formats are converted with: arguments of Hugging Face's `from_pretrained`. */
+const otherFormats: readonly (readonly [RegExp, (name: string) => string])[] = [
+  [/^pytorch_model.*\.bin$/, () => ''],
+  [/^tf_model.*\.h5$/, () => ', from_tf=True'],
+  [/^flax_model.*\.msgpack$/, () => ', from_flax=True'],
+  [/\.gguf$/, (name) => `, gguf_file="${name}"`],
+];
+
+function withoutSafetensors(folder: string, names: readonly string[]): RegmeanError {
+  for (const [pattern, argument] of otherFormats) {
+    const name = names.find((own) => pattern.test(own));
+    if (name === undefined) continue;
+    return new RegmeanError('unsupported', `${folder}: weights must be safetensors, got only ${name}`, {
+      hint:
+        'convert them once with Hugging Face transformers: ' +
+        `AutoModel.from_pretrained("${folder}"${argument(name)}).save_pretrained("${folder}", safe_serialization=True), ` +
+        "with the AutoModel class of the model's head",
+    });
   }
-  throw new RegmeanError('unsupported', `${folder}: weights must be safetensors, got only ${pickled}`, {
-    hint:
-      'convert them once with Hugging Face transformers: ' +
-      `AutoModel.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True), ` +
-      "with the AutoModel class of the model's head",
-  });
+  return new RegmeanError('not-found', `${folder}: must hold ${weightsFile} or ${weightsIndexFile}`);
 }
 
 async function openShards(folder: string): Promise<ModelWeights> {

@@ -68,13 +68,18 @@ describe('openModelWeights', () => {
     await expect(openModelWeights(folder)).rejects.toThrow('weight_map must map tensor names to file names');
   });
 
-  it('refuses pickled weights and says how to convert them', async () => {
-    await writeFile(join(folder, 'pytorch_model.bin'), '');
-    const error = await openModelWeights(folder).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({
+  it.each([
+    ['pytorch_model.bin', 'safe_serialization=True'],
+    ['pytorch_model-00001-of-00002.bin', 'safe_serialization=True'],
+    ['tf_model.h5', 'from_tf=True'],
+    ['flax_model.msgpack', 'from_flax=True'],
+    ['model-q4.gguf', 'gguf_file="model-q4.gguf"'],
+  ])('refuses %s and says how to convert it', async (name, hint) => {
+    await writeFile(join(folder, name), '');
+    await expect(openModelWeights(folder)).rejects.toMatchObject({
       code: 'unsupported',
-      message: `${folder}: weights must be safetensors, got only pytorch_model.bin`,
-      hint: expect.stringContaining('safe_serialization=True'),
+      message: `${folder}: weights must be safetensors, got only ${name}`,
+      hint: expect.stringContaining(hint),
     });
   });
 

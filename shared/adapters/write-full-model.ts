@@ -1,0 +1,307 @@
+/** @file Writes a base model and a LoRA adapter as one model folder, which everything else takes like any fine-tuned model. */
+import { copyFile, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { baseFingerprint } from '../contribution/base-fingerprint.ts';
+import { layerWeight } from '../contribution/layer-weights.ts';
+import { companionFilesOf } from '../contribution/model-files.ts';
+import { writeTrainingRecord } from '../contribution/training-record.ts';
+import { RegmeanError } from '../errors.ts';
+import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { labelsOf, outputNames, problemTypeOf } from '../models/labels.ts';
+import { loadModel, readConfigJson } from '../models/model-folder.ts';
+import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
+import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
+import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
+import { isLanguageTask, type TaskKind } from '../task.ts';
+import { formatShape, sameShape } from '../tensor.ts';
+import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
+import { type AdapterTensors, type AdapterUpdate, openAdapterTensors } from './adapter-tensors.ts';
+import { applyUpdate, transposeMatrix } from './apply-update.ts';
+
+/** Which adapter, of which model. */
+export interface FullModelOptions {
+  /** Folder of the adapter. */
+  readonly adapter: string;
+  /** Folder of the base model; what adapter_config.json names when absent. */
+  readonly base?: string;
+  readonly task: TaskKind;
+  /** Names of the classes, in the order of the head; LABEL_0 .. when absent and the base has none. */
+  readonly labels?: readonly string[];
+  readonly out: string;
+}
+
+/** What was written. */
+export interface FullModel {
+  readonly out: string;
+  readonly base: string;
+  /** Modules whose weights were updated. */
+  readonly updated: number;
+  /** Parameters taken from the adapter as a whole. */
+  readonly saved: number;
+  readonly labels: readonly string[];
+}
+
+/**
+ * Writes the full weights W + s B A, with config.json, tokenizer and a record of the base, atomically.
+ *
+ * @throws RegmeanError when the base is not found, or a tensor of the adapter does not fit it, naming the tensor
+ */
+export async function writeFullModel(options: FullModelOptions): Promise<FullModel> {
+  await requireNewFolder(options.out);
+  const config = await readAdapterConfig(options.adapter);
+  const base = await baseFolderOf(options, config);
+  const baseConfig = await readConfigJson(base);
+  const weights = await openModelWeights(base);
+  let adapter: AdapterTensors | undefined;
+  try {
+    adapter = await openAdapterTensors(options.adapter);
+    requireTargets(adapter, config);
+    const tensors = tensorsToWrite(weights, adapter, config, String(baseConfig.model_type));
+    const labels = labelsFor(options, baseConfig, tensors);
+    await writeFolderAtomically(options.out, async (folder) => {
+      await writeSafetensors(join(folder, weightsFile), tensors, { format: 'pt' });
+      const names = (await companionFilesOf(base)).filter((name) => name !== 'config.json');
+      for (const name of names) await copyFile(join(base, name), join(folder, name));
+      await writeJsonAtomically(join(folder, 'config.json'), configFor(baseConfig, options.task, labels));
+      await requireWhole(folder, options, baseConfig);
+      await writeTrainingRecord(folder, {
+        task: options.task,
+        labels: options.task === 'regression' ? [] : [...labels],
+        baseFingerprint: await baseFingerprint(base),
+      });
+    });
+    return { out: options.out, base, updated: adapter.updates.size, saved: adapter.saved.size, labels };
+  } finally {
+    await adapter?.file.close();
+    await weights.close();
+  }
+}
+
+/** Loads the result: a head that neither base nor adapter has would be found missing only later. */
+async function requireWhole(
+  folder: string,
+  { adapter, task }: FullModelOptions,
+  { model_type: modelType }: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  if (!isKnownArchitecture(modelType)) return;
+  try {
+    await loadModel(folder, { task });
+  } catch (error) {
+    if (!(error instanceof RegmeanError)) throw error;
+    throw new RegmeanError(error.code, error.message.replace(folder, `${adapter} with its base`), {
+      cause: error,
+      hint: 'parameters of a new head must be in the adapter: modules_to_save',
+    });
+  }
+}
+
+async function baseFolderOf(
+  { adapter, base }: FullModelOptions,
+  { baseName }: AdapterConfig,
+): Promise<string> {
+  if (base !== undefined) return base;
+  for (const path of baseName === null ? [] : [baseName, join(adapter, baseName)]) {
+    if (path === baseName && !isAbsolute(path)) continue;
+    if ((await stat(path).catch(() => null))?.isDirectory() === true) return path;
+  }
+  const named = baseName === null ? '' : `, ${adapter} was made from "${baseName}"`;
+  throw new RegmeanError('usage', `--base: needed: the folder of the base model${named}`);
+}
+
+function requireTargets(
+  { file, updates }: AdapterTensors,
+  { targetModules, modulesToSave }: AdapterConfig,
+): void {
+  if (updates.size === 0)
+    throw new RegmeanError('invalid-input', `${file.path}: must hold LoRA tensors, has none`);
+  const unmet = targetModules.find(
+    (target) => ![...updates.keys()].some((module) => module === target || module.endsWith(`.${target}`)),
+  );
+  if (unmet !== undefined && !modulesToSave.includes(unmet)) {
+    throw new RegmeanError(
+      'invalid-input',
+      `${file.path}: target module ${unmet} must have LoRA tensors, has none`,
+    );
+  }
+}
+
+/** The base's tensors, updated or replaced, and those that only the adapter has. */
+function tensorsToWrite(
+  weights: ModelWeights,
+  adapter: AdapterTensors,
+  config: AdapterConfig,
+  modelType: string,
+): readonly TensorToWrite[] {
+  const { file, updates, saved } = adapter;
+  const names = baseNames(weights, modelType);
+  const updateOf = new Map<string, { readonly module: string; readonly update: AdapterUpdate }>();
+  for (const [module, update] of updates) {
+    const parameter = names.find(`${module}.weight`);
+    if (parameter === null) throw stray(file.path, update.a, `${module}.weight`, weights.path);
+    updateOf.set(parameter, { module, update });
+  }
+  const savedOf = new Map<string, string>();
+  const added: TensorToWrite[] = [];
+  for (const [name, stored] of saved) {
+    const parameter = names.find(name);
+    const data = async (): Promise<Float32Array> => (await file.readFloat32(stored)).data;
+    if (parameter !== null) savedOf.set(parameter, stored);
+    else if (isOfSavedModule(name, config)) added.push({ name, shape: shapeOf(file, stored), data });
+    else throw stray(file.path, stored, name, weights.path);
+  }
+  const kept = [...weights.tensors.keys()].map((name): TensorToWrite => {
+    const stored = savedOf.get(name);
+    const entry = updateOf.get(name);
+    const shape = stored === undefined ? shapeOf(weights, name) : shapeOf(file, stored);
+    const data = async (): Promise<Float32Array> => {
+      if (stored !== undefined) return (await file.readFloat32(stored)).data;
+      const { data: weight } = await weights.readFloat32(name);
+      if (entry === undefined) return weight;
+      return updatedWeight(adapter, config, modelType, { ...entry, name, shape, weight });
+    };
+    return { name, shape, data };
+  });
+  for (const [name, { module, update }] of updateOf) {
+    requireShapes(adapter, config, modelType, { module, update, name, shape: shapeOf(weights, name) });
+  }
+  return [...kept, ...added];
+}
+
+function shapeOf(file: Pick<ModelWeights, 'tensors'>, name: string): readonly number[] {
+  return file.tensors.get(name)?.shape ?? [];
+}
+
+function isOfSavedModule(name: string, { modulesToSave }: AdapterConfig): boolean {
+  return modulesToSave.some((module) => `.${name}`.includes(`.${module}.`));
+}
+
+function stray(path: string, tensor: string, parameter: string, base: string): RegmeanError {
+  return new RegmeanError(
+    'invalid-input',
+    `${path}: tensor ${tensor} must belong to a parameter of ${base}, which has no ${parameter}`,
+    {
+      hint: 'is this the base model that the adapter was trained on?',
+    },
+  );
+}
+
+/** Finds the base's parameters by the adapter's names: checkpoints of the bare backbone leave its name out, as some adapters do. */
+function baseNames(weights: ModelWeights, modelType: string): { find(name: string): string | null } {
+  const backbone = isKnownArchitecture(modelType) ? `${architectureOf(modelType).backboneName}.` : '.';
+  return {
+    find(name) {
+      const candidates = [
+        name,
+        name.startsWith(backbone) ? name.slice(backbone.length) : `${backbone}${name}`,
+      ];
+      return candidates.find((candidate) => weights.tensors.has(candidate)) ?? null;
+    },
+  };
+}
+
+interface UpdatedParameter {
+  readonly module: string;
+  readonly update: AdapterUpdate;
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Whether the weight is stored [in, out] and must be turned around for B A. */
+function isTurned(config: AdapterConfig, modelType: string, { module, update }: UpdatedParameter): boolean {
+  if (update.isEmbedding) return true;
+  return config.fanInFanOut || layerWeight(module, new Map(), modelType).orientation === 'in-out';
+}
+
+function requireShapes(
+  { file }: AdapterTensors,
+  config: AdapterConfig,
+  modelType: string,
+  parameter: UpdatedParameter,
+): void {
+  const { module, update, shape } = parameter;
+  const [outputs, inputs] = isTurned(config, modelType, parameter) ? [...shape].reverse() : shape;
+  const rank = config.rankOf(module);
+  const expected = [
+    [update.a, [rank, inputs]],
+    [update.b, [outputs, rank]],
+  ] as const;
+  for (const [tensor, wanted] of expected) {
+    const got = shapeOf(file, tensor);
+    if (sameShape(got, wanted.map(Number))) continue;
+    throw new RegmeanError(
+      'invalid-input',
+      `${file.path}: tensor ${tensor} must be ${formatShape(wanted.map(Number))} for ${parameter.name} ${formatShape(shape)} and rank ${rank}, got ${formatShape(got)}`,
+    );
+  }
+  if (config.isDora !== (update.magnitude !== null)) {
+    const found = update.magnitude === null ? 'has none' : 'has one without use_dora';
+    throw new RegmeanError(
+      'invalid-input',
+      `${file.path}: ${module} must have a magnitude vector exactly with use_dora, ${found}`,
+    );
+  }
+}
+
+async function updatedWeight(
+  { file }: AdapterTensors,
+  config: AdapterConfig,
+  modelType: string,
+  parameter: UpdatedParameter & { readonly weight: Float32Array },
+): Promise<Float32Array> {
+  const { module, update, shape, weight } = parameter;
+  const [rows = 0, columns = 0] = shape;
+  const lowRank = {
+    a: (await file.readFloat32(update.a)).data,
+    b: (await file.readFloat32(update.b)).data,
+    rank: config.rankOf(module),
+    scaling: config.scalingOf(module),
+  };
+  const magnitude = update.magnitude === null ? null : (await file.readFloat32(update.magnitude)).data;
+  if (!isTurned(config, modelType, parameter)) return applyUpdate(weight, lowRank, magnitude);
+  const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
+  return transposeMatrix(turned, columns, rows);
+}
+
+/** Names of the classes: those given, the base's, or numbers up to the size of the head that the adapter brings. */
+function labelsFor(
+  { task, labels }: FullModelOptions,
+  baseConfig: Readonly<Record<string, unknown>>,
+  tensors: readonly TensorToWrite[],
+): readonly string[] {
+  if (isLanguageTask(task)) return [];
+  const head = tensors.findLast(
+    ({ name, shape }) => shape.length === 2 && /(^|\.)(classifier|score)(\.out_proj)?\.weight$/.test(name),
+  );
+  const count = head?.shape[0];
+  const named = labels ?? labelsOf(baseConfig, task, 'base');
+  if (labels !== undefined && count !== undefined && labels.length !== count) {
+    throw new RegmeanError(
+      'usage',
+      `--labels: must be ${count}, the outputs of ${head?.name}, got ${labels.length}`,
+    );
+  }
+  const fits = count === undefined || named.length === count;
+  return outputNames(task, fits ? named : Array.from({ length: count }, (_, id) => `LABEL_${id}`));
+}
+
+function configFor(
+  baseConfig: Readonly<Record<string, unknown>>,
+  task: TaskKind,
+  labels: readonly string[],
+): object {
+  const { model_type: modelType } = baseConfig;
+  const className = isKnownArchitecture(modelType) ? architectureOf(modelType).classNames[task] : undefined;
+  return {
+    ...baseConfig,
+    ...(className === undefined ? {} : { architectures: [className] }),
+    ...(labels.length === 0
+      ? {}
+      : {
+          id2label: Object.fromEntries(labels.entries()),
+          label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
+        }),
+    ...problemTypeOf(task),
+    torch_dtype: 'float32',
+  };
+}
