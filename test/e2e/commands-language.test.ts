@@ -4,27 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom } from '../../shared/random.ts';
+import { tinyGpt2, tinyLlama, tinyT5 } from '../support/tiny-language-models.ts';
 import { writeRows } from '../support/tiny-model.ts';
 import { unigramTokenizerJson } from '../support/unigram-tokenizer.ts';
 import { runCommand } from '../support/wire-process.ts';
 
 const words = ['yes', 'no', 'is', 'this', 'warm?', 'cold?', 'sun', 'fire', 'ice', 'snow'];
 const vocabSize = words.length + 4;
-const tinyT5 = {
-  model_type: 't5',
-  vocab_size: vocabSize,
-  d_model: 24,
-  d_kv: 8,
-  d_ff: 48,
-  num_layers: 2,
-  num_heads: 2,
-  relative_attention_num_buckets: 8,
-  relative_attention_max_distance: 16,
-  feed_forward_proj: 'gated-gelu',
-  tie_word_embeddings: false,
-  dropout_rate: 0,
-  decoder_start_token_id: 0,
-};
+const t5 = { ...tinyT5, vocab_size: vocabSize, d_model: 24, d_kv: 8, d_ff: 48, num_decoder_layers: 2 };
 const task = ['--task', 'text2text', '--threads', '1'];
 let folder: string;
 const at = (name: string): string => join(folder, name);
@@ -56,7 +43,7 @@ async function readLines(path: string): Promise<Record<string, unknown>[]> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-language-'));
   await mkdir(at('t5'));
-  await saveModel(at('t5'), createModel(tinyT5, 'text2text', [], 3));
+  await saveModel(at('t5'), createModel(t5, 'text2text', [], 3));
   await writeFile(at('t5/tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -194,35 +181,14 @@ describe('two agents fine-tune T5 to answer questions', () => {
 
 describe('two agents fine-tune a causal language model', () => {
   const causal = ['--task', 'causal-lm', '--threads', '1'];
-  const tinyGpt2 = {
-    model_type: 'gpt2',
-    vocab_size: vocabSize,
-    n_embd: 24,
-    n_layer: 1,
-    n_head: 2,
-    n_positions: 16,
-    resid_pdrop: 0,
-    embd_pdrop: 0,
-    attn_pdrop: 0,
-    eos_token_id: 1,
-  };
-  const tinyLlama = {
-    model_type: 'llama',
-    vocab_size: vocabSize,
-    hidden_size: 24,
-    intermediate_size: 32,
-    num_hidden_layers: 1,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    max_position_embeddings: 16,
-    rope_theta: 100,
-    eos_token_id: 1,
-  };
+  const sizes = { vocab_size: vocabSize, initializer_range: 0.1 };
+  const gpt2 = { ...tinyGpt2, ...sizes, n_embd: 24 };
+  const llama = { ...tinyLlama, ...sizes, hidden_size: 24, intermediate_size: 32 };
 
   it.each([
     // Tied to the embeddings, GPT-2's head is averaged; Llama's has a Gram.
-    ['gpt2', tinyGpt2, { grams: 4, linearLayers: 4 }],
-    ['llama', tinyLlama, { grams: 5, linearLayers: 8 }],
+    ['gpt2', gpt2, { grams: 8, linearLayers: 8 }],
+    ['llama', llama, { grams: 9, linearLayers: 15 }],
   ])('%s: contribute, merge, evaluate and continue texts', async (family, config, expected) => {
     const base = at(family);
     await mkdir(base);

@@ -4,49 +4,14 @@ import { createGenerator, type GenerationOptions } from '../../../shared/generat
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import { createRandom } from '../../../shared/random.ts';
+import { tinyGpt2, tinyLlama, tinyT5 } from '../../support/tiny-language-models.ts';
 import { tinyConfig } from '../../support/tiny-model.ts';
 
 const vocab = 7;
 const end = 1;
-const tinyGpt2 = {
-  model_type: 'gpt2',
-  vocab_size: vocab,
-  n_embd: 12,
-  n_layer: 2,
-  n_head: 2,
-  n_positions: 24,
-  initializer_range: 0.7,
-  eos_token_id: end,
-};
-const tinyLlama = {
-  model_type: 'llama',
-  vocab_size: vocab,
-  hidden_size: 12,
-  intermediate_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 6,
-  rope_theta: 50,
-  initializer_range: 0.7,
-  eos_token_id: [end],
-};
-const tinyT5 = {
-  model_type: 't5',
-  vocab_size: vocab,
-  d_model: 12,
-  d_kv: 5,
-  d_ff: 16,
-  num_layers: 2,
-  num_decoder_layers: 3,
-  num_heads: 2,
-  relative_attention_num_buckets: 8,
-  relative_attention_max_distance: 12,
-  feed_forward_proj: 'gated-gelu',
-  tie_word_embeddings: false,
-  initializer_factor: 6,
-  decoder_start_token_id: 0,
-};
+const t5 = { ...tinyT5, vocab_size: vocab, initializer_factor: 6 };
+const gpt2 = { ...tinyGpt2, vocab_size: vocab, initializer_range: 0.7 };
+const llama = { ...tinyLlama, vocab_size: vocab, initializer_range: 0.7 };
 
 function examplesOf(lengths: readonly number[]): EncodedExample[] {
   const random = createRandom(3);
@@ -95,13 +60,13 @@ async function slowLanguageModel(model: Model) {
 const largest = (values: readonly number[]): number => values.indexOf(Math.max(...values));
 
 describe.each([
-  ['t5', createModel(tinyT5, 'text2text', [], 11)],
+  ['t5', createModel(t5, 'text2text', [], 11)],
   [
     't5 with a tied head',
-    createModel({ ...tinyT5, tie_word_embeddings: true, feed_forward_proj: 'relu' }, 'text2text', [], 4),
+    createModel({ ...t5, tie_word_embeddings: true, feed_forward_proj: 'relu' }, 'text2text', [], 4),
   ],
-  ['gpt2', createModel(tinyGpt2, 'causal-lm', [], 2)],
-  ['llama', createModel(tinyLlama, 'causal-lm', [], 3)],
+  ['gpt2', createModel(gpt2, 'causal-lm', [], 2)],
+  ['llama', createModel(llama, 'causal-lm', [], 3)],
 ])('createGenerator with %s', (_, model) => {
   const examples = examplesOf([3, 9, 1, 6, 9, 14]);
 

@@ -11,7 +11,8 @@ import { batchFeeds } from '../../../../shared/inference/feeds.ts';
 import { loadExamples } from '../../../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
-import type { TaskKind } from '../../../../shared/task.ts';
+import { isLanguageTask, type TaskKind } from '../../../../shared/task.ts';
+import { tinyGpt2, tinyT5 } from '../../../support/tiny-language-models.ts';
 import { tinyConfig, toyRows, writeRows } from '../../../support/tiny-model.ts';
 
 const labelsOf: Readonly<Partial<Record<TaskKind, readonly string[]>>> = {
@@ -20,6 +21,17 @@ const labelsOf: Readonly<Partial<Record<TaskKind, readonly string[]>>> = {
   regression: ['LABEL_0'],
   'token-classification': ['cold', 'edge', 'warm'],
 };
+const familyOf: Readonly<Partial<Record<TaskKind, object>>> = {
+  text2text: { ...tinyT5, initializer_factor: 2 },
+  'causal-lm': { ...tinyGpt2, initializer_range: 0.3 },
+};
+const languageRows = [
+  { input_ids: [2, 5, 1], labels: [3, 4, 1] },
+  { input_ids: [6, 2, 7, 9, 1], labels: [-100, 8, 4, 3, 1] },
+  { input_ids: [2, 3, 8, 1], labels: [3, -100, 5, 1] },
+  { input_ids: [3, 8], labels: [3, 1] },
+  { input_ids: [10, 4, 5], labels: [3, 7, 11] },
+];
 const options: FisherPassOptions = {
   variant: 'empirical',
   examples: 100,
@@ -39,8 +51,9 @@ async function prepare(
   task: TaskKind,
   labelled = true,
 ): Promise<{ model: Model; examples: EncodedExample[] }> {
-  const model = createModel(tinyConfig, task, labelsOf[task] ?? [], 8);
-  const path = await writeRows(join(folder, `${task}.jsonl`), toyRows(task, 5, 4));
+  const model = createModel({ ...tinyConfig, ...familyOf[task] }, task, labelsOf[task] ?? [], 8);
+  const rows = isLanguageTask(task) ? languageRows : toyRows(task, 5, 4);
+  const path = await writeRows(join(folder, `${task}.jsonl`), rows);
   const { examples } = await loadExamples({
     files: [path],
     task,
@@ -64,9 +77,7 @@ async function lossGradients(
     dropoutSeed: null,
     threads: 1,
   });
-  await step.run(
-    batchFeeds(collate(examples, [...examples.keys()], { padTokenId: 0 }, model.task), model.task),
-  );
+  await step.run(batchFeeds(collate(examples, [...examples.keys()], model.config, model.task), model.task));
   await step.dispose();
   return new Map([...arena.tensors].map(([name, { data }]) => [name, Float64Array.from(data)]));
 }
@@ -123,6 +134,8 @@ const likelihoodScale: Readonly<Partial<Record<TaskKind, (examples: readonly Enc
     'multi-label-classification': () => 3,
     regression: () => 1 / 2,
     'token-classification': (examples) => labelledTokens(examples[0]?.labels ?? null),
+    text2text: (examples) => labelledTokens(examples[0]?.labels ?? null),
+    'causal-lm': (examples) => labelledTokens(examples[0]?.labels ?? null),
   };
 
 async function softmaxOf(model: Model, example: EncodedExample): Promise<number[]> {
@@ -140,6 +153,8 @@ describe('diagonal Fisher information', () => {
     'multi-label-classification',
     'regression',
     'token-classification',
+    'text2text',
+    'causal-lm',
   ] as const)(
     'of the labels in the data is the mean squared gradient of the log-likelihood: %s',
     async (task) => {
