@@ -223,6 +223,8 @@ describe('diagonal Fisher information', () => {
     'multi-label-classification',
     'regression',
     'token-classification',
+    'text2text',
+    'causal-lm',
   ] as const)(
     'with the reduction batch is the mean over batches of the squared gradient of the mean loss: %s',
     async (task) => {
