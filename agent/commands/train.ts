@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
 import type { TaskKind } from '../../shared/task.ts';
-import { trainingDefaults as defaults } from '../training/training-options.ts';
+import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import type { TrainingResult } from '../training/run-training.ts';
+import { trainingDefaults as defaults, type TrainingOptions } from '../training/training-options.ts';
 
 interface TrainFlags {
   readonly model: string;
@@ -29,7 +31,7 @@ export function registerTrainCommand(program: Command): void {
   program
     .command('train')
     .description('fine-tune a base model on private data')
-    .requiredOption('--model <dir>', 'base model, a Hugging Face folder')
+    .requiredOption('--model <dir>', 'base model: a Hugging Face folder, or model.json of TensorFlow.js')
     .requiredOption('--task <kind>', 'what the model learns to do', parse.taskKind)
     .requiredOption('--train <file...>', 'training data: .jsonl, .csv, .tsv, .conll or .parquet')
     .option('--dev <file...>', 'data that the best epoch is chosen on', [])
@@ -61,11 +63,10 @@ export function registerTrainCommand(program: Command): void {
       '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned',
     )
     .action(async (flags: TrainFlags) => {
-      const { runTraining } = await import('../training/run-training.ts');
       const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
       const { train, dev, lr, json, ...rest } = flags;
       const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
-      const result = await runTraining(options, interruptSignal());
+      const result = await trainModel(options, interruptSignal());
       if (json === true) {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;
@@ -83,4 +84,13 @@ export function registerTrainCommand(program: Command): void {
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
+}
+
+async function trainModel(options: TrainingOptions, signal: AbortSignal): Promise<TrainingResult> {
+  if (await isLayersModel(options.model)) {
+    const { trainLayersModel } = await import('../tensorflow/train.ts');
+    return trainLayersModel(options, signal);
+  }
+  const { runTraining } = await import('../training/run-training.ts');
+  return runTraining(options, signal);
 }

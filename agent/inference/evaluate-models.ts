@@ -12,12 +12,10 @@ import {
   withClasses,
 } from '../../shared/inference/labelled-examples.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor } from '../../shared/inference/predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
-import type { ModelIdentity } from '../../shared/models/model-graph.ts';
 import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
+import { type OpenPredictor, openPredictor } from './open-predictor.ts';
 
 /** What to score. */
 export interface EvaluateOptions {
@@ -66,12 +64,11 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {
-    const { model } = await loadModel(folder, { task });
-    const learned = await learnedLabels(folder);
-    const predictor = await createPredictor(model, model.weights, options.threads);
+    const { model, predictor, folder: modelFolder } = await openPredictor(folder, task, options.threads);
+    const learned = await learnedLabels(modelFolder);
     try {
       for (const file of options.dataFiles) {
-        const data = await loadLabelled(model, folder, file, options);
+        const data = await loadLabelled(model, modelFolder, file, options);
         const { examples } = data;
         const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
         const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
@@ -96,7 +93,7 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
 
 /** Reads a file for a model, and says which of its classes the model does not know. */
 async function loadLabelled(
-  model: ModelIdentity,
+  model: OpenPredictor['model'],
   folder: string,
   file: string,
   { task, maxLength }: EvaluateOptions,

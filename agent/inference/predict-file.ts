@@ -4,11 +4,11 @@ import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
-import { loadModelExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor } from '../../shared/inference/predictor.ts';
-import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
+import { loadModel } from '../../shared/models/model-folder.ts';
 import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
+import { type OpenPredictor, openPredictor } from './open-predictor.ts';
 
 /** What to predict. */
 export interface PredictOptions {
@@ -33,44 +33,55 @@ export interface PredictOptions {
  */
 export async function predictFile(options: PredictOptions): Promise<number> {
   await requireFileName(options.out);
-  const { model, surplus } = await loadModel(options.model, { task: options.task });
-  if (surplus.length > 0) {
-    process.stderr.write(`${options.model}: not used by ${options.task}: ${surplus.join(', ')}\n`);
-  }
-  const { rows, examples } = await loadModelExamples(model, {
-    files: options.dataFiles,
-    modelFolder: options.model,
-    labelled: false,
-    maxLength: options.maxLength,
-  });
+  const described = isLanguageTask(options.task) ? await predictTexts(options) : await predictRows(options);
   await mkdir(dirname(options.out), { recursive: true });
-  const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-  const progress = startProgress({ label: 'predicting', total, unit: 'tokens' });
-  const described = isLanguageTask(model.task)
-    ? await describeTexts(model, { rows, examples }, options, progress)
-    : await describeRows(model, examples, options, progress);
-  progress.finish();
   await writeFileAtomically(options.out, async (file) => {
     for (const row of described) await file.write(`${JSON.stringify(row)}\n`);
   });
   return described.length;
 }
 
-async function describeRows(
-  model: Model,
-  examples: readonly EncodedExample[],
-  options: PredictOptions,
-  progress: Progress,
-): Promise<readonly object[]> {
-  const predictor = await createPredictor(model, model.weights, options.threads);
+async function predictTexts(options: PredictOptions): Promise<readonly object[]> {
+  const { model, surplus } = await loadModel(options.model, { task: options.task });
+  warnOfSurplus(options, surplus);
+  const rows = await loadModelExamples(model, requestOf(options, options.model));
+  const progress = startPredicting(rows.examples);
+  const described = await describeTexts(model, rows, options, progress);
+  progress.finish();
+  return described;
+}
+
+async function predictRows(options: PredictOptions): Promise<readonly object[]> {
+  const { model, predictor, folder, surplus } = await openPredictor(
+    options.model,
+    options.task,
+    options.threads,
+  );
   try {
+    warnOfSurplus(options, surplus);
+    const { examples } = await loadModelExamples(model, requestOf(options, folder));
+    const progress = startPredicting(examples);
     const logits = await predictor.predict(examples, options.batchSize, progress);
+    progress.finish();
     return examples.map((example, index) =>
       describeRow(model, example, logits[index] ?? new Float32Array(0)),
     );
   } finally {
     await predictor.dispose();
   }
+}
+
+function requestOf({ dataFiles, maxLength }: PredictOptions, modelFolder: string): ModelExamplesRequest {
+  return { files: dataFiles, modelFolder, labelled: false, maxLength };
+}
+
+function startPredicting(examples: readonly EncodedExample[]): Progress {
+  const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
+  return startProgress({ label: 'predicting', total, unit: 'tokens' });
+}
+
+function warnOfSurplus({ model, task }: PredictOptions, surplus: readonly string[]): void {
+  if (surplus.length > 0) process.stderr.write(`${model}: not used by ${task}: ${surplus.join(', ')}\n`);
 }
 
 /** Checks before the work that its result has a place to go. */
@@ -82,7 +93,7 @@ async function requireFileName(path: string): Promise<void> {
 }
 
 /** What is written of one row. */
-function describeRow(model: Model, example: EncodedExample, logits: Float32Array): object {
+function describeRow(model: OpenPredictor['model'], example: EncodedExample, logits: Float32Array): object {
   const name = (id: number): string => model.labels[id] ?? String(id);
   switch (model.task) {
     case 'regression':

@@ -10,9 +10,9 @@ import { writeContribution } from '../../shared/contribution/write-contribution.
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
-import { collectFisher } from './collect-fisher.ts';
-import { type CollectedGrams, collectGrams } from './collect-grams.ts';
+import { layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
+import type { CollectedGrams } from './collect-grams.ts';
+import { openStatisticsSource } from './open-statistics-source.ts';
 import type { StatisticsOptions } from './statistics-options.ts';
 
 /** What was collected. */
@@ -42,64 +42,64 @@ export async function collectStatistics(
   await requireNewFolder(options.out);
   const record = await trainingRecordOf(options);
   const base = await baseOf(options, record);
-  const { model } = await loadModel(options.model, {
-    task: options.task,
-    ...(record === null ? {} : { labels: record.labels }),
-  });
-  const { examples } = await loadModelExamples(model, {
-    files: options.dataFiles,
-    modelFolder: options.model,
-    labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
-    maxLength: options.maxLength,
-  });
-  const collected = options.grams === false ? noGrams : await collectGrams(model, examples, options, signal);
-  const fisher =
-    options.fisher === undefined
-      ? undefined
-      : await collectFisher(model, examples, { ...options, ...options.fisher }, signal);
-  await writeContribution(options.out, {
-    modelFolder: options.model,
-    grams: collected.grams,
-    layers: collected.layers,
-    weights: collected.weights,
-    ...(fisher === undefined ? {} : { fisher }),
-    manifest: {
-      agent: options.agent,
-      baseFingerprint: base,
-      task: options.task,
-      labels: model.task === 'regression' ? [] : [...model.labels],
-      ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
-      ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
-      ...(options.grams === false
-        ? {}
-        : {
-            statistics: {
-              examples: collected.examples,
-              tokens: collected.tokens,
-              batches: collected.batches,
-            },
-          }),
-      ...(fisher === undefined
-        ? {}
-        : {
-            fisher: { variant: fisher.variant, reduction: fisher.reduction, examples: fisher.examples },
-          }),
-      metrics: options.shareMetrics ? (record?.metrics ?? {}) : {},
-      tool: toolVersion,
-    },
-  });
-  const seconds = (performance.now() - startedAt) / 1000;
-  return {
-    out: options.out,
-    grams: collected.grams.length,
-    linearLayers: collected.layers.size,
-    examples: collected.examples,
-    tokens: collected.tokens,
-    batches: collected.batches,
-    fisherExamples: fisher?.examples ?? 0,
-    seconds,
-    tokensPerSecond: Math.round(collected.tokens / seconds),
-  };
+  const source = await openStatisticsSource(options, record?.labels);
+  try {
+    const { model } = source;
+    const { examples } = await loadModelExamples(model, {
+      files: options.dataFiles,
+      modelFolder: source.folder,
+      labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
+      maxLength: options.maxLength,
+    });
+    const collected = options.grams === false ? noGrams : await source.grams(examples, signal);
+    const fisher =
+      options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher, signal);
+    await writeContribution(options.out, {
+      modelFolder: source.folder,
+      grams: collected.grams,
+      layers: collected.layers,
+      weights: collected.weights,
+      ...(fisher === undefined ? {} : { fisher }),
+      manifest: {
+        agent: options.agent,
+        baseFingerprint: base,
+        task: options.task,
+        labels: model.task === 'regression' ? [] : [...model.labels],
+        ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
+        ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
+        ...(options.grams === false
+          ? {}
+          : {
+              statistics: {
+                examples: collected.examples,
+                tokens: collected.tokens,
+                batches: collected.batches,
+              },
+            }),
+        ...(fisher === undefined
+          ? {}
+          : {
+              fisher: { variant: fisher.variant, reduction: fisher.reduction, examples: fisher.examples },
+            }),
+        metrics: options.shareMetrics ? (record?.metrics ?? {}) : {},
+        tool: toolVersion,
+      },
+    });
+    const seconds = (performance.now() - startedAt) / 1000;
+    return {
+      out: options.out,
+      grams: collected.grams.length,
+      linearLayers: collected.layers.size,
+      examples: collected.examples,
+      tokens: collected.tokens,
+      batches: collected.batches,
+      fisherExamples: fisher?.examples ?? 0,
+      seconds,
+      tokensPerSecond: Math.round(collected.tokens / seconds),
+    };
+  } finally {
+    await source.dispose();
+  }
 }
 
 const noGrams: CollectedGrams = {
@@ -113,9 +113,10 @@ const noGrams: CollectedGrams = {
 
 /** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
 async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {
-  const present = (await listFolder(options.model)) ?? [];
+  const folder = await layersModelFolder(options.model);
+  const present = (await listFolder(folder)) ?? [];
   if (!present.includes(trainingRecordFile)) return null;
-  const record = await readTrainingRecord(options.model);
+  const record = await readTrainingRecord(folder);
   if (record.task !== options.task) {
     throw new RegmeanError(
       'usage',

@@ -14,6 +14,7 @@ import {
   type TensorSpec,
 } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import { writeBinaryWeights } from '../../shared/tensorflow/layers-model.ts';
 import { classRowSteps } from './class-rows.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
@@ -30,6 +31,7 @@ import { modelCard } from './model-card.ts';
 import { headFolder, writeAgentModels } from './separate-heads.ts';
 import { strategies } from './strategies.ts';
 import type { MergeOutput, MergeStep } from './strategy.ts';
+import { requireSameTopology } from './topology.ts';
 
 /** How far a merge has come. */
 export interface MergeProgress {
@@ -70,6 +72,7 @@ export async function mergeContributions(
   let base: TensorReader | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
+    await requireSameTopology(contributions);
     const plan = planHeads(contributions, resolved);
     const { merged, excluded } = splitParameters(plan.parameters, resolved);
     requireMergedClassRows(plan, excluded);
@@ -108,6 +111,7 @@ export async function mergeContributions(
           },
         );
         await copyCompanions(first.folder, folder, configChanges(resolved, plan));
+        await writeBinaryWeights(folder);
         let files = await describeFiles(folder);
         if (resolved.heads === 'separate') {
           await writeAgentModels(folder, contributions, new Set(plan.parameters));

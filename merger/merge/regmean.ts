@@ -13,6 +13,8 @@
  * mean sum_i c_i W_i: there the merged layer is the average of the agents'.
  */
 
+import { layerWeight } from '../../shared/contribution/layer-weights.ts';
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { gramFactor } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
@@ -43,8 +45,11 @@ export const regmean: MergeStrategy = (inputs) => {
 /** Grams that are named like nothing in the models would leave every layer averaged without a word. */
 function requireGramOfParameter({ contributions, allParameters }: MergeInputs): void {
   const all = new Set(allParameters);
-  const modules = [...(contributions[0]?.grams?.layers.keys() ?? [])];
-  if (contributions[0]?.grams === undefined || modules.some((module) => all.has(`${module}.weight`))) return;
+  const { grams, config } = contributions[0] as Contribution;
+  if (grams === undefined) return;
+  const isKnown = (module: string): boolean =>
+    all.has(layerWeight(module, grams.weights, config.model_type).parameter);
+  if ([...grams.layers.keys()].some(isKnown)) return;
   throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
     hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',
   });

@@ -3,6 +3,10 @@ import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
+import type { FloatTensor, StateDict } from '../tensor.ts';
+import { isLayersModel, openLayersModel } from '../tensorflow/layers-model.ts';
+
+const header = 'regmean-base/1\n';
 
 /**
  * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/1\n` and then, for every
@@ -11,7 +15,7 @@ import type { TensorReader } from '../safetensors/open-safetensors.ts';
  * in memory at a time.
  */
 export async function fingerprintWeights(weights: TensorReader): Promise<string> {
-  const hash = createHash('sha256').update('regmean-base/1\n');
+  const hash = createHash('sha256').update(header);
   for (const name of [...weights.tensors.keys()].sort()) {
     const entry = weights.tensors.get(name);
     if (entry === undefined || !isFloatDtype(entry.dtype)) continue;
@@ -23,8 +27,20 @@ export async function fingerprintWeights(weights: TensorReader): Promise<string>
   return hash.digest('hex');
 }
 
-/** The fingerprint of the model folder `folder`; see {@link fingerprintWeights}. */
+/** The same of weights in memory, all of them float32. */
+function fingerprintTensors(weights: StateDict): string {
+  const hash = createHash('sha256').update(header);
+  for (const name of [...weights.keys()].sort()) {
+    const { shape, data } = weights.get(name) as FloatTensor;
+    hash.update(`${name} [${shape.join(',')}]\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** The fingerprint of a model folder, or of a TensorFlow.js model; see {@link fingerprintWeights}. */
 export async function baseFingerprint(folder: string): Promise<string> {
+  if (await isLayersModel(folder)) return fingerprintTensors((await openLayersModel(folder)).weights);
   const weights = await openModelWeights(folder);
   try {
     return await fingerprintWeights(weights);

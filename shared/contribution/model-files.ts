@@ -1,11 +1,12 @@
 import { listFolder } from '../files/atomic-folder.ts';
 
-/** Tokenizer and configuration files that belong to a Hugging Face model folder, weights aside. */
+/** Tokenizer and configuration files that belong to a model folder, weights aside. */
 const companionFiles: ReadonlySet<string> = new Set([
   'added_tokens.json',
   'config.json',
   'generation_config.json',
   'merges.txt',
+  'model.json',
   'sentencepiece.bpe.model',
   'special_tokens_map.json',
   'spiece.model',

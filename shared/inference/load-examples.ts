@@ -53,7 +53,7 @@ export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'labels' | 'co
 
 /** The examples of data files for a model: its task, its classes, its longest sequence. */
 export function loadModelExamples(
-  { task, labels, config }: ModelIdentity,
+  { task, labels, config }: Pick<ModelIdentity, 'task' | 'labels' | 'config'>,
   request: ModelExamplesRequest,
 ): Promise<LoadedExamples> {
   return loadExamples({ ...request, task, labels, config });

@@ -5,9 +5,9 @@ import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { RunTensor } from '../runtime/session.ts';
-import { ignoredLabel, isLanguageTask } from '../task.ts';
+import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import { createLikelihoods, likelihoodMetrics } from './likelihoods.ts';
-import { createPredictor } from './predictor.ts';
+import { createPredictor, type Predictor } from './predictor.ts';
 
 /** A model ready to be scored on examples labelled with its own classes. */
 export interface Scorer {
@@ -34,8 +34,12 @@ export async function createScorer(
   threads?: number,
 ): Promise<Scorer> {
   if (isLanguageTask(model.task)) return createLanguageScorer(model, parameters, threads);
-  const predictor = await createPredictor(model, parameters, threads);
-  const { main, compute } = metricsFor(model.task, model.labels);
+  return createLogitScorer(await createPredictor(model, parameters, threads), model.task, model.labels);
+}
+
+/** Scores the logits of a predictor, which is disposed of with the scorer. */
+export function createLogitScorer(predictor: Predictor, task: TaskKind, labels: readonly string[]): Scorer {
+  const { main, compute } = metricsFor(task, labels);
   return {
     main,
     async score(examples, batchSize, progress) {

@@ -49,8 +49,9 @@ export function findStackedLayers({ graph }: ModelGraph): readonly StackedLayers
   }
 }
 
-function linearModuleOf({ op, inputs }: Node): string | null {
+/** The module of a product with a weight that is stored [out, in]. */
+function linearModuleOf({ op, inputs, attributes }: Node): string | null {
   const weight = inputs[1];
-  const isProduct = op.type === 'Gemm' || op.type === 'MatMul';
+  const isProduct = op.type === 'Gemm' && attributes.transB === 1n;
   return isProduct && weight?.role === 'parameter' ? weight.name.replace(/\.weight$/, '') : null;
 }

@@ -15,6 +15,7 @@ export interface FolderFile {
 const travellingNames = new Set([
   'config.json',
   'generation_config.json',
+  'model.json',
   'model.safetensors',
   'model.safetensors.index.json',
   'grams.safetensors',
@@ -33,6 +34,7 @@ const travellingNames = new Set([
   'spm.model',
   'merge-report.json',
   'tokenizer.model',
+  'weights.bin',
   'README.md',
   'LICENSE',
 ]);

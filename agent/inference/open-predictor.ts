@@ -1,0 +1,33 @@
+/** @file A model of any kind, ready to predict. */
+import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
+import { loadModel } from '../../shared/models/model-folder.ts';
+import type { ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { TaskKind } from '../../shared/task.ts';
+import { isLayersModel, layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
+
+/** A model and its predictor, which the caller disposes of. */
+export interface OpenPredictor {
+  readonly model: Pick<ModelIdentity, 'task' | 'labels' | 'config'>;
+  readonly predictor: Predictor;
+  /** Where its tokenizer lies. */
+  readonly folder: string;
+  /** Tensors of the folder that the task has no place for. */
+  readonly surplus: readonly string[];
+}
+
+/** Opens a model for a task with classes or values. */
+export async function openPredictor(path: string, task: TaskKind, threads?: number): Promise<OpenPredictor> {
+  if (await isLayersModel(path)) {
+    const { openModel } = await import('../tensorflow/open-model.ts');
+    const { createLayersPredictor } = await import('../tensorflow/predictor.ts');
+    const { network, labels } = await openModel(path, task);
+    return {
+      model: { task, labels, config: network.config },
+      predictor: createLayersPredictor(network, task),
+      folder: await layersModelFolder(path),
+      surplus: [],
+    };
+  }
+  const { model, surplus } = await loadModel(path, { task });
+  return { model, predictor: await createPredictor(model, model.weights, threads), folder: path, surplus };
+}

@@ -1,0 +1,20 @@
+/** @file A fine-tuned model of any kind, as what statistics are collected of. */
+import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import type { ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { CollectedGrams } from './collect-grams.ts';
+
+/** A model, and how its statistics are collected. */
+export interface StatisticsSource {
+  readonly model: Pick<ModelIdentity, 'task' | 'labels' | 'config'>;
+  /** The model folder that is copied into the contribution. */
+  readonly folder: string;
+  grams(examples: readonly EncodedExample[], signal?: AbortSignal): Promise<CollectedGrams>;
+  fisher(
+    examples: readonly EncodedExample[],
+    options: FisherOptions,
+    signal?: AbortSignal,
+  ): Promise<FisherToWrite>;
+  dispose(): Promise<void>;
+}

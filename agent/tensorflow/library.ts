@@ -1,0 +1,82 @@
+/** @file Loads TensorFlow.js when a model of its own is given, and only then. */
+import { RegmeanError } from '../../shared/errors.ts';
+
+/** `@tensorflow/tfjs-core`. */
+export type Core = typeof import('@tensorflow/tfjs-core');
+/** `@tensorflow/tfjs-layers`. */
+export type Layers = typeof import('@tensorflow/tfjs-layers');
+
+/** TensorFlow.js, with a backend chosen. */
+export interface TensorFlow {
+  readonly core: Core;
+  readonly layers: Layers;
+  /** `tensorflow` of @tensorflow/tfjs-node where that is installed, else `wasm`, else `cpu`. */
+  readonly backend: string;
+}
+
+const installHint =
+  'npm install @tensorflow/tfjs-core @tensorflow/tfjs-layers @tensorflow/tfjs-backend-cpu @tensorflow/tfjs-backend-wasm';
+
+/**
+ * Loads TensorFlow.js with the fastest backend there is.
+ *
+ * @param importModule replaceable, for tests
+ * @throws RegmeanError `unsupported` when it is not installed
+ */
+export async function loadTensorFlow(
+  importModule: (name: string) => Promise<unknown> = (name) => import(name),
+): Promise<TensorFlow> {
+  let core: Core;
+  let layers: Layers;
+  try {
+    core = (await importModule('@tensorflow/tfjs-core')) as Core;
+    layers = (await importModule('@tensorflow/tfjs-layers')) as Layers;
+    await importModule('@tensorflow/tfjs-backend-cpu');
+  } catch (cause) {
+    throw new RegmeanError('unsupported', 'TensorFlow.js models need TensorFlow.js, which is not installed', {
+      cause,
+      hint: installHint,
+    });
+  }
+  for (const [backend, name] of [
+    ['tensorflow', '@tensorflow/tfjs-node'],
+    ['wasm', '@tensorflow/tfjs-backend-wasm'],
+  ] as const) {
+    const isThere = await importModule(name).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere || !(await core.setBackend(backend).catch(() => false))) continue;
+    if (backend === 'wasm') registerSegmentSum(core);
+    return { core, layers, backend };
+  }
+  await core.setBackend('cpu');
+  return { core, layers, backend: 'cpu' };
+}
+
+const segmentSum = 'UnsortedSegmentSum';
+
+/** The gradient of an embedding, a kernel that the WASM backend lacks: rows of `x` added up by segment. */
+function registerSegmentSum(core: Core): void {
+  if (core.getKernel(segmentSum, 'wasm') !== undefined) return;
+  core.registerKernel({
+    kernelName: segmentSum,
+    backendName: 'wasm',
+    kernelFunc({ inputs, attrs }) {
+      const x = inputs.x as import('@tensorflow/tfjs-core').Tensor;
+      const segmentIds = inputs.segmentIds as import('@tensorflow/tfjs-core').Tensor;
+      const count = Number(attrs?.numSegments);
+      const [values, ids] = [x.dataSync(), segmentIds.dataSync()];
+      const width = values.length / ids.length;
+      const sums = new Float32Array(count * width);
+      for (const [row, id] of ids.entries()) {
+        if (id < 0) continue;
+        for (let column = 0; column < width; column++) {
+          const at = id * width + column;
+          sums[at] = (sums[at] as number) + (values[row * width + column] as number);
+        }
+      }
+      return core.tensor(sums, [count, ...x.shape.slice(1)]);
+    },
+  });
+}

@@ -1,0 +1,169 @@
+/** @file A LayersModel ready to run: what it reads, what it says, and its weights as variables. */
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { Batch } from '../../shared/data/example.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { ModelConfig } from '../../shared/models/architecture.ts';
+import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
+import type { FloatTensor, StateDict } from '../../shared/tensor.ts';
+import type { LayersModelFile } from '../../shared/tensorflow/layers-model.ts';
+import { type Core, loadTensorFlow, type TensorFlow } from './library.ts';
+
+/** A network, and how examples become its inputs and its outputs logits. */
+export interface LayersNetwork {
+  readonly tensorFlow: TensorFlow;
+  readonly model: LayersModel;
+  /** What examples are read by. */
+  readonly config: ModelConfig;
+  /** Number of outputs. */
+  readonly outputs: number;
+  /** Weights by TensorFlow.js' names. */
+  readonly variables: ReadonlyMap<string, Variable>;
+  readonly trainable: ReadonlySet<string>;
+  /** The length that batches are padded to; null for the longest of each batch. */
+  readonly length: number | null;
+  /** Whether an input tells tokens from padding. */
+  readonly readsMask: boolean;
+  /** The inputs of the model for a batch, in its order. */
+  inputsOf(batch: Batch): Tensor[];
+  /** Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch, seq, outputs]. */
+  logitsOf(output: Tensor): Tensor;
+}
+
+/**
+ * Builds a LayersModel for a task.
+ *
+ * @throws RegmeanError `unsupported` for a layer that TensorFlow.js does not know, or inputs and outputs that do not fit the task
+ */
+export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promise<LayersNetwork> {
+  const tensorFlow = await loadTensorFlow();
+  const model = await loadModel(tensorFlow, file);
+  const { core } = tensorFlow;
+  const [output, ...otherOutputs] = model.outputs as SymbolicTensor[];
+  const rank = logitRowsOf(task) === 'token' ? 3 : 2;
+  if (output === undefined || otherOutputs.length > 0 || output.shape.length !== rank) {
+    const shapes = model.outputs.map(({ shape }) => `[${shape.map((size) => size ?? 'batch').join(', ')}]`);
+    const wanted = rank === 3 ? '[batch, tokens, labels]' : '[batch, labels]';
+    throw new RegmeanError(
+      'unsupported',
+      `${file.folder}: ${task} needs one output ${wanted}, got ${shapes.join(', ')}`,
+    );
+  }
+  const vocabSize = vocabSizeOf(file.folder, model);
+  const [ids] = model.inputs as SymbolicTensor[];
+  const length = ids?.shape[1] ?? null;
+  const isMask = model.inputs.map(({ name }) => /mask/i.test(name));
+  if (isMask[0] === true || isMask.slice(1).includes(false)) {
+    const names = model.inputs.map(({ name }) => name).join(', ');
+    throw new RegmeanError(
+      'unsupported',
+      `${file.folder}: must read token ids and at most a mask, reads ${names}`,
+    );
+  }
+  const weights = model.weights.map((weight) => [weight.originalName, weight.read() as Variable] as const);
+  const activation = activationOf(output);
+  return {
+    tensorFlow,
+    model,
+    config: {
+      vocabSize,
+      hiddenSize: Number(output.shape.at(-1)),
+      maxLength: length ?? Number.POSITIVE_INFINITY,
+      padTokenId: 0,
+      initializerRange: 0,
+    },
+    outputs: Number(output.shape.at(-1)),
+    variables: new Map(weights),
+    trainable: new Set(model.trainableWeights.map((weight) => weight.originalName)),
+    length,
+    readsMask: isMask.includes(true),
+    inputsOf(batch) {
+      const width = length ?? batch.seqLength;
+      const tensorOf = (values: Int32Array): Tensor =>
+        core.tensor2d(
+          widen(values, batch.batchSize, batch.seqLength, width),
+          [batch.batchSize, width],
+          'int32',
+        );
+      return isMask.map((mask) => tensorOf(mask ? batch.attentionMask : batch.inputIds));
+    },
+    logitsOf: (result) => logitsFrom(core, result, activation),
+  };
+}
+
+async function loadModel(
+  { layers }: TensorFlow,
+  { folder, json, weights }: LayersModelFile,
+): Promise<LayersModel> {
+  const specs = [...weights].map(([name, { shape }]) => ({
+    name,
+    shape: [...shape],
+    dtype: 'float32' as const,
+  }));
+  const sizes = [...weights.values()].map((tensor) => tensor.data.length);
+  const flat = new Float32Array(sizes.reduce((sum, size) => sum + size, 0));
+  let offset = 0;
+  for (const { data } of weights.values()) {
+    flat.set(data, offset);
+    offset += data.length;
+  }
+  try {
+    return await layers.loadLayersModel({
+      load: async () => ({
+        modelTopology: json.modelTopology,
+        weightSpecs: specs,
+        weightData: flat.buffer,
+      }),
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RegmeanError('unsupported', `${folder}: TensorFlow.js cannot build the model: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+/** Rows of the vocabulary that the first embedding has. */
+function vocabSizeOf(folder: string, model: LayersModel): number {
+  const embedding = model.layers.find((layer) => layer.getClassName() === 'Embedding');
+  const size = embedding?.getConfig().inputDim;
+  if (typeof size === 'number') return size;
+  throw new RegmeanError(
+    'unsupported',
+    `${folder}: must read token ids through an Embedding layer, has none`,
+    {
+      hint: 'networks over other features are not supported',
+    },
+  );
+}
+
+/** The activation of the layer that gives an output: `linear`, `softmax`, `sigmoid`. */
+function activationOf({ sourceLayer }: SymbolicTensor): string {
+  const { activation } = sourceLayer.getConfig();
+  return typeof activation === 'string' ? activation : 'linear';
+}
+
+function logitsFrom(core: Core, output: Tensor, activation: string): Tensor {
+  if (activation === 'softmax') return core.log(core.clipByValue(output, 1e-30, 1));
+  if (activation !== 'sigmoid') return output;
+  const p = core.clipByValue(output, 1e-7, 1 - 1e-7);
+  return core.sub(core.log(p), core.log(core.sub(1, p)));
+}
+
+/** Rows of `from` values with zeros behind them, up to `to` values each. */
+function widen(values: Int32Array, rows: number, from: number, to: number): Int32Array {
+  if (from === to) return values;
+  const wide = new Int32Array(rows * to);
+  for (let row = 0; row < rows; row++) wide.set(values.subarray(row * from, (row + 1) * from), row * to);
+  return wide;
+}
+
+/** The weights as they are now. */
+export function weightsOf({ variables }: LayersNetwork): StateDict {
+  return new Map(
+    [...variables].map(([name, variable]): [string, FloatTensor] => [
+      name,
+      { shape: variable.shape, data: Float32Array.from(variable.dataSync()) },
+    ]),
+  );
+}

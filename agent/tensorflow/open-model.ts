@@ -1,0 +1,53 @@
+/** @file A LayersModel for a task, as the agent's commands need it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RegmeanError } from '../../shared/errors.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
+import { labelsOf, outputNames } from '../../shared/models/labels.ts';
+import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
+import { type LayersModelFile, openLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { buildNetwork, type LayersNetwork } from './network.ts';
+
+/** A LayersModel with its task and classes. */
+export interface OpenLayersModel {
+  readonly file: LayersModelFile;
+  readonly network: LayersNetwork;
+  readonly task: TaskKind;
+  readonly labels: readonly string[];
+}
+
+/**
+ * Opens a LayersModel for a task.
+ *
+ * @param labels names of the classes; those of config.json, or LABEL_0 .. when absent
+ * @throws RegmeanError `usage` when the model has another number of outputs than classes
+ */
+export async function openModel(
+  path: string,
+  task: TaskKind,
+  labels?: readonly string[],
+): Promise<OpenLayersModel> {
+  if (isLanguageTask(task))
+    throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
+  const file = await openLayersModel(path);
+  const network = await buildNetwork(file, task);
+  const names = labels ?? (await labelsInConfig(file.folder, task, network.outputs));
+  const own = outputNames(task, names);
+  if (own.length !== network.outputs) {
+    throw new RegmeanError(
+      'usage',
+      `${path}: has ${network.outputs} outputs, ${task} needs one for each of the ${own.length} classes ${own.join(', ')}`,
+      { hint: 'the outputs of a LayersModel are what it was built with: build it for these classes' },
+    );
+  }
+  process.stderr.write(
+    `TensorFlow.js ${network.tensorFlow.core.version_core}, backend ${network.tensorFlow.backend}\n`,
+  );
+  return { file, network, task, labels: own };
+}
+
+async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {
+  const names = (await listFolder(folder)) ?? [];
+  if (!names.includes('config.json')) return labelsOf({ num_labels: outputs }, task, folder);
+  return labelsOf(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), task, folder);
+}

@@ -1,0 +1,40 @@
+import { collate } from '../../shared/data/collate.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
+import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
+import type { ExampleLogits, Predictor } from '../../shared/inference/predictor.ts';
+import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
+import type { LayersNetwork } from './network.ts';
+import { withoutPadding } from './unpadded.ts';
+
+/** A LayersModel as a predictor; its weights are read at each run. */
+export function createLayersPredictor(network: LayersNetwork, task: TaskKind): Predictor {
+  const { tensorFlow, model, config, outputs } = network;
+  const isPerToken = logitRowsOf(task) === 'token';
+  return {
+    outputs,
+    async predict(examples, batchSize, progress) {
+      const results: ExampleLogits[] = [];
+      let tokens = 0;
+      const lengths = examples.map((example) => example.inputIds.length);
+      for (const indices of withoutPadding(network, planEvaluationBatches(lengths, batchSize), lengths)) {
+        const batch = collate(examples, indices, config, task);
+        const logits = tensorFlow.core.tidy(() => {
+          const output = model.predictOnBatch(network.inputsOf(batch));
+          return network
+            .logitsOf(Array.isArray(output) ? (output[0] as (typeof output)[0]) : output)
+            .dataSync();
+        });
+        const perExample = logits.length / indices.length;
+        for (const [row, index] of indices.entries()) {
+          const rows = isPerToken ? (examples[index] as EncodedExample).inputIds.length : 1;
+          const start = row * perExample;
+          results[index] = Float32Array.from(logits.subarray(start, start + rows * outputs));
+        }
+        tokens += batch.tokens;
+        progress?.update(tokens);
+      }
+      return results;
+    },
+    dispose: async () => model.dispose() as unknown as undefined,
+  };
+}

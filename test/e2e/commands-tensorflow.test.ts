@@ -1,0 +1,138 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openModel } from '../../agent/tensorflow/open-model.ts';
+import { openLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { writeTinyLayersModel } from '../support/tiny-layers-model.ts';
+import { toyRows, writeRows } from '../support/tiny-model.ts';
+import { runCommand } from '../support/wire-process.ts';
+
+const task = ['--task', 'text-classification'];
+let folder: string;
+const at = (name: string): string => join(folder, name);
+
+async function run(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCommand(args);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-tensorflow-'));
+  await writeTinyLayersModel(at('base'));
+  for (const [seed, name] of ['north', 'south', 'test'].entries()) {
+    await writeRows(at(`${name}.jsonl`), toyRows('text-classification', 60, seed));
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('two agents with a TensorFlow.js model', () => {
+  it('fine-tune, contribute, merge, and TensorFlow.js reads the fused model', async () => {
+    for (const agent of ['north', 'south']) {
+      const [data, model] = [at(`${agent}.jsonl`), at(`${agent}-model`)];
+      const flags = [
+        '--dev',
+        at('test.jsonl'),
+        '--epochs',
+        '12',
+        '--lr',
+        '0.03',
+        '--batch-size',
+        '8',
+        '--json',
+      ];
+      const trained = await run(
+        'train',
+        '--model',
+        at('base/model.json'),
+        ...task,
+        '--train',
+        data,
+        '--out',
+        model,
+        ...flags,
+      );
+      expect(JSON.parse(trained).metrics.accuracy).toBeGreaterThan(0.85);
+      const made = await run(
+        'stats',
+        '--model',
+        model,
+        ...task,
+        '--data',
+        data,
+        '--out',
+        at(agent),
+        '--agent',
+        agent,
+        '--json',
+      );
+      expect(JSON.parse(made)).toMatchObject({ grams: 2, linearLayers: 3 });
+      expect(await readdir(at(agent))).toEqual([
+        'config.json',
+        'contribution.json',
+        'grams.safetensors',
+        'model.json',
+        'model.safetensors',
+      ]);
+    }
+    await run('merge', at('north'), at('south'), '--out', at('fused'));
+    const report = JSON.parse(await readFile(at('fused/merge-report.json'), 'utf8'));
+    expect(report.groups.map(({ name }: { name: string }) => name).sort()).toEqual(['head', 'left']);
+
+    const [score] = JSON.parse(
+      await run(
+        'evaluate',
+        '--model',
+        at('fused'),
+        at('north-model'),
+        ...task,
+        '--data',
+        at('test.jsonl'),
+        '--json',
+      ),
+    );
+    expect(score.metrics.accuracy).toBeGreaterThan(0.8);
+    await run(
+      'predict',
+      '--model',
+      at('fused/model.json'),
+      ...task,
+      '--data',
+      at('test.jsonl'),
+      '--out',
+      at('out.jsonl'),
+    );
+    const lines = (await readFile(at('out.jsonl'), 'utf8')).trim().split('\n');
+    const logits: number[] = JSON.parse(lines[0] ?? '').logits;
+
+    // As TensorFlow.js itself reads the folder: model.json and weights.bin alone.
+    await cp(at('fused'), at('plain'), { recursive: true });
+    for (const name of ['model.safetensors', 'config.json']) await rm(at(`plain/${name}`));
+    const { network } = await openModel(at('plain'), 'text-classification');
+    const ids = toyRows('text-classification', 1, 2)[0]?.input_ids ?? [];
+    const output = network.model.predict(
+      network.tensorFlow.core.tensor2d([...ids], [1, ids.length], 'int32'),
+    );
+    const own = [...((Array.isArray(output) ? output[0] : output)?.dataSync() ?? [])];
+    expect(own).toHaveLength(2);
+    for (const [index, logit] of own.entries()) expect(logit).toBeCloseTo(logits[index] ?? Number.NaN, 5);
+  });
+
+  it('contribute a model that TensorFlow.js saved, naming its base', async () => {
+    const flags = ['--base', at('base'), '--data', at('north.jsonl'), '--agent', 'east', '--out', at('east')];
+    await run('stats', '--model', at('base'), ...task, ...flags);
+    expect((await openLayersModel(at('east'))).weights.size).toBe(7);
+  });
+
+  it('are refused when their topologies differ', async () => {
+    await cp(at('south'), at('other'), { recursive: true });
+    const json = JSON.parse(await readFile(at('other/model.json'), 'utf8'));
+    const layer = json.modelTopology.config.layers.find(({ name }: { name: string }) => name === 'left');
+    layer.config.activation = 'relu';
+    await writeFile(at('other/model.json'), JSON.stringify(json));
+    const { code, stderr } = await runCommand(['merge', at('north'), at('other'), '--out', at('refused')]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("model.json must have the topology of north's");
+  });
+});

@@ -1,0 +1,88 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
+import { isLayersModel, openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
+import { writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
+import { writeTinyBase } from '../../support/tiny-model.ts';
+
+let folder: string;
+let model: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'regmean-layers-'));
+  model = await writeTinyLayersModel(join(folder, 'model'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+interface ModelJson {
+  weightsManifest?: { paths: string[]; weights: { quantization?: object }[] }[];
+}
+
+async function edit(change: (json: ModelJson) => void): Promise<void> {
+  const path = join(model, 'model.json');
+  const json = JSON.parse(await readFile(path, 'utf8'));
+  change(json);
+  await writeFile(path, JSON.stringify(json));
+}
+
+describe('openLayersModel', () => {
+  it('reads weights by name from the folder or its JSON file', async () => {
+    const names = [
+      'words/embeddings',
+      'left/kernel',
+      'left/bias',
+      'right/kernel',
+      'right/bias',
+      'head/kernel',
+      'head/bias',
+    ];
+    for (const path of [model, join(model, 'model.json')]) {
+      const { weights } = await openLayersModel(path);
+      expect([...weights.keys()]).toEqual(names);
+      expect(weights.get('left/kernel')?.shape).toEqual([6, 5]);
+    }
+  });
+
+  it('reads back what was written, also without the binary file, with the same fingerprint', async () => {
+    const file = await openLayersModel(model);
+    const out = join(folder, 'out');
+    await mkdir(out);
+    await writeLayersModel(out, file.json, file.weights, {});
+    expect((await openLayersModel(out)).weights).toEqual(file.weights);
+    await rm(join(out, 'model.safetensors'));
+    expect((await openLayersModel(out)).weights).toEqual(file.weights);
+    await writeLayersModel(out, file.json, file.weights, {});
+    await rm(join(out, 'weights.bin'));
+    expect((await openLayersModel(out)).weights).toEqual(file.weights);
+    expect(await baseFingerprint(out)).toBe(await baseFingerprint(join(model, 'model.json')));
+  });
+
+  it('is told from a Hugging Face folder', async () => {
+    expect(await isLayersModel(model)).toBe(true);
+    expect(await isLayersModel(join(model, 'model.json'))).toBe(true);
+    expect(await isLayersModel(await writeTinyBase(join(folder, 'bert')))).toBe(false);
+    expect(await isLayersModel(join(folder, 'none'))).toBe(false);
+  });
+
+  it('refuses weights that are missing, of another size, quantized, or outside of the folder', async () => {
+    await writeFile(join(model, 'group1-shard1of1.bin'), Buffer.alloc(8));
+    await expect(openLayersModel(model)).rejects.toThrow('group1-shard1of1.bin must have');
+    await rm(join(model, 'group1-shard1of1.bin'));
+    await expect(openLayersModel(model)).rejects.toThrow('no such file');
+    await edit((json) => {
+      if (json.weightsManifest?.[0] !== undefined) json.weightsManifest[0].paths = ['../secret.bin'];
+    });
+    await expect(openLayersModel(model)).rejects.toThrow('files of the same folder, got ../secret.bin');
+    await edit((json) => {
+      Object.assign(json.weightsManifest?.[0]?.weights[0] ?? {}, { quantization: { dtype: 'uint8' } });
+    });
+    await expect(openLayersModel(model)).rejects.toThrow(
+      'weight words/embeddings must be float32, is quantized',
+    );
+    await edit((json) => {
+      delete json.weightsManifest;
+    });
+    await expect(openLayersModel(model)).rejects.toThrow('weightsManifest');
+  });
+});
