@@ -11,7 +11,7 @@ import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
-import type { PredictOptions } from './predict-file.ts';
+import type { PredictOptions } from './predict-options.ts';
 
 /** Rows and their examples, in one order. */
 export interface LanguageRows {

@@ -4,7 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
-import type { EvaluateOptions, Score } from './evaluate-models.ts';
+import type { EvaluateOptions, Score } from './evaluate-options.ts';
 
 /**
  * Scores every model on every file, in that order.

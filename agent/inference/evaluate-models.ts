@@ -13,34 +13,10 @@ import {
 } from '../../shared/inference/labelled-examples.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
-import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
+import { isLanguageTask } from '../../shared/task.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
+import type { EvaluateOptions, Score } from './evaluate-options.ts';
 import { type OpenPredictor, openPredictor } from './open-predictor.ts';
-
-/** What to score. */
-export interface EvaluateOptions {
-  readonly models: readonly string[];
-  readonly task: TaskKind;
-  readonly dataFiles: readonly string[];
-  /** Whether the mean of the models' logits is scored too (paper, Section 4.2). */
-  readonly ensemble: boolean;
-  /** Classes that macro-F1 is over; those that occur when absent. */
-  readonly classes?: readonly string[];
-  readonly batchSize: number;
-  readonly maxLength?: number;
-  readonly threads?: number;
-}
-
-/** The scores of one model, or of the ensemble, on one data file. */
-export interface Score {
-  /** Model folder, or `ensemble`. */
-  readonly model: string;
-  readonly data: string;
-  readonly examples: number;
-  /** The metric that the task is judged by. */
-  readonly main: string;
-  readonly metrics: Readonly<Record<string, number>>;
-}
 
 const ensembleName = 'ensemble';
 

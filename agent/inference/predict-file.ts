@@ -6,25 +6,10 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
-import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
+import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
 import { type OpenPredictor, openPredictor } from './open-predictor.ts';
-
-/** What to predict. */
-export interface PredictOptions {
-  readonly model: string;
-  readonly task: TaskKind;
-  readonly dataFiles: readonly string[];
-  /** JSON Lines file to write. */
-  readonly out: string;
-  readonly batchSize: number;
-  /** Texts that generating follows at once. */
-  readonly beams?: number;
-  /** Most tokens that are generated; causal language models generate when it is given. */
-  readonly maxNewTokens?: number;
-  readonly maxLength?: number;
-  readonly threads?: number;
-}
+import type { PredictOptions } from './predict-options.ts';
 
 /**
  * Writes a line per row of the data: its logits and what they say, or the text that is generated.

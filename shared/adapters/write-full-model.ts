@@ -8,16 +8,16 @@ import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
-import { labelsOf, outputNames, problemTypeOf } from '../models/labels.ts';
 import { loadModel, readConfigJson } from '../models/model-folder.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
-import { isLanguageTask, type TaskKind } from '../task.ts';
+import type { TaskKind } from '../task.ts';
 import { formatShape, sameShape } from '../tensor.ts';
 import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
 import { type AdapterTensors, type AdapterUpdate, openAdapterTensors } from './adapter-tensors.ts';
 import { applyUpdate, transposeMatrix } from './apply-update.ts';
+import { configFor, labelsFor } from './full-model-config.ts';
 
 /** Which adapter, of which model. */
 export interface FullModelOptions {
@@ -261,47 +261,4 @@ async function updatedWeight(
   if (!isTurned(config, modelType, parameter)) return applyUpdate(weight, lowRank, magnitude);
   const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
   return transposeMatrix(turned, columns, rows);
-}
-
-/** Names of the classes: those given, the base's, or numbers up to the size of the head that the adapter brings. */
-function labelsFor(
-  { task, labels }: FullModelOptions,
-  baseConfig: Readonly<Record<string, unknown>>,
-  tensors: readonly TensorToWrite[],
-): readonly string[] {
-  if (isLanguageTask(task)) return [];
-  const head = tensors.findLast(
-    ({ name, shape }) => shape.length === 2 && /(^|\.)(classifier|score)(\.out_proj)?\.weight$/.test(name),
-  );
-  const count = head?.shape[0];
-  const named = labels ?? labelsOf(baseConfig, task, 'base');
-  if (labels !== undefined && count !== undefined && labels.length !== count) {
-    throw new RegmeanError(
-      'usage',
-      `--labels: must be ${count}, the outputs of ${head?.name}, got ${labels.length}`,
-    );
-  }
-  const fits = count === undefined || named.length === count;
-  return outputNames(task, fits ? named : Array.from({ length: count }, (_, id) => `LABEL_${id}`));
-}
-
-function configFor(
-  baseConfig: Readonly<Record<string, unknown>>,
-  task: TaskKind,
-  labels: readonly string[],
-): object {
-  const { model_type: modelType } = baseConfig;
-  const className = isKnownArchitecture(modelType) ? architectureOf(modelType).classNames[task] : undefined;
-  return {
-    ...baseConfig,
-    ...(className === undefined ? {} : { architectures: [className] }),
-    ...(labels.length === 0
-      ? {}
-      : {
-          id2label: Object.fromEntries(labels.entries()),
-          label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
-        }),
-    ...problemTypeOf(task),
-    torch_dtype: 'float32',
-  };
 }

@@ -255,7 +255,7 @@ describe('heads with different classes', () => {
 describe('heads of a model family that is not known', () => {
   const write = (name: string, labels: readonly string[], extra: readonly TensorToWrite[] = []) =>
     writeContributionFolder(join(folder, name), {
-      config: { model_type: 'gpt2', id2label: Object.fromEntries(labels.entries()) },
+      config: { model_type: 'another', id2label: Object.fromEntries(labels.entries()) },
       tensors: [
         { name: 'wte.weight', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
         {

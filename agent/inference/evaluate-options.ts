@@ -1,0 +1,26 @@
+import type { TaskKind } from '../../shared/task.ts';
+
+/** What to score. */
+export interface EvaluateOptions {
+  readonly models: readonly string[];
+  readonly task: TaskKind;
+  readonly dataFiles: readonly string[];
+  /** Whether the mean of the models' logits is scored too (paper, Section 4.2). */
+  readonly ensemble: boolean;
+  /** Classes that macro-F1 is over; those that occur when absent. */
+  readonly classes?: readonly string[];
+  readonly batchSize: number;
+  readonly maxLength?: number;
+  readonly threads?: number;
+}
+
+/** The scores of one model, or of the ensemble, on one data file. */
+export interface Score {
+  /** Model folder, or `ensemble`. */
+  readonly model: string;
+  readonly data: string;
+  readonly examples: number;
+  /** The metric that the task is judged by. */
+  readonly main: string;
+  readonly metrics: Readonly<Record<string, number>>;
+}
