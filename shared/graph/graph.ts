@@ -4,6 +4,7 @@
  * encodes it, `../runtime/session.ts` runs it. Parameters are inputs, so weights are never baked in.
  */
 import { RegmeanError } from '../errors.ts';
+import type { OnnxAttribute } from '../onnx/schema.ts';
 import { formatShape } from '../tensor.ts';
 
 /** Element types that graphs compute with. */
@@ -29,8 +30,13 @@ export interface Value extends ValueType {
   readonly role: 'input' | 'parameter' | 'constant' | 'computed';
 }
 
-/** ONNX node attributes. Integers must be wrapped as `bigint`, so that floats that happen to be whole stay floats. */
-export type Attributes = Readonly<Record<string, bigint | number | string | readonly bigint[]>>;
+/**
+ * ONNX node attributes. Integers must be wrapped as `bigint`, so that floats that happen to be whole stay floats. Of operators
+ * that nothing here is known of, attributes are kept as their file has them.
+ */
+export type Attributes = Readonly<
+  Record<string, bigint | number | string | readonly bigint[] | { readonly kept: OnnxAttribute }>
+>;
 
 /** One applied op. */
 export interface Node {

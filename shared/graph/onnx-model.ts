@@ -1,79 +1,27 @@
 /**
- * @file Encodes a graph as an ONNX model (IR version 9, opset 20). The descriptor below is the part of ONNX's
- * published protobuf schema that a graph needs; field numbers are ONNX's.
+ * @file Encodes a graph as an ONNX model (IR version 9, opset 20).
  */
-import protobuf from 'protobufjs';
+import {
+  attributeTypes,
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxTensor,
+  type OnnxValueInfo,
+} from '../onnx/schema.ts';
 import type { Attributes, ConstantData, DType, Graph, Shape, Value } from './graph.ts';
 
 const irVersion = 9;
 const opsetVersion = 20;
 const microsoftOpsetVersion = 1;
 
-const schema = protobuf.Root.fromJSON({
-  nested: {
-    OperatorSet: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
-    Attribute: {
-      fields: {
-        name: { type: 'string', id: 1 },
-        f: { type: 'float', id: 2 },
-        i: { type: 'int64', id: 3 },
-        s: { type: 'bytes', id: 4 },
-        ints: { rule: 'repeated', type: 'int64', id: 8 },
-        type: { type: 'int32', id: 20 },
-      },
-    },
-    Node: {
-      fields: {
-        input: { rule: 'repeated', type: 'string', id: 1 },
-        output: { rule: 'repeated', type: 'string', id: 2 },
-        name: { type: 'string', id: 3 },
-        opType: { type: 'string', id: 4 },
-        attribute: { rule: 'repeated', type: 'Attribute', id: 5 },
-        domain: { type: 'string', id: 7 },
-      },
-    },
-    Tensor: {
-      fields: {
-        dims: { rule: 'repeated', type: 'int64', id: 1 },
-        dataType: { type: 'int32', id: 2 },
-        name: { type: 'string', id: 8 },
-        rawData: { type: 'bytes', id: 9 },
-      },
-    },
-    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
-    TensorShape: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
-    TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShape', id: 2 } } },
-    Type: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
-    ValueInfo: { fields: { name: { type: 'string', id: 1 }, type: { type: 'Type', id: 2 } } },
-    Graph: {
-      fields: {
-        node: { rule: 'repeated', type: 'Node', id: 1 },
-        name: { type: 'string', id: 2 },
-        initializer: { rule: 'repeated', type: 'Tensor', id: 5 },
-        input: { rule: 'repeated', type: 'ValueInfo', id: 11 },
-        output: { rule: 'repeated', type: 'ValueInfo', id: 12 },
-      },
-    },
-    Model: {
-      fields: {
-        irVersion: { type: 'int64', id: 1 },
-        producerName: { type: 'string', id: 2 },
-        graph: { type: 'Graph', id: 7 },
-        opsetImport: { rule: 'repeated', type: 'OperatorSet', id: 8 },
-      },
-    },
-  },
-});
-const modelType = schema.lookupType('Model');
-
-const elementTypes: Readonly<Record<DType, number>> = {
+/** ONNX's codes of element types. */
+export const elementTypes: Readonly<Record<DType, number>> = {
   float32: 1,
   int32: 6,
   int64: 7,
   bool: 9,
   float64: 11,
 };
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** The ONNX model of a graph: nodes that its outputs need, constants as initializers, everything else as inputs. */
 export function encodeOnnxModel(graph: Graph): Uint8Array {
@@ -110,7 +58,7 @@ export function encodeOnnxModel(graph: Graph): Uint8Array {
       output: [...graph.outputs].map(([name, value]) => encodeValueInfo(name, value)),
     },
   };
-  return modelType.encode(modelType.fromObject(model)).finish();
+  return encodeModel(model);
 }
 
 /** Computed values take the name of the output they are, so that no copy is needed; inputs are copied. */
@@ -134,16 +82,17 @@ export function neededNodes(graph: Graph): Graph['nodes'] {
   return needed.reverse();
 }
 
-function encodeAttributes(attributes: Attributes): object[] {
-  return Object.entries(attributes).map(([name, value]) => {
+function encodeAttributes(attributes: Attributes): OnnxAttribute[] {
+  return Object.entries(attributes).map(([name, value]): OnnxAttribute => {
     if (typeof value === 'bigint') return { name, i: Number(value), type: attributeTypes.int };
     if (typeof value === 'number') return { name, f: value, type: attributeTypes.float };
     if (typeof value === 'string') return { name, s: Buffer.from(value), type: attributeTypes.string };
+    if ('kept' in value) return value.kept;
     return { name, ints: value.map(Number), type: attributeTypes.ints };
   });
 }
 
-function encodeConstant([value, data]: readonly [Value, ConstantData]): object {
+function encodeConstant([value, data]: readonly [Value, ConstantData]): OnnxTensor {
   return {
     name: value.name,
     dims: value.shape.map(Number),
@@ -152,7 +101,7 @@ function encodeConstant([value, data]: readonly [Value, ConstantData]): object {
   };
 }
 
-function encodeValueInfo(name: string, type: { dtype: DType; shape: Shape }): object {
+function encodeValueInfo(name: string, type: { dtype: DType; shape: Shape }): OnnxValueInfo {
   const dim = type.shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
   return { name, type: { tensorType: { elemType: elementTypes[type.dtype], shape: { dim } } } };
 }
