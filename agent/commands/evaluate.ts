@@ -21,7 +21,7 @@ export function registerEvaluateCommand(program: Command): void {
   program
     .command('evaluate')
     .description('score models on labelled data')
-    .requiredOption('--model <dir...>', 'models with a task head')
+    .requiredOption('--model <dir...>', 'models with a task head, folders or ONNX files')
     .requiredOption('--task <kind>', 'task of the models', parse.taskKind)
     .requiredOption('--data <file...>', 'labelled data; each file is scored by itself')
     .option('--ensemble', 'also score the mean of the models’ logits')

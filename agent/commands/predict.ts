@@ -22,7 +22,7 @@ export function registerPredictCommand(program: Command): void {
   program
     .command('predict')
     .description('run a model over data and write its logits')
-    .requiredOption('--model <dir>', 'model with a task head')
+    .requiredOption('--model <dir>', 'model with a task head, a folder or an ONNX file')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .requiredOption('--data <file...>', 'rows of text, words or input_ids; labels are not needed')
     .requiredOption('--out <file>', 'JSON Lines file to write, a line per row')

@@ -47,7 +47,7 @@ export function registerStatsCommand(program: Command): void {
     .description(
       "compute Gram matrices of every linear layer's inputs, or Fisher information, and write the contribution",
     )
-    .requiredOption('--model <dir>', 'fine-tuned model')
+    .requiredOption('--model <dir>', 'fine-tuned model, a folder or an ONNX file')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .requiredOption('--data <file...>', 'the data that the model was fine-tuned on')
     .requiredOption('--out <dir>', 'contribution folder to write')

@@ -31,7 +31,10 @@ export function registerTrainCommand(program: Command): void {
   program
     .command('train')
     .description('fine-tune a base model on private data')
-    .requiredOption('--model <dir>', 'base model: a Hugging Face folder, or model.json of TensorFlow.js')
+    .requiredOption(
+      '--model <dir>',
+      'base model: a Hugging Face folder, an ONNX file, or model.json of TensorFlow.js',
+    )
     .requiredOption('--task <kind>', 'what the model learns to do', parse.taskKind)
     .requiredOption('--train <file...>', 'training data: .jsonl, .csv, .tsv, .conll or .parquet')
     .option('--dev <file...>', 'data that the best epoch is chosen on', [])

@@ -113,6 +113,7 @@ const noGrams: CollectedGrams = {
 
 /** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
 async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {
+  if (options.model.endsWith('.onnx')) return null;
   const folder = await layersModelFolder(options.model);
   const present = (await listFolder(folder)) ?? [];
   if (!present.includes(trainingRecordFile)) return null;

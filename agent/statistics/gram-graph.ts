@@ -3,10 +3,11 @@
  * symmetric, so only panels of its upper triangle are computed, and each run adds to the panels of the run before.
  */
 import { RegmeanError } from '../../shared/errors.ts';
-import type { Value } from '../../shared/graph/graph.ts';
+import { productOf, type Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
+import { flatRows, rowKindOf } from './layer-rows.ts';
 import { findLinearGroups, type LinearGroup } from './linear-layers.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
 
@@ -43,6 +44,8 @@ export interface GramRowCounts {
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
+  /** Layers whose rows are neither tokens nor sequences (a product inside attention heads): merging averages them. */
+  readonly leftOut: readonly string[];
   /** How many rows a group's activations have in all its uses, of which there are so many in the data. */
   rowsOf(group: LinearGroup, counts: GramRowCounts): number;
   /** Adds a batch's products to the panels, of the rows that count. */
@@ -69,7 +72,9 @@ export async function createGramPass(
     tokens: graph.input('token_rows', 'int32', ['tokens']),
     targets: graph.input('target_rows', 'int32', ['targets']),
   };
-  const groups = findLinearGroups(built, positionRows);
+  const found = findLinearGroups(built, positionRows);
+  const groups = found.filter(({ inputs }) => inputs.every((input) => rowKindOf(input) !== null));
+  const leftOut = found.filter((group) => !groups.includes(group));
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
   const into = new Map<string, RunTensor>();
@@ -77,8 +82,9 @@ export async function createGramPass(
   for (const group of groups) {
     const dimension = inputSize(group);
     const uses = group.inputs.map((input) => {
-      const kind = rowKindOf(group.name, input);
-      return kind === 'tokens' || kind === 'targets' ? ops.gather(input, rowInputs[kind]) : input;
+      const kind = rowKindOf(input);
+      const rows = flatRows(input);
+      return kind === 'tokens' || kind === 'targets' ? ops.gather(rows, rowInputs[kind]) : rows;
     });
     for (let start = 0; start < dimension; start += panelRows) {
       const end = Math.min(dimension, start + panelRows);
@@ -106,10 +112,13 @@ export async function createGramPass(
   return {
     panels,
     groups,
+    leftOut: leftOut.flatMap(({ modules }) => [...modules.keys()]),
     rowsOf: (group, counts) =>
       group.inputs.reduce((sum, input) => {
-        const kind = rowKindOf(group.name, input);
-        return sum + (kind === 'positions' ? Number(input.shape[0]) * counts.batches : counts[kind]);
+        const kind = rowKindOf(input);
+        if (kind === null) return sum;
+        if (kind !== 'positions') return sum + counts[kind];
+        return sum + Number(productOf(input.shape.slice(0, -1))) * counts.batches;
       }, 0),
     async run(feeds, { tokens, targets }) {
       const all = new Map<string, RunTensor>([
@@ -127,16 +136,6 @@ export async function createGramPass(
 
 function columns(rows: Value, start: number, end: number, dimension: number): Value {
   return start === 0 && end === dimension ? rows : ops.slice(rows, 1, start, end);
-}
-
-/** What the rows of an activation are: tokens or targets' tokens, padding included, sequences, or relative positions. */
-function rowKindOf(name: string, input: Value): 'tokens' | 'targets' | 'sequences' | 'positions' {
-  const rows = input.shape[0];
-  if (rows === 'batch*seq') return 'tokens';
-  if (rows === 'batch*target') return 'targets';
-  if (rows === 'batch') return 'sequences';
-  if (typeof rows === 'number') return 'positions';
-  throw new RegmeanError('unsupported', `${name}: Grams need rows per token or per sequence, got ${rows}`);
 }
 
 function inputSize({ name, inputs }: LinearGroup): number {

@@ -1,4 +1,4 @@
-import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
+import type { LayerWeight, Orientation } from '../../shared/contribution/layer-weights.ts';
 import type { Node, Value } from '../../shared/graph/graph.ts';
 import type { ModelGraph } from '../../shared/models/model-graph.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
@@ -9,7 +9,10 @@ export interface LinearGroup {
   readonly name: string;
   /** Every module that reads them, in the order of the model, and its weight. */
   readonly modules: ReadonlyMap<string, LayerWeight>;
-  /** One per use of the layers, each [rows, inputs]: several where layers are used several times (tied layers). */
+  /**
+   * One per use of the layers, each [rows, inputs] or with several axes of rows: several where layers are used several times
+   * (tied layers).
+   */
   readonly inputs: readonly Value[];
 }
 
@@ -31,10 +34,12 @@ export function findLinearGroups(
   );
   const layers = new Map<string, { weight: LayerWeight; inputs: Value[] }>();
   for (const node of model.graph.nodes) {
-    const weight = weightOf(node);
-    if (weight === null || tables.has(node.inputs[1])) continue;
-    const module = weight.parameter.replace(/\.weight$/, '');
-    const inputs = [...(layers.get(module)?.inputs ?? []), node.inputs[0] as Value];
+    const product = linearProductOf(node);
+    if (product === null || tables.has(product.parameter)) continue;
+    const { input, parameter, orientation } = product;
+    const weight = { parameter: parameter.name, orientation };
+    const module = model.parameters.get(parameter.name)?.module ?? parameter.name.replace(/\.weight$/, '');
+    const inputs = [...(layers.get(module)?.inputs ?? []), input];
     layers.set(module, { weight, inputs });
   }
   const groups = new Map<string, { modules: Map<string, LayerWeight>; inputs: readonly Value[] }>();
@@ -57,10 +62,33 @@ function withoutPositions(uses: readonly Value[]): readonly Value[] {
   return reading.length === 0 ? uses : reading;
 }
 
-/** The weight of a product whose right side is a parameter; null for other nodes. */
-function weightOf({ op, inputs, attributes }: Node): LayerWeight | null {
-  if (op.type !== 'Gemm' && op.type !== 'MatMul') return null;
-  const [input, weight] = inputs;
-  if (input === undefined || input === null || weight?.role !== 'parameter') return null;
-  return { parameter: weight.name, orientation: attributes.transB === 1n ? 'out-in' : 'in-out' };
+/** A product of activations with a parameter, as it is or transposed. */
+interface LinearProduct {
+  readonly input: Value;
+  readonly parameter: Value;
+  readonly orientation: Orientation;
+}
+
+/** What a node multiplies, where its right side is a parameter; null for other nodes. */
+function linearProductOf({ op, inputs, attributes }: Node): LinearProduct | null {
+  if ((op.type !== 'Gemm' && op.type !== 'MatMul') || attributes.transA === 1n) return null;
+  const [input, right] = inputs;
+  if (input === undefined || input === null || right === undefined || right === null) return null;
+  const flipped = right.producer?.op.type === 'Transpose';
+  const parameter = flipped ? right.producer.inputs[0] : right;
+  if (parameter?.role !== 'parameter' || parameter.shape.length !== 2) return null;
+  const stored = flipped !== (attributes.transB === 1n) ? 'out-in' : 'in-out';
+  return { input: sameRows(input), parameter, orientation: stored };
+}
+
+const movingRows: ReadonlySet<string> = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
+
+/** The activation that was given other leading axes, as exported graphs do before products: the rows are the same. */
+function sameRows(input: Value): Value {
+  const node = input.producer;
+  const source = node?.inputs[0];
+  if (node === null || source === undefined || source === null || !movingRows.has(node.op.type)) return input;
+  return source.shape.at(-1) === input.shape.at(-1) && source.dtype === input.dtype
+    ? sameRows(source)
+    : input;
 }

@@ -1,4 +1,9 @@
-import { loadModel } from '../../shared/models/model-folder.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
+import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
+import { readsSafetensors } from '../../shared/onnx/open-weights.ts';
 import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { collectFisher } from './collect-fisher.ts';
 import { collectGrams } from './collect-grams.ts';
@@ -22,11 +27,22 @@ export async function openStatisticsSource(
     task: options.task,
     ...(labels === undefined ? {} : { labels }),
   });
+  const temporary = await temporaryFolder(options.model, model);
   return {
     model,
-    folder: options.model,
+    folder: temporary ?? options.model,
     grams: (examples, signal) => collectGrams(model, examples, options, signal),
     fisher: (examples, fisher, signal) => collectFisher(model, examples, { ...options, ...fisher }, signal),
-    dispose: async () => {},
+    async dispose() {
+      if (temporary !== null) await rm(temporary, { recursive: true, force: true });
+    },
   };
+}
+
+/** An ONNX network that holds its weights itself, as a model folder. */
+async function temporaryFolder(path: string, model: Model): Promise<string | null> {
+  if ((await onnxFileOf(path)) === null || (await readsSafetensors(path))) return null;
+  const folder = await mkdtemp(join(tmpdir(), 'regmean-onnx-model-'));
+  await saveModel(folder, model, { tokenizerFrom: path });
+  return folder;
 }

@@ -10,6 +10,7 @@ import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
 import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
@@ -37,7 +38,7 @@ export interface TrainingRun {
 
 /** Loads model, data and any unfinished state of a training. Throws before anything is written. */
 export async function prepareTraining(options: TrainingOptions): Promise<TrainingRun> {
-  const labels = options.labels ?? (await labelsInFiles(options.trainFiles, options.task));
+  const labels = options.labels ?? (await labelsFor(options));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
@@ -91,6 +92,14 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
     identity,
     restored,
   };
+}
+
+/** The classes of the training files; of a network whose head cannot be renewed its own, where it knows them all. */
+async function labelsFor({ model, task, trainFiles }: TrainingOptions): Promise<readonly string[]> {
+  const inData = await labelsInFiles(trainFiles, task);
+  if ((await onnxFileOf(model)) === null) return inData;
+  const { model: untrained } = await loadModel(model, { task });
+  return inData.every((name) => untrained.labels.includes(name)) ? untrained.labels : inData;
 }
 
 /** What must be equal for a saved state to continue this training. */

@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { companionFilesOf } from '../../shared/contribution/model-files.ts';
+import { onnxFile } from '../../shared/onnx/open-onnx.ts';
 
 /**
- * Copies configuration and tokenizer of a model folder; the configuration without the path that it was loaded from,
+ * Copies configuration and tokenizer of a model folder, of which a graph is no part; the configuration without the path that it was loaded from,
  * and with its new dtype.
  *
  * @param changes keys of config.json to set, or with `undefined` to leave out
@@ -15,7 +16,8 @@ export async function copyCompanions(
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   for (const name of await companionFilesOf(from)) {
-    if (name !== 'config.json') await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
+    if (name !== 'config.json' && name !== onnxFile)
+      await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
   }
   const { _name_or_path, ...config } = JSON.parse(await readFile(join(from, 'config.json'), 'utf8'));
   for (const key of ['torch_dtype', 'dtype']) if (key in config) config[key] = 'float32';

@@ -1,7 +1,7 @@
 import { fingerprintWeights } from '../../shared/contribution/base-fingerprint.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
+import { openWeights } from '../../shared/onnx/open-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
@@ -53,7 +53,7 @@ export async function openBase(
       hint: 'give the base model folder with --base',
     });
   }
-  const base = await openModelWeights(folder);
+  const base = await openWeights(folder);
   try {
     for (const name of excluded) requireInBase(base, name, first);
     const expected = first.manifest?.baseFingerprint;

@@ -4,6 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { requireCompatible, requireOneTask } from './compatibility.ts';
+import { hasGraph } from './graphs.ts';
 import { classRowParameters } from './head-parameters.ts';
 import { type UnitedLabels, uniteLabels } from './label-spaces.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
@@ -32,6 +33,14 @@ export function planHeads(contributions: readonly Contribution[], { heads }: Res
   }
   requireOneTask(contributions);
   const united = uniteLabels(contributions);
+  const first = contributions[0] as Contribution;
+  if (united !== null && hasGraph(first)) {
+    throw new RegmeanError(
+      'unsupported',
+      `labels: must be the same in one order, the outputs of an ONNX network cannot be changed`,
+      { hint: 'fine-tune all agents with the same --labels' },
+    );
+  }
   const classRows = united === null ? new Set<string>() : classRowParameters(contributions);
   return { parameters: requireCompatible(contributions, 'united', classRows), united, classRows };
 }

@@ -5,6 +5,7 @@ import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
+import { copyOnnx } from '../../shared/onnx/write-onnx.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -18,6 +19,7 @@ import { writeBinaryWeights } from '../../shared/tensorflow/layers-model.ts';
 import { classRowSteps } from './class-rows.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
+import { hasGraph, requireSameGraphs } from './graphs.ts';
 import { configChanges, planHeads, requireMergedClassRows, specsOf } from './head-plan.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
@@ -73,6 +75,7 @@ export async function mergeContributions(
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
     await requireSameTopology(contributions);
+    await requireSameGraphs(contributions);
     const plan = planHeads(contributions, resolved);
     const { merged, excluded } = splitParameters(plan.parameters, resolved);
     requireMergedClassRows(plan, excluded);
@@ -112,6 +115,7 @@ export async function mergeContributions(
         );
         await copyCompanions(first.folder, folder, configChanges(resolved, plan));
         await writeBinaryWeights(folder);
+        if (hasGraph(first)) await copyOnnx(first.folder, folder);
         let files = await describeFiles(folder);
         if (resolved.heads === 'separate') {
           await writeAgentModels(folder, contributions, new Set(plan.parameters));

@@ -5,13 +5,15 @@ import { outputNames } from '../../shared/models/labels.ts';
 import { readConfigJson } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { architectureOf } from '../../shared/models/registry.ts';
-import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
+import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
+import { openWeights } from '../../shared/onnx/open-weights.ts';
+import type { ModelWeights } from '../../shared/safetensors/model-weights.ts';
 import type { StoredRound } from './round-store.ts';
 
 /**
  * The round's demands on the contribution of `agent`. For a known architecture the tensors must be exactly those of
  * the base model's configuration with the round's task head; for another one, those that the base model has too must
- * have its shapes.
+ * have its shapes. Of an ONNX network tensors and graph must be the base's.
  */
 export async function expectationsOf(
   { paths, recipe, base }: StoredRound,
@@ -25,6 +27,9 @@ export async function expectationsOf(
     grams: recipe.statistics.grams,
     fisher: recipe.statistics.fisher !== undefined,
   };
+  if ((await onnxFileOf(paths.base)) !== null) {
+    return { ...common, tensors: (await weightsOf(paths.base)).tensors, graphOf: paths.base };
+  }
   const configJson = await readConfigJson(paths.base);
   try {
     const architecture = architectureOf(configJson.model_type);
@@ -42,7 +47,11 @@ export async function expectationsOf(
   } catch (error) {
     if (!(error instanceof RegmeanError) || error.code !== 'unsupported') throw error;
   }
-  const weights = await openModelWeights(paths.base);
+  return { ...common, baseTensors: (await weightsOf(paths.base)).tensors };
+}
+
+async function weightsOf(base: string): Promise<ModelWeights> {
+  const weights = await openWeights(base);
   await weights.close();
-  return { ...common, baseTensors: weights.tensors };
+  return weights;
 }

@@ -4,8 +4,8 @@ import type { ServerCredentials } from '@grpc/grpc-js';
 import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { openWeights } from '../../shared/onnx/open-weights.ts';
 import { readRecipe } from '../../shared/recipe/read-recipe.ts';
-import { openModelWeights } from '../../shared/safetensors/model-weights.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { claimRound } from '../round/round-claim.ts';
 import { startRound } from '../round/round-controller.ts';
@@ -83,7 +83,7 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {
-  const weights = await openModelWeights(round.paths.base);
+  const weights = await openWeights(round.paths.base);
   await weights.close();
   return limitsFor(new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])));
 }

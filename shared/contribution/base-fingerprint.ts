@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { openWeights } from '../onnx/open-weights.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
-import { openModelWeights } from '../safetensors/model-weights.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import type { FloatTensor, StateDict } from '../tensor.ts';
 import { isLayersModel, openLayersModel } from '../tensorflow/layers-model.ts';
@@ -38,10 +38,10 @@ function fingerprintTensors(weights: StateDict): string {
   return hash.digest('hex');
 }
 
-/** The fingerprint of a model folder, or of a TensorFlow.js model; see {@link fingerprintWeights}. */
+/** The fingerprint of a model folder, an ONNX file, or a TensorFlow.js model; see {@link fingerprintWeights}. */
 export async function baseFingerprint(folder: string): Promise<string> {
   if (await isLayersModel(folder)) return fingerprintTensors((await openLayersModel(folder)).weights);
-  const weights = await openModelWeights(folder);
+  const weights = await openWeights(folder);
   try {
     return await fingerprintWeights(weights);
   } finally {

@@ -1,12 +1,13 @@
 import { listFolder } from '../files/atomic-folder.ts';
 
-/** Tokenizer and configuration files that belong to a model folder, weights aside. */
+/** Tokenizer and configuration files and graphs that belong to a model folder, weights aside. */
 const companionFiles: ReadonlySet<string> = new Set([
   'added_tokens.json',
   'config.json',
   'generation_config.json',
   'merges.txt',
   'model.json',
+  'model.onnx',
   'sentencepiece.bpe.model',
   'special_tokens_map.json',
   'spiece.model',

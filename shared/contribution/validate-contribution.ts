@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
+import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
@@ -31,6 +32,8 @@ export interface ContributionExpectations {
   readonly fisher?: boolean;
   /** The exact tensors that there must be: those of an accepted contribution, or of the base with its head. */
   readonly tensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  /** Folder of the base whose ONNX graph the contribution must have. */
+  readonly graphOf?: string;
   /** Tensors of the base: one that occurs here too must have the same shape. */
   readonly baseTensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
 }
@@ -63,6 +66,7 @@ export async function validateContribution(
     if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
     if (contribution.grams !== undefined) checkGramLayers(contribution, contribution.grams);
     await checkFiles(folder, manifest);
+    if (expectations.graphOf !== undefined) await checkGraph(folder, expectations.graphOf);
     await checkWeightValues(contribution);
     if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
     if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
@@ -116,6 +120,11 @@ function checkTensors({ folder, weights }: Contribution, expected: ContributionE
     const base = expected.baseTensors?.get(name);
     if (base !== undefined) requireShape(folder, name, shape, base.shape);
   }
+}
+
+async function checkGraph(folder: string, base: string): Promise<void> {
+  const difference = graphDifference(await readGraph(base), await readGraph(folder));
+  if (difference !== null) throw refused(`${folder}: the graph must be the base's, ${difference} differs`);
 }
 
 function requireShape(folder: string, name: string, got: readonly number[], wanted: readonly number[]): void {

@@ -26,16 +26,15 @@ export function gradients(loss: Value, targets: readonly Value[]): Value[] {
   }
   const graph = loss.graph;
   const dependent = dependentValues(graph.nodes, targets);
+  requireRules(loss, dependent);
   const cotangents = new Map<Value, Value>([[loss, graph.scalar(1, loss.dtype)]]);
 
   for (const node of [...graph.nodes].reverse()) {
     const outputs = node.outputs.map((output) => cotangents.get(output) ?? null);
     if (outputs.every((cotangent) => cotangent === null)) continue;
     if (!node.inputs.some((input) => input !== null && dependent.has(input))) continue;
-    if (node.op.vjp === undefined) {
-      throw new RegmeanError('unsupported', `gradients: ${node.op.type} (${node.name}) has no gradient rule`);
-    }
     const vjp = node.op.vjp;
+    if (vjp === undefined) continue;
     const ofInputs = graph.scope(`gradient/${node.name}`, () => vjp({ node, cotangents: outputs }));
     for (const [index, input] of node.inputs.entries()) {
       const contribution = ofInputs[index] ?? null;
@@ -52,6 +51,26 @@ export function gradients(loss: Value, targets: readonly Value[]): Value[] {
       throw new RegmeanError('invalid-input', `gradients: the loss does not depend on ${target.name}`);
     }
     return gradient;
+  });
+}
+
+/** Throws naming every op between the targets and the loss that has no rule, by type. */
+function requireRules(loss: Value, dependent: ReadonlySet<Value>): void {
+  const wanted = new Set<Value>([loss]);
+  const missing = new Map<string, string[]>();
+  for (const { op, name, inputs, outputs } of [...loss.graph.nodes].reverse()) {
+    if (!outputs.some((output) => wanted.has(output) && dependent.has(output))) continue;
+    for (const input of inputs) if (input !== null) wanted.add(input);
+    if (op.vjp === undefined) missing.set(op.type, [name, ...(missing.get(op.type) ?? [])]);
+  }
+  if (missing.size === 0) return;
+  const shown = [...missing].map(([type, names]) => {
+    const first = names.slice(0, 3).join(', ');
+    return `${type} (${names.length > 3 ? `${names.length} nodes: ${first}, ..` : first})`;
+  });
+  const rules = missing.size === 1 ? 'has no gradient rule' : 'have no gradient rules';
+  throw new RegmeanError('unsupported', `gradients: ${shown.join('; ')} ${rules}`, {
+    hint: 'parameters before them can be kept as they are with --freeze; statistics and merging need no gradients',
   });
 }
 

@@ -5,6 +5,7 @@ import { readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
 import type { ModelConfig } from '../models/architecture.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
+import { modelFolderOf } from '../onnx/open-onnx.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
@@ -22,7 +23,7 @@ export interface ExamplesRequest {
   readonly files: readonly string[];
   readonly task: TaskKind;
   readonly labels: readonly string[];
-  /** Folder of the model, for its tokenizer. */
+  /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
   readonly modelFolder: string;
   readonly config: ModelConfig;
   readonly labelled: boolean;
@@ -32,7 +33,7 @@ export interface ExamplesRequest {
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
   const rows = await readRows(request.files, { task: request.task, labelled: request.labelled });
-  const tokenizer = needsTokenizer(rows) ? await loadTokenizer(request.modelFolder) : null;
+  const tokenizer = needsTokenizer(rows) ? await loadTokenizer(modelFolderOf(request.modelFolder)) : null;
   const named = request.task !== 'regression' && !isLanguageTask(request.task);
   const labelled = rows.some((row) => row.label !== null);
   const { examples, truncated } = await encodeRows(

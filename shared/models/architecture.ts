@@ -92,6 +92,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
   /** Parameter names of checkpoints that mean nothing here: buffers, tied copies. */
   readonly ignoredParameters: readonly RegExp[];
+  /** For families whose graph is part of the model's folder: writes it, when the weights are there. */
+  readonly writeGraph?: (folder: string) => Promise<void>;
   /** For families that can generate. */
   readonly decoding?: Decoding<C>;
 }

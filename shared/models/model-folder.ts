@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { openNetwork } from '../onnx/open-network.ts';
+import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
+import type { Architecture } from './architecture.ts';
 import { initialTensor } from './initialize.ts';
 import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
@@ -87,17 +90,15 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
  * @throws naming every parameter that is missing, has another shape than config.json implies, or is not finite
  */
 export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
-  const configJson = await readConfigJson(folder);
-  const architecture = architectureOf(configJson.model_type);
+  const { configJson, architecture, weights: file } = await openModel(folder);
   const identity: ModelIdentity = {
     architecture,
     config: architecture.parseConfig(configJson),
     task: request.task,
     labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
   };
-  const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
-  const file = await openModelWeights(folder);
   try {
+    const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
     const { weights, initialized, surplus } = await readParameters(
       folder,
       file,
@@ -110,6 +111,17 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
   } finally {
     await file.close();
   }
+}
+
+/** Configuration, family and weights of a model: a Hugging Face folder, or an ONNX file or folder. */
+async function openModel(
+  path: string,
+): Promise<{ configJson: Model['configJson']; architecture: Architecture; weights: ModelWeights }> {
+  const onnx = await onnxFileOf(path);
+  if (onnx !== null) return openNetwork(onnx, path);
+  const configJson = await readConfigJson(path);
+  const architecture = architectureOf(configJson.model_type);
+  return { configJson, architecture, weights: await openModelWeights(path) };
 }
 
 /** A model with new weights, drawn from the seed: the beginning of pretraining. */
@@ -162,15 +174,17 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
     [...model.weights].map(([name, tensor]) => ({ name, shape: tensor.shape, data: tensor.data, dtype })),
     { format: 'pt' },
   );
+  await model.architecture.writeGraph?.(folder);
   if (options.tokenizerFrom !== undefined) await copyTokenizer(options.tokenizerFrom, folder);
   await writeJsonAtomically(join(folder, 'config.json'), config);
 }
 
-/** Copies the tokenizer's files of one model folder to another. */
+/** Copies the tokenizer's files of one model (a folder, or a file that they lie beside) to a folder. */
 export async function copyTokenizer(from: string, to: string): Promise<void> {
-  const present = (await listFolder(from)) ?? [];
+  const folder = modelFolderOf(from);
+  const present = (await listFolder(folder)) ?? [];
   for (const name of tokenizerFiles) {
-    if (present.includes(name)) await copyFile(join(from, name), join(to, name));
+    if (present.includes(name)) await copyFile(join(folder, name), join(to, name));
   }
 }
 
@@ -181,7 +195,12 @@ async function readParameters(
   parameters: ReadonlyMap<string, ParameterDeclaration>,
   request: LoadRequest,
 ): Promise<{ weights: StateDict; initialized: string[]; surplus: string[] }> {
-  const stored = storedNames(file, identity.architecture.backboneName);
+  const { writeGraph, backboneName } = identity.architecture;
+  // A graph names its weights itself; families know checkpoints under several names.
+  const stored =
+    writeGraph === undefined
+      ? storedNames(file, backboneName)
+      : new Map([...file.tensors.keys()].map((name) => [name, name]));
   const weights = new Map<string, FloatTensor>();
   const initialized: string[] = [];
   const problems: string[] = [];

@@ -15,6 +15,8 @@ export interface ParameterDeclaration {
   readonly initializer: Initializer;
   /** Whether it belongs to the task head: new when a base model without this head is fine-tuned. */
   readonly inHead: boolean;
+  /** The module whose weight it is, where its name does not tell. */
+  readonly module?: string;
 }
 
 /** Dropout of a graph for training; null where nothing is dropped. */

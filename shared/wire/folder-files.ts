@@ -16,6 +16,7 @@ const travellingNames = new Set([
   'config.json',
   'generation_config.json',
   'model.json',
+  'model.onnx',
   'model.safetensors',
   'model.safetensors.index.json',
   'grams.safetensors',

@@ -1,5 +1,5 @@
 /** @file Element-wise arithmetic with NumPy broadcasting. Gradients may broadcast; the driver sums them back. */
-import { broadcastShapes, type Op, type Value } from '../graph.ts';
+import { broadcastShapes, type Node, type Op, type Value } from '../graph.ts';
 import { cotangentOf, inputOf, outputOf, required, requireSameDtype } from './checks.ts';
 
 function binaryOp(type: string, vjp?: Op['vjp'], result?: 'bool'): Op {
@@ -47,8 +47,29 @@ const cosOp = unaryOp('Cos', ({ node, cotangents }) => [
   neg(mul(cotangentOf(cotangents), sin(inputOf(node, 0)))),
 ]);
 const sinOp = unaryOp('Sin', ({ node, cotangents }) => [mul(cotangentOf(cotangents), cos(inputOf(node, 0)))]);
-const maxOp = binaryOp('Max');
-const minOp = binaryOp('Min');
+const absOp = unaryOp('Abs', ({ node, cotangents }) => {
+  const dy = cotangentOf(cotangents);
+  const x = inputOf(node, 0);
+  return [where(greater(x, x.graph.scalar(0, x.dtype)), dy, neg(dy))];
+});
+const powOp = binaryOp('Pow', ({ node, cotangents }) => {
+  // Of the base alone: exponents are constants.
+  const exponent = inputOf(node, 1);
+  const slope = mul(exponent, pow(inputOf(node, 0), addScalar(exponent, -1)));
+  return [mul(cotangentOf(cotangents), slope), null];
+});
+const maxOp = binaryOp('Max', ({ node, cotangents }) => chosen(greater, node, cotangentOf(cotangents)));
+const minOp = binaryOp('Min', ({ node, cotangents }) =>
+  chosen((a, b) => greater(b, a), node, cotangentOf(cotangents)),
+);
+
+/** The cotangent goes to the operand that was taken, the second where both are equal. */
+function chosen(first: (a: Value, b: Value) => Value, node: Node, dy: Value): Value[] {
+  const taken = first(inputOf(node, 0), inputOf(node, 1));
+  const zero = dy.graph.scalar(0, dy.dtype);
+  return [where(taken, dy, zero), where(taken, zero, dy)];
+}
+
 const equalOp = binaryOp('Equal', undefined, 'bool');
 const greaterOp = binaryOp('Greater', undefined, 'bool');
 const whereOp: Op = {
@@ -128,12 +149,22 @@ export function sin(x: Value): Value {
   return x.graph.apply1(sinOp, [x]);
 }
 
-/** The larger of each pair; has no gradient. */
+/** |x| */
+export function abs(x: Value): Value {
+  return x.graph.apply1(absOp, [x]);
+}
+
+/** x to the power of a constant; only the base has a gradient. */
+export function pow(x: Value, exponent: Value): Value {
+  return x.graph.apply1(powOp, [x, exponent]);
+}
+
+/** The larger of each pair. */
 export function max(a: Value, b: Value): Value {
   return a.graph.apply1(maxOp, [a, b]);
 }
 
-/** The smaller of each pair; has no gradient. */
+/** The smaller of each pair. */
 export function min(a: Value, b: Value): Value {
   return a.graph.apply1(minOp, [a, b]);
 }

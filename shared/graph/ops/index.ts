@@ -20,3 +20,4 @@ export {
   unsqueeze,
   zerosLike,
 } from './shape.ts';
+export * from './stated-shape.ts';

@@ -1,34 +1,50 @@
 /** @file Reading and adding at indices: embeddings, picking labels, cumulative positions. */
+import { RegmeanError } from '../../errors.ts';
 import type { Dim, Op, Value } from '../graph.ts';
 import { cotangentOf, inputOf, required, requireSameDim } from './checks.ts';
-import { expandLike, reshape, zerosLike } from './shape.ts';
+import { expandLike, reshape, unsqueeze, zerosLike } from './shape.ts';
 
 const gatherOp: Op = {
   type: 'Gather',
-  infer: (inputs) => {
+  infer: (inputs, attributes) => {
     const table = required('Gather', inputs, 0);
     const indices = required('Gather', inputs, 1);
-    return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
+    const axis = Number(attributes.axis);
+    return [{ dtype: table.dtype, shape: table.shape.toSpliced(axis, 1, ...indices.shape) }];
   },
   vjp: ({ node, cotangents }) => {
     const table = inputOf(node, 0);
     const indices = inputOf(node, 1);
+    const axis = Number(node.attributes.axis);
+    if (indices.shape.length < 2 && table.shape.length > 1) {
+      const dy =
+        indices.shape.length === 0 ? unsqueeze(cotangentOf(cotangents), axis) : cotangentOf(cotangents);
+      const across = reshape(
+        indices,
+        table.shape.map((_, at) => (at === axis ? (dy.shape[axis] as Dim) : 1)),
+      );
+      const places = expandLike(across, dy);
+      return [scatterAdd(zerosLike(table), places, dy, axis), null];
+    }
+    if (axis !== 0)
+      throw new RegmeanError('unsupported', 'Gather: gradient needs axis 0 for indices of several axes');
     const width = table.shape.slice(1);
     const dy = reshape(cotangentOf(cotangents), ['rows', ...width]);
     const rows = reshape(indices, ['rows', ...width.map(() => 1)]);
-    return [scatterAddRows(zerosLike(table), expandLike(rows, dy), dy), null];
+    return [scatterAdd(zerosLike(table), expandLike(rows, dy), dy, 0), null];
   },
 };
 
 /**
- * Rows of a table: an embedding lookup.
+ * Rows of a table: an embedding lookup; or slices of any axis.
  *
  * @param table [rows, ..]
  * @param indices any shape, int32 or int64
- * @returns [...indices' shape, ..]
+ * @param axis the one that is indexed
+ * @returns [...indices' shape, ..], with axis 0
  */
-export function gather(table: Value, indices: Value): Value {
-  return table.graph.apply1(gatherOp, [table, indices], { axis: 0n });
+export function gather(table: Value, indices: Value, axis = 0): Value {
+  return table.graph.apply1(gatherOp, [table, indices], { axis: BigInt(axis) });
 }
 
 const scatterElementsOp: Op = {
@@ -41,9 +57,12 @@ const scatterElementsOp: Op = {
   },
 };
 
-/** `target` with `updates` added at `indices` along axis 0; equal indices add up. */
-function scatterAddRows(target: Value, indices: Value, updates: Value): Value {
-  return target.graph.apply1(scatterElementsOp, [target, indices, updates], { axis: 0n, reduction: 'add' });
+/** `target` with `updates` added at `indices` along an axis; equal indices add up. */
+function scatterAdd(target: Value, indices: Value, updates: Value, axis: number): Value {
+  return target.graph.apply1(scatterElementsOp, [target, indices, updates], {
+    axis: BigInt(axis),
+    reduction: 'add',
+  });
 }
 
 const gatherElementsOp: Op = {
@@ -55,11 +74,7 @@ const gatherElementsOp: Op = {
   },
   vjp: ({ node, cotangents }) => {
     const x = inputOf(node, 0);
-    const scattered = x.graph.apply1(
-      scatterElementsOp,
-      [zerosLike(x), inputOf(node, 1), cotangentOf(cotangents)],
-      { axis: BigInt(x.shape.length - 1), reduction: 'add' },
-    );
+    const scattered = scatterAdd(zerosLike(x), inputOf(node, 1), cotangentOf(cotangents), x.shape.length - 1);
     return [scattered, null];
   },
 };

@@ -1,9 +1,9 @@
 /** @file Matrix products. */
 import { RegmeanError } from '../../errors.ts';
-import { broadcastShapes, type Dim, type Op, type Value } from '../graph.ts';
+import { broadcastShapes, type Dim, type Op, productOf, type Value } from '../graph.ts';
 import { cotangentOf, describe, inputOf, required, requireSameDim, requireSameDtype } from './checks.ts';
 import { reduceSum } from './reduce.ts';
-import { transposeLast } from './shape.ts';
+import { reshape, transposeLast } from './shape.ts';
 
 const matMulOp: Op = {
   type: 'MatMul',
@@ -26,7 +26,11 @@ const matMulOp: Op = {
     const dy = cotangentOf(cotangents);
     const a = inputOf(node, 0);
     const b = inputOf(node, 1);
-    return [matMul(dy, transposeLast(b)), matMul(transposeLast(a), dy)];
+    const da = matMul(dy, transposeLast(b));
+    if (b.shape.length > 2 || a.shape.length === 2) return [da, matMul(transposeLast(a), dy)];
+    // One matrix for all rows: a single product over them, where the batched one would be summed afterwards.
+    const rows = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1) as Dim]);
+    return [da, gemm(rows(a), rows(dy), { transA: true, transB: false })];
   },
 };
 

@@ -44,6 +44,25 @@ export function sumAll(x: Value): Value {
   return axes.length === 0 ? x : reduceSum(x, axes, false);
 }
 
+/** The mean over axes, which stay as dimensions of size 1; their sizes may be known only at run time. */
+export function reduceMean(x: Value, axes: readonly number[]): Value {
+  const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
+  const count = productOf(positive.map((axis) => x.shape[axis] as Dim));
+  const sum = reduceSum(x, positive, true);
+  if (typeof count === 'number') return mulScalar(sum, 1 / count);
+  return div(sum, countOf(x, sum));
+}
+
+/** How many elements of `x` come to one of `part`, at run time: a scalar of their type. */
+function countOf(x: Value, part: Value): Value {
+  const toFloat = sizeCast.get(x.dtype);
+  if (toFloat === undefined)
+    throw new RegmeanError('invalid-input', `mean: ${x.name} must be floating point`);
+  const size = (value: Value): Value =>
+    x.graph.apply1(toFloat, [x.graph.apply1(sizeOp, [value])], { to: x.dtype === 'float32' ? 1n : 11n });
+  return div(size(x), size(part));
+}
+
 /** The mean over the last axis, kept as a dimension of size 1. */
 export function meanLast(x: Value): Value {
   const width = x.shape.at(-1);

@@ -1,0 +1,59 @@
+/** @file Whether two models are one network: agents' graphs must be the same, apart from where their weights lie. */
+import { join } from 'node:path';
+import { networkOf } from './network.ts';
+import { nodeName, onnxFile, openOnnx } from './open-onnx.ts';
+import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from './schema.ts';
+
+/** The graph of a model folder, its parameters without their values. */
+export async function readGraph(folder: string): Promise<OnnxModel> {
+  const source = await openOnnx(join(folder, onnxFile));
+  const { parameters } = networkOf(source);
+  const { model } = source;
+  const initializer = model.graph.initializer.map((tensor): OnnxTensor => {
+    if (!parameters.has(tensor.name ?? '')) return tensor;
+    const { rawData: _, externalData: __, dataLocation: ___, ...rest } = tensor;
+    return rest;
+  });
+  return { ...model, graph: { ...model.graph, initializer } };
+}
+
+/** The first difference between two models that `readGraph` read, in words; null when there is none. */
+export function graphDifference(a: OnnxModel, b: OnnxModel): string | null {
+  const [left, right] = [a.graph, b.graph];
+  if (!sameBytes(withGraph(a, {}), withGraph(b, {}))) return 'versions of operators';
+  for (const [at, node] of left.node.entries()) {
+    const other = right.node[at];
+    if (other === undefined) return `node ${nodeName(node)}`;
+    if (!sameBytes(withGraph(a, { node: [node] }), withGraph(a, { node: [other] }))) {
+      return `node ${nodeName(node)} (${node.opType}) and node ${nodeName(other)} (${other.opType})`;
+    }
+  }
+  const surplus = right.node[left.node.length];
+  if (surplus !== undefined) return `node ${nodeName(surplus)}`;
+  const others = new Map(right.initializer.map((tensor) => [tensor.name, tensor]));
+  for (const tensor of left.initializer) {
+    const other = others.get(tensor.name);
+    const same =
+      other !== undefined &&
+      sameBytes(withGraph(a, { initializer: [tensor] }), withGraph(a, { initializer: [other] }));
+    if (!same) return `initializer ${tensor.name}`;
+    others.delete(tensor.name);
+  }
+  const [stranger] = others.keys();
+  if (stranger !== undefined) return `initializer ${stranger}`;
+  const ends = ({ input, output }: OnnxGraph): Partial<OnnxGraph> => ({ input, output });
+  return sameBytes(withGraph(a, ends(left)), withGraph(a, ends(right))) ? null : 'inputs or outputs';
+}
+
+function withGraph({ irVersion, opsetImport, functions }: OnnxModel, part: Partial<OnnxGraph>): OnnxModel {
+  return {
+    ...(irVersion === undefined ? {} : { irVersion }),
+    ...(functions === undefined ? {} : { functions }),
+    opsetImport,
+    graph: { node: [], initializer: [], input: [], output: [], ...part },
+  };
+}
+
+function sameBytes(a: OnnxModel, b: OnnxModel): boolean {
+  return Buffer.compare(encodeModel(a), encodeModel(b)) === 0;
+}

@@ -1,0 +1,101 @@
+/** @file Reads the nodes of an ONNX network into a graph of ours, so that it can be differentiated and tapped. */
+import { messageOf, RegmeanError } from '../errors.ts';
+import type { Attributes, Dim, Op, Value, ValueType } from '../graph/graph.ts';
+import type { ModuleScope } from '../models/scope.ts';
+import type { OnnxNetwork } from './network.ts';
+import { nodeName } from './open-onnx.ts';
+import { operatorFor } from './operators/index.ts';
+import { integers, type OperatorContext } from './operators/operator.ts';
+import { constantValue } from './operators/shape.ts';
+import { shapeOfTensor } from './tensors.ts';
+
+/** Element types and shapes of what nodes compute, by name. */
+export type ValueTypes = ReadonlyMap<string, ValueType>;
+
+/**
+ * Adds an ONNX network to a graph; its parameters are declared under their initializers' names. Operators that there is no
+ * rule for are taken as they are: they run, and have no gradient.
+ *
+ * @param inputs by name, of the network's element types
+ * @param types of what operators without a rule compute; null while they are not known
+ * @returns the logits; null when types are needed and not known
+ * @throws RegmeanError naming the node
+ */
+export function importNetwork(
+  scope: ModuleScope,
+  network: OnnxNetwork,
+  inputs: ReadonlyMap<string, Value>,
+  types: ValueTypes | null,
+): Value | null {
+  const { graph, declarations } = scope.build;
+  const { path, opset } = network.source;
+  const values = new Map<string, Value>(inputs);
+  const contents = new WeakMap<Value, readonly Dim[]>();
+  for (const [name, tensor] of network.parameters) {
+    const value = graph.parameter(name, shapeOfTensor(tensor));
+    const module = network.modules.get(name);
+    const named = module === undefined ? {} : { module };
+    declarations.set(name, { value, initializer: 'normal', inHead: false, ...named });
+    values.set(name, value);
+  }
+  for (const [name, tensor] of network.constants) {
+    values.set(name, constantValue(graph, tensor, `${path}: initializer ${name}`, contents));
+  }
+  for (const node of network.nodes) {
+    const where = `${path}: node ${nodeName(node)} (${node.opType})`;
+    const inputsOfNode = node.input.map((name): Value | null => {
+      if (name === '') return null;
+      const value = values.get(name);
+      if (value !== undefined) return value;
+      throw new RegmeanError('invalid-input', `${where}: input ${name} is computed nowhere before`);
+    });
+    const context = { graph, scope, node, opset, inputs: inputsOfNode, contents };
+    let outputs: readonly Value[] | null;
+    try {
+      // Nodes of the graph are named after their op too: `/encoder/Conv` must not become `/encoder/Conv/Conv`.
+      const scopeName = nodeName(node).replace(new RegExp(`/?${node.opType}$`), '');
+      outputs = graph.scope(scopeName, () => {
+        return operatorFor(node.opType, node.domain)?.(context) ?? opaque(context, types);
+      });
+    } catch (error) {
+      const code = error instanceof RegmeanError ? error.code : 'unsupported';
+      throw new RegmeanError(code, `${where}: ${messageOf(error)}`, { cause: error });
+    }
+    if (outputs === null) return null;
+    for (const [at, name] of node.output.entries()) {
+      const value = outputs[at];
+      if (value !== undefined) values.set(name, value);
+    }
+  }
+  const logits = values.get(network.logits);
+  if (logits !== undefined) return logits;
+  throw new RegmeanError('invalid-input', `${path}: no node computes the output ${network.logits}`);
+}
+
+/** A node whose operator there is no rule for, as it is. */
+function opaque(context: OperatorContext, types: ValueTypes | null): readonly Value[] | null {
+  const { graph, node } = context;
+  if (types === null) return null;
+  const outputs = node.output.map((name): ValueType => {
+    const type = types.get(name);
+    if (type !== undefined) return type;
+    // Outputs without a name are not read.
+    if (name === '') return { dtype: 'float32', shape: [] };
+    throw new RegmeanError('unsupported', `shape and element type of ${name} are not known`);
+  });
+  const op: Op = {
+    type: node.opType,
+    ...(node.domain === undefined || node.domain === '' ? {} : { domain: node.domain }),
+    infer: () => outputs,
+  };
+  const attributes: Attributes = Object.fromEntries(
+    (node.attribute ?? []).map((attribute) => [attribute.name, { kept: attribute }]),
+  );
+  const axes = integers(context, 'axes', 1);
+  // Graphs are written with operators of version 20, where reductions take their axes as an input.
+  if (node.opType.startsWith('Reduce') && 'axes' in attributes && axes !== null) {
+    const { axes: _, ...others } = attributes;
+    return graph.apply(op, [...context.inputs, graph.integers(axes)], others);
+  }
+  return graph.apply(op, context.inputs, attributes);
+}

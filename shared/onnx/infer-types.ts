@@ -1,0 +1,66 @@
+import * as ort from 'onnxruntime-node';
+import { messageOf, RegmeanError } from '../errors.ts';
+import type { DType, ValueType } from '../graph/graph.ts';
+import { elementTypes } from '../graph/onnx-model.ts';
+import type { ValueTypes } from './import-graph.ts';
+import type { OnnxNetwork } from './network.ts';
+import { encodeModel, type OnnxValueInfo } from './schema.ts';
+import { shapeOfTensor } from './tensors.ts';
+
+/**
+ * Element types and shapes of everything that a network's nodes compute, by ONNX Runtime's own inference. Sizes of the inputs
+ * are named `batch` and `seq`; sizes that it cannot say have names of their own.
+ *
+ * @throws RegmeanError `unsupported` when ONNX Runtime cannot load the network
+ */
+export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
+  const { model } = network.source;
+  const outputs = network.nodes.flatMap(({ output }) => output.filter((name) => name !== ''));
+  const bytes = encodeModel({
+    ...model,
+    graph: {
+      name: 'types',
+      node: network.nodes,
+      initializer: [...network.constants.values()],
+      // Weights as inputs: their values are not needed.
+      input: [
+        ...network.inputs.map(withNamedSizes),
+        ...[...network.parameters].map(([name, tensor]): OnnxValueInfo => {
+          const dim = shapeOfTensor(tensor).map((dimValue) => ({ dimValue }));
+          return { name, type: { tensorType: { elemType: elementTypes.float32, shape: { dim } } } };
+        }),
+      ],
+      output: outputs.map((name) => ({ name })),
+    },
+  });
+  let session: ort.InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(bytes, {
+      graphOptimizationLevel: 'disabled',
+      logSeverityLevel: 3,
+    });
+  } catch (error) {
+    throw new RegmeanError(
+      'unsupported',
+      `${network.source.path}: ONNX Runtime cannot load it: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const types = new Map<string, ValueType>();
+  for (const output of session.outputMetadata) {
+    if (!output.isTensor || !(output.type in elementTypes)) continue;
+    const shape = output.shape.map((size, axis) =>
+      size === 'batch' || size === 'seq' || typeof size === 'number' ? size : `(${output.name}:${axis})`,
+    );
+    types.set(output.name, { dtype: output.type as DType, shape });
+  }
+  await session.release();
+  return types;
+}
+
+function withNamedSizes({ name, type }: OnnxValueInfo): OnnxValueInfo {
+  const dim = [{ dimParam: 'batch' }, { dimParam: 'seq' }];
+  return { name, type: { tensorType: { ...type?.tensorType, shape: { dim } } } };
+}

@@ -1,0 +1,143 @@
+/** @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and its parameters. */
+import { RegmeanError } from '../errors.ts';
+import { nodeName, type OnnxSource } from './open-onnx.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
+import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
+
+/** The part of an ONNX graph that computes logits. */
+export interface OnnxNetwork {
+  readonly source: OnnxSource;
+  /** Name of the output. */
+  readonly logits: string;
+  /** The nodes that it needs, in an order to run them. */
+  readonly nodes: readonly OnnxNode[];
+  /** What is fed. */
+  readonly inputs: readonly OnnxValueInfo[];
+  /** Initializers that are trained and merged: float32, of at least one axis. */
+  readonly parameters: ReadonlyMap<string, OnnxTensor>;
+  /** The other initializers that the nodes read. */
+  readonly constants: ReadonlyMap<string, OnnxTensor>;
+  /** Parameter -> name of the layer that it is the weight of, where its own name does not tell. */
+  readonly modules: ReadonlyMap<string, string>;
+}
+
+/** Inputs that are known, by name. */
+export const inputNames = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
+
+/**
+ * Finds the logits of a graph (the output of that name, else the first floating point one) and what they need.
+ *
+ * @throws RegmeanError `unsupported` for inputs that are not known, and inputs whose batch or length is fixed
+ */
+export function networkOf(source: OnnxSource): OnnxNetwork {
+  const { graph } = source.model;
+  const output =
+    graph.output.find(({ name }) => name === 'logits') ??
+    graph.output.find(({ type }) => dtypeOfCode(type?.tensorType?.elemType) === 'float32');
+  if (output === undefined) {
+    throw new RegmeanError(
+      'unsupported',
+      `${source.path}: must have an output of floating point numbers, the logits`,
+    );
+  }
+  const nodes = nodesFor(graph, output.name);
+  const read = new Set(nodes.flatMap(({ input }) => input));
+  const used = graph.initializer.filter(({ name }) => read.has(name ?? ''));
+  const initializers = new Set(graph.initializer.map(({ name }) => name ?? ''));
+  const inputs = graph.input.filter(({ name }) => read.has(name) && !initializers.has(name));
+  requireKnownInputs(source.path, inputs);
+  const isParameter = (tensor: OnnxTensor): boolean =>
+    dtypeOfCode(tensor.dataType) === 'float32' && shapeOfTensor(tensor).length > 0;
+  const named = (tensors: readonly OnnxTensor[]): Map<string, OnnxTensor> =>
+    new Map(tensors.map((tensor) => [tensor.name ?? '', tensor]));
+  const parameters = named(used.filter(isParameter));
+  return {
+    source,
+    logits: output.name,
+    nodes,
+    inputs,
+    parameters,
+    constants: named(used.filter((tensor) => !isParameter(tensor))),
+    modules: layerModules(nodes, parameters),
+  };
+}
+
+function nodesFor({ node }: OnnxGraph, output: string): readonly OnnxNode[] {
+  const wanted = new Set([output]);
+  const needed: OnnxNode[] = [];
+  for (const own of [...node].reverse()) {
+    if (!own.output.some((name) => wanted.has(name))) continue;
+    needed.push(own);
+    for (const name of own.input) wanted.add(name);
+  }
+  return needed.reverse();
+}
+
+function requireKnownInputs(path: string, inputs: readonly OnnxValueInfo[]): void {
+  const names: readonly string[] = inputNames;
+  const stranger = inputs.find(({ name }) => !names.includes(name));
+  if (stranger !== undefined || !inputs.some(({ name }) => name === 'input_ids')) {
+    const found = inputs.map(({ name }) => name).join(', ') || 'none';
+    throw new RegmeanError(
+      'unsupported',
+      `${path}: inputs must be input_ids and perhaps attention_mask and token_type_ids, got ${found}`,
+      { hint: 'give the inputs these names in the export (input_names)' },
+    );
+  }
+  for (const { name, type } of inputs) {
+    const dims = type?.tensorType?.shape?.dim ?? [];
+    const fixed = dims.some(({ dimValue }) => dimValue !== undefined && Number(dimValue) > 0);
+    if (dims.length === 2 && !fixed) continue;
+    const shape = dims.map(({ dimValue, dimParam }) => dimParam ?? dimValue ?? '?').join(', ');
+    throw new RegmeanError(
+      'unsupported',
+      `${path}: ${name} must be [batch, tokens] with any number of both, got [${shape}]`,
+      { hint: 'export with dynamic axes for batch and tokens (dynamic_axes)' },
+    );
+  }
+}
+
+/**
+ * Names of layers whose weights have none: exporters fold a transposed weight into `onnx::MatMul_123`. The layer is then
+ * called after its bias, or after the path of the node that reads it.
+ */
+function layerModules(
+  nodes: readonly OnnxNode[],
+  parameters: ReadonlyMap<string, OnnxTensor>,
+): ReadonlyMap<string, string> {
+  const transposed = new Map(
+    nodes.flatMap(({ opType, input, output }) =>
+      opType === 'Transpose' || opType === 'Identity' ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
+    ),
+  );
+  const layers: { readonly weight: string; readonly bias: string | undefined; readonly path: string }[] = [];
+  for (const node of nodes) {
+    if (node.opType !== 'MatMul' && node.opType !== 'Gemm') continue;
+    const right = node.input[1] ?? '';
+    const weight = parameters.has(right) ? right : (transposed.get(right) ?? '');
+    if (!parameters.has(weight) || weight.endsWith('.weight')) continue;
+    const bias = node.opType === 'Gemm' ? node.input[2] : biasAdded(nodes, node.output[0] ?? '', parameters);
+    layers.push({ weight, bias, path: nodeName(node) });
+  }
+  const modules = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const { weight, bias, path } of layers) {
+    if (modules.has(weight)) continue;
+    const parts = path.split('/').filter((part) => part !== '');
+    const readable = parts.length > 1 ? [parts.slice(0, -1).join('.'), parts.join('.')] : [];
+    const ofBias = bias?.endsWith('.bias') === true ? [bias.slice(0, -'.bias'.length)] : [];
+    const module = [...ofBias, ...readable, weight].find((name) => !taken.has(name)) ?? weight;
+    taken.add(module);
+    if (module !== weight) modules.set(weight, module);
+  }
+  return modules;
+}
+
+function biasAdded(
+  nodes: readonly OnnxNode[],
+  product: string,
+  parameters: ReadonlyMap<string, OnnxTensor>,
+): string | undefined {
+  const sum = nodes.find(({ opType, input }) => opType === 'Add' && input.includes(product));
+  return sum?.input.find((name) => parameters.has(name));
+}

@@ -1,0 +1,236 @@
+/** @file Rules for operators on every element by itself. */
+import type { Dim, Op, Value } from '../../graph/graph.ts';
+import * as ops from '../../graph/ops/index.ts';
+import { added, divided, multiplied, subtracted } from '../../graph/sizes.ts';
+import { dropout } from '../../models/scope.ts';
+import {
+  aligned,
+  float,
+  input,
+  isFloat,
+  noted,
+  numberOf,
+  type Operator,
+  type OperatorContext,
+  type OperatorTable,
+  optionalInput,
+  text,
+} from './operator.ts';
+
+type Pair = (a: Value, b: Value) => Value;
+
+/** Broadcast arithmetic, followed through sizes. */
+function arithmetic(apply: Pair, ofSizes: (a: Dim, b: Dim) => Dim | undefined): Operator {
+  return (context) => {
+    const [a, b] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
+    return noted(context, apply(a, b), isFloat(a) ? undefined : pairwise(context, ofSizes));
+  };
+}
+
+function pairwise(
+  context: OperatorContext,
+  combine: (a: Dim, b: Dim) => Dim | undefined,
+): readonly Dim[] | undefined {
+  const left = context.contents.get(input(context, 0));
+  const right = context.contents.get(input(context, 1));
+  if (left === undefined || right === undefined) return undefined;
+  const result = Array.from({ length: Math.max(left.length, right.length) }, (_, at) =>
+    combine(left[left.length === 1 ? 0 : at] as Dim, right[right.length === 1 ? 0 : at] as Dim),
+  );
+  return result.every((size) => size !== undefined) ? result : undefined;
+}
+
+function truncatedDivision(a: Dim, b: Dim): Dim | undefined {
+  if (typeof a === 'number' && typeof b === 'number') return b === 0 ? undefined : Math.trunc(a / b);
+  return divided(a, b);
+}
+
+/** A test of pairs, which has no gradient. */
+function comparison(type: string, ofSizes?: (a: number, b: number) => boolean): Operator {
+  const op: Op = {
+    type,
+    infer: (inputs) => {
+      const [a, b] = inputs as [Value, Value];
+      return [{ dtype: 'bool', shape: a.shape.length === 0 && b.shape.length === 0 ? [] : broadcast(a, b) }];
+    },
+  };
+  return (context) => {
+    const [a, b] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
+    const known =
+      ofSizes === undefined
+        ? undefined
+        : pairwise(context, (x, y) => {
+            if (typeof x === 'number' && typeof y === 'number') return Number(ofSizes(x, y));
+            if (x === y) return Number(ofSizes(1, 1));
+            // A size that has only a name is at least 1.
+            if (typeof y === 'number' && y < 1) return Number(ofSizes(Number.MAX_SAFE_INTEGER, y));
+            if (typeof x === 'number' && x < 1) return Number(ofSizes(x, Number.MAX_SAFE_INTEGER));
+            return undefined;
+          });
+    return noted(context, a.graph.apply1(op, [a, b]), known);
+  };
+}
+
+function broadcast(a: Value, b: Value): Dim[] {
+  const [longer, shorter] = a.shape.length >= b.shape.length ? [a.shape, b.shape] : [b.shape, a.shape];
+  const first = longer.length - shorter.length;
+  return longer.map((size, axis) => (size === 1 ? (shorter[axis - first] ?? 1) : size));
+}
+
+/** An operator with the shape of its input and no gradient. */
+function withoutGradient(type: string, result?: 'bool'): Operator {
+  const op: Op = {
+    type,
+    infer: (inputs) => {
+      const x = inputs[0] as Value;
+      return [{ dtype: result ?? x.dtype, shape: x.shape }];
+    },
+  };
+  return (context) => [input(context, 0).graph.apply1(op, context.inputs)];
+}
+
+function unary(apply: (x: Value) => Value): Operator {
+  return (context) => [apply(input(context, 0))];
+}
+
+/** Two or more operands, one after another. */
+function folded(apply: Pair): Operator {
+  return ({ inputs }) => {
+    const values = inputs.filter((value) => value !== null);
+    return [
+      values.reduce((a, b) => {
+        const [left, right] = aligned([a, b]) as [Value, Value];
+        return apply(left, right);
+      }),
+    ];
+  };
+}
+
+const zeroOf = (x: Value): Value => x.graph.scalar(0, x.dtype);
+const choose = (condition: Value, a: Value, b: Value): Value => ops.where(condition, a, b);
+
+const clip: Operator = (context) => {
+  const x = input(context, 0);
+  const least = optionalInput(context, 1);
+  const most = optionalInput(context, 2);
+  const raised = least === null ? x : ops.max(x, least);
+  return [most === null ? raised : ops.min(raised, most)];
+};
+
+const power: Operator = (context) => {
+  const base = input(context, 0);
+  const exponent = input(context, 1);
+  if (numberOf(exponent) === undefined) return null;
+  return [ops.pow(base, ops.cast(exponent, base.dtype))];
+};
+
+const gelu: Operator = (context) => {
+  const x = input(context, 0);
+  if (text(context, 'approximate', 'none') === 'none') return [ops.gelu(x)];
+  const cubic = ops.add(x, ops.mulScalar(ops.mul(x, ops.mul(x, x)), 0.044715));
+  const squashed = ops.tanh(ops.mulScalar(cubic, Math.sqrt(2 / Math.PI)));
+  return [ops.mul(ops.mulScalar(x, 0.5), ops.addScalar(squashed, 1))];
+};
+
+const leakyRelu: Operator = (context) => {
+  const x = input(context, 0);
+  return [choose(ops.greater(x, zeroOf(x)), x, ops.mulScalar(x, float(context, 'alpha', 0.01)))];
+};
+
+const pRelu: Operator = (context) => {
+  const [x, slope] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
+  return [choose(ops.greater(x, zeroOf(x)), x, ops.mul(x, slope))];
+};
+
+const elu: Operator = (context) => {
+  const x = input(context, 0);
+  // Of the lower part alone, so that e^x does not overflow where it is not taken.
+  const below = ops.addScalar(ops.exp(ops.min(x, zeroOf(x))), -1);
+  return [choose(ops.greater(x, zeroOf(x)), x, ops.mulScalar(below, float(context, 'alpha', 1)))];
+};
+
+function hardSigmoid(x: Value, alpha: number, beta: number): Value {
+  const line = ops.addScalar(ops.mulScalar(x, alpha), beta);
+  return ops.min(ops.max(line, zeroOf(x)), x.graph.scalar(1, x.dtype));
+}
+
+const whereOperator: Operator = (context) => {
+  const [condition, a, b] = aligned([input(context, 0), input(context, 1), input(context, 2)]) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const [test, first, second] = [0, 1, 2].map((index) => context.contents.get(input(context, index)));
+  const known =
+    test === undefined || first === undefined || second === undefined
+      ? undefined
+      : Array.from({ length: Math.max(test.length, first.length, second.length) }, (_, at): Dim => {
+          const own = (list: readonly Dim[]): Dim => list[list.length === 1 ? 0 : at] as Dim;
+          return own(test) === 1 ? own(first) : own(second);
+        });
+  return noted(context, choose(condition, a, b), known);
+};
+
+const dropoutOperator: Operator = (context) => {
+  const ratio = numberOf(optionalInput(context, 1)) ?? float(context, 'ratio', 0.5);
+  return [dropout(context.scope, input(context, 0), ratio)];
+};
+
+/** Elementwise operators by type. */
+export const elementwiseOperators: OperatorTable = {
+  Add: arithmetic(ops.add, added),
+  Sub: arithmetic(ops.sub, subtracted),
+  Mul: arithmetic(ops.mul, (a, b) =>
+    Number(a) < 0 || Number(b) < 0 ? negativeProduct(a, b) : multiplied([a, b]),
+  ),
+  Div: arithmetic(ops.div, truncatedDivision),
+  Pow: power,
+  Sqrt: unary(ops.sqrt),
+  Reciprocal: unary((x) => ops.div(x.graph.scalar(1, x.dtype), x)),
+  Neg: unary(ops.neg),
+  Abs: unary(ops.abs),
+  Exp: unary(ops.exp),
+  Log: unary(ops.log),
+  Sin: unary(ops.sin),
+  Cos: unary(ops.cos),
+  Erf: unary(ops.erf),
+  Tanh: unary(ops.tanh),
+  Sigmoid: unary(ops.sigmoid),
+  Softplus: unary(ops.softplus),
+  Softsign: unary((x) => ops.div(x, ops.addScalar(ops.abs(x), 1))),
+  Mish: unary((x) => ops.mul(x, ops.tanh(ops.softplus(x)))),
+  Relu: unary(ops.relu),
+  LeakyRelu: leakyRelu,
+  PRelu: pRelu,
+  Elu: elu,
+  HardSigmoid: (context) => [
+    hardSigmoid(input(context, 0), float(context, 'alpha', 0.2), float(context, 'beta', 0.5)),
+  ],
+  HardSwish: unary((x) => ops.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
+  Gelu: gelu,
+  Clip: clip,
+  Min: folded(ops.min),
+  Max: folded(ops.max),
+  Sum: folded(ops.add),
+  Where: whereOperator,
+  Dropout: dropoutOperator,
+  Equal: comparison('Equal', (a, b) => a === b),
+  Greater: comparison('Greater', (a, b) => a > b),
+  GreaterOrEqual: comparison('GreaterOrEqual', (a, b) => a >= b),
+  Less: comparison('Less', (a, b) => a < b),
+  LessOrEqual: comparison('LessOrEqual', (a, b) => a <= b),
+  And: comparison('And'),
+  Or: comparison('Or'),
+  Xor: comparison('Xor'),
+  Not: withoutGradient('Not'),
+  Floor: withoutGradient('Floor'),
+  Ceil: withoutGradient('Ceil'),
+  Round: withoutGradient('Round'),
+  Sign: withoutGradient('Sign'),
+  IsNaN: withoutGradient('IsNaN', 'bool'),
+};
+
+/** Exported graphs mark sizes that are to be kept with -1. */
+function negativeProduct(a: Dim, b: Dim): Dim | undefined {
+  return typeof a === 'number' && typeof b === 'number' ? a * b : undefined;
+}

@@ -1,0 +1,19 @@
+/** @file Every operator that is read into ops of ours. To add one: its rule in its family's file, and a line in the table there. */
+import { elementwiseOperators } from './elementwise.ts';
+import { matrixOperators } from './matrix.ts';
+import type { Operator, OperatorTable } from './operator.ts';
+import { reduceOperators } from './reduce.ts';
+import { shapeOperators } from './shape.ts';
+
+const operators: OperatorTable = {
+  ...elementwiseOperators,
+  ...matrixOperators,
+  ...reduceOperators,
+  ...shapeOperators,
+};
+
+/** The rule for an operator; undefined where there is none. */
+export function operatorFor(type: string, domain: string | undefined): Operator | undefined {
+  const standard = domain === undefined || domain === '' || domain === 'ai.onnx';
+  return standard && Object.hasOwn(operators, type) ? operators[type] : undefined;
+}

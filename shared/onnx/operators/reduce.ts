@@ -1,0 +1,42 @@
+/** @file Rules for sums and means over axes. */
+import { positiveAxis, type Value } from '../../graph/graph.ts';
+import * as ops from '../../graph/ops/index.ts';
+import {
+  hasIntegers,
+  input,
+  integer,
+  integers,
+  type Operator,
+  type OperatorContext,
+  type OperatorTable,
+} from './operator.ts';
+
+/** The axes that a node reduces; all where it names none; null where they are known at run time only. */
+function axesOf(context: OperatorContext, rank: number): readonly number[] | null {
+  if (!hasIntegers(context, 'axes', 1)) {
+    const none = integer(context, 'noop_with_empty_axes', 0) === 1;
+    return none ? [] : Array.from({ length: rank }, (_, axis) => axis);
+  }
+  return integers(context, 'axes', 1)?.map((axis) => positiveAxis(axis, rank)) ?? null;
+}
+
+function reduction(reduce: (x: Value, axes: readonly number[]) => Value): Operator {
+  return (context) => {
+    const x = input(context, 0);
+    const axes = axesOf(context, x.shape.length);
+    if (axes === null) return null;
+    if (axes.length === 0) return [x];
+    const kept = reduce(x, axes);
+    return [integer(context, 'keepdims', 1) === 1 ? kept : ops.squeeze(kept, axes)];
+  };
+}
+
+const squareSum = (x: Value, axes: readonly number[]): Value => ops.reduceSum(ops.mul(x, x), axes, true);
+
+/** Reductions by type. */
+export const reduceOperators: OperatorTable = {
+  ReduceSum: reduction((x, axes) => ops.reduceSum(x, axes, true)),
+  ReduceMean: reduction(ops.reduceMean),
+  ReduceSumSquare: reduction(squareSum),
+  ReduceL2: reduction((x, axes) => ops.sqrt(squareSum(x, axes))),
+};
