@@ -34,7 +34,7 @@ export async function collectFisher(
   signal?: AbortSignal,
 ): Promise<FisherToWrite> {
   checkVariant(model, examples, options);
-  const plan = planOf(examples, options);
+  const plan = planOf(examples, options, model.config.equalLengths);
   const count = plan.flat().length;
   const predictor = await createPredictor(model, model.weights, options.threads);
   const pass = await createFisherPass(model, model.weights, options.threads);
@@ -91,14 +91,18 @@ export async function collectFisher(
 }
 
 /** Batches of one example, in random order; or of `batchSize`, planned as for training. */
-function planOf(examples: readonly EncodedExample[], options: FisherPassOptions): number[][] {
+function planOf(
+  examples: readonly EncodedExample[],
+  options: FisherPassOptions,
+  equalLengths: boolean | undefined,
+): number[][] {
   if (options.reduction === 'example') {
     const order = shuffle([...examples.keys()], createRandom(deriveSeed(options.seed, 'fisher')));
     return order.slice(0, options.examples).map((index) => [index]);
   }
   const lengths = examples.map((example) => example.inputIds.length);
   const { batchSize, seed } = options;
-  return planBatches(lengths, { batchSize, seed, epoch: 0 })
+  return planBatches(lengths, { batchSize, seed, epoch: 0, equalLengths })
     .slice(0, Math.ceil(options.examples / batchSize))
     .map((indices) => [...indices]);
 }

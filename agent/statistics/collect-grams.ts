@@ -49,10 +49,12 @@ export async function collectGrams(
   signal?: AbortSignal,
 ): Promise<CollectedGrams> {
   const lengths = examples.map((example) => example.inputIds.length);
-  const plan = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch: 0 }).slice(
-    0,
-    options.batches,
-  );
+  const plan = planBatches(lengths, {
+    batchSize: options.batchSize,
+    seed: options.seed,
+    epoch: 0,
+    equalLengths: model.config.equalLengths,
+  }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
   const pass = await createGramPass(model, model.weights, options);
   if (pass.leftOut.length > 0) {

@@ -12,7 +12,6 @@ import type { TaskKind } from '../../shared/task.ts';
 import type { CollectedGrams, GramPassOptions } from '../statistics/collect-grams.ts';
 import type { Core } from './library.ts';
 import type { LayersNetwork } from './network.ts';
-import { withoutPadding } from './unpadded.ts';
 
 /** Dense layers that read the same inputs. */
 interface DenseGroup {
@@ -40,8 +39,12 @@ export async function collectLayersGrams(
   const taps = [...new Set(groups.flatMap(({ inputs }) => inputs))];
   const tapped = layers.model({ inputs: model.inputs, outputs: taps });
   const lengths = examples.map((example) => example.inputIds.length);
-  const drawn = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch: 0 });
-  const plan = withoutPadding(network, drawn.slice(0, options.batches), lengths);
+  const plan = planBatches(lengths, {
+    batchSize: options.batchSize,
+    seed: options.seed,
+    epoch: 0,
+    equalLengths: network.config.equalLengths,
+  }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   const sums = new Map(groups.map(({ name, inputs }) => [name, emptySum(inputs)]));
@@ -85,7 +88,7 @@ export async function collectLayersGrams(
     weights: new Map(groups.flatMap(({ modules }) => [...modules])),
     examples: sequences,
     tokens,
-    batches: Math.min(drawn.length, options.batches),
+    batches: plan.length,
   };
 }
 

@@ -22,8 +22,6 @@ export interface LayersNetwork {
   readonly trainable: ReadonlySet<string>;
   /** The length that batches are padded to; null for the longest of each batch. */
   readonly length: number | null;
-  /** Whether an input tells tokens from padding. */
-  readonly readsMask: boolean;
   /** The inputs of the model for a batch, in its order. */
   inputsOf(batch: Batch): Tensor[];
   /** Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch, seq, outputs]. */
@@ -71,12 +69,13 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
       maxLength: length ?? Number.POSITIVE_INFINITY,
       padTokenId: 0,
       initializerRange: 0,
+      // A pooling layer would count padding, and logits would depend on the examples beside.
+      equalLengths: length === null && !isMask.includes(true),
     },
     outputs: Number(output.shape.at(-1)),
     variables: new Map(weights),
     trainable: new Set(model.trainableWeights.map((weight) => weight.originalName)),
     length,
-    readsMask: isMask.includes(true),
     inputsOf(batch) {
       const width = length ?? batch.seqLength;
       const tensorOf = (values: Int32Array): Tensor =>

@@ -4,7 +4,6 @@ import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
 import type { ExampleLogits, Predictor } from '../../shared/inference/predictor.ts';
 import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import type { LayersNetwork } from './network.ts';
-import { withoutPadding } from './unpadded.ts';
 
 /** A LayersModel as a predictor; its weights are read at each run. */
 export function createLayersPredictor(network: LayersNetwork, task: TaskKind): Predictor {
@@ -16,7 +15,7 @@ export function createLayersPredictor(network: LayersNetwork, task: TaskKind): P
       const results: ExampleLogits[] = [];
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length);
-      for (const indices of withoutPadding(network, planEvaluationBatches(lengths, batchSize), lengths)) {
+      for (const indices of planEvaluationBatches(lengths, batchSize, config.equalLengths)) {
         const batch = collate(examples, indices, config, task);
         const logits = tensorFlow.core.tidy(() => {
           const output = model.predictOnBatch(network.inputsOf(batch));

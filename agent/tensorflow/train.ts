@@ -25,7 +25,6 @@ import type { TrainingOptions } from '../training/training-options.ts';
 import { type LayersNetwork, weightsOf } from './network.ts';
 import { type OpenLayersModel, openModel } from './open-model.ts';
 import { createLayersPredictor } from './predictor.ts';
-import { withoutPadding } from './unpadded.ts';
 
 /** The best epoch so far. */
 interface Best {
@@ -36,8 +35,7 @@ interface Best {
 }
 
 /**
- * Fine-tunes a LayersModel: Adam, decoupled weight decay, clipping by global norm and the schedule of `regmean train`, which counts
- * tokens here, since batches are not alike in size. Batches follow
+ * Fine-tunes a LayersModel: Adam, decoupled weight decay, clipping by global norm and the schedule of `regmean train`. Batches follow
  * the seed; so does dropout only where the model's Dropout layers have seeds. It cannot be continued after a stop.
  *
  * @throws RegmeanError `interrupted` when the signal stopped it; nothing is written then
@@ -77,13 +75,22 @@ export async function trainLayersModel(
   let steps = 0;
   let tokens = 0;
   for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const drawn = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch });
-    const plan = withoutPadding(network, drawn, lengths);
+    const plan = planBatches(lengths, {
+      batchSize: options.batchSize,
+      seed: options.seed,
+      epoch,
+      equalLengths: network.config.equalLengths,
+    });
     for (const indices of plan) {
       if (signal?.aborted === true)
         throw new RegmeanError('interrupted', `training stopped at step ${steps}`);
       const batch = collate(train, indices, network.config, options.task);
-      const rate = linearSchedule(tokens, total, options.warmupRatio, options.learningRate);
+      const rate = linearSchedule(
+        steps,
+        plan.length * options.epochs,
+        options.warmupRatio,
+        options.learningRate,
+      );
       const loss = step(batch, rate);
       if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[indices[0] ?? 0]);
       steps++;

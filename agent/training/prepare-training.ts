@@ -74,7 +74,12 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });
   const stepsPerEpoch = planBatches(
     train.map((example) => example.inputIds.length),
-    { batchSize: options.batchSize, seed: options.seed, epoch: 0 },
+    {
+      batchSize: options.batchSize,
+      seed: options.seed,
+      epoch: 0,
+      equalLengths: model.config.equalLengths,
+    },
   ).length;
   return {
     model,

@@ -85,7 +85,12 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
         lastSavedAt = performance.now();
         continue;
       }
-      const plan = planBatches(lengths, { batchSize: options.batchSize, seed: options.seed, epoch });
+      const plan = planBatches(lengths, {
+        batchSize: options.batchSize,
+        seed: options.seed,
+        epoch,
+        equalLengths: model.config.equalLengths,
+      });
       for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
         if (signal?.aborted === true) throw interrupted(options, progress);
         if (segment === null || (progress.step % stepsPerEpoch) % stepsPerSegment === 0) {

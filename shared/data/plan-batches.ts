@@ -1,25 +1,35 @@
 import { createRandom, deriveSeed, shuffle } from '../random.ts';
 
+/** How an epoch is divided into batches. */
+export interface BatchPlan {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly epoch: number;
+  /** Whether all examples of a batch must have the same length: for models that cannot tell tokens from padding. */
+  readonly equalLengths?: boolean | undefined;
+}
+
 /** Batches' worth of examples that are sorted together: enough for even lengths, few enough to stay random. */
 const batchesPerBucket = 50;
 
 /**
  * The batches of one training epoch: examples are shuffled, sorted by length inside buckets of 50 batches so
  * that little is padded, cut into batches, and the batches shuffled. Every example occurs exactly once; the
- * last batch of a bucket may be smaller. The same (seed, epoch) always gives the same plan.
+ * last batch of a bucket may be smaller. The same (seed, epoch) always gives the same plan, and each epoch has as many batches.
  *
  * @param lengths tokens of each example
  * @returns positions in `lengths`, batch by batch
  */
 export function planBatches(
   lengths: ArrayLike<number>,
-  { batchSize, seed, epoch }: { batchSize: number; seed: number; epoch: number },
+  { batchSize, seed, epoch, equalLengths = false }: BatchPlan,
 ): number[][] {
   const random = createRandom(deriveSeed(seed, 'batches', epoch));
   const order = shuffle(
     Array.from({ length: lengths.length }, (_, index) => index),
     random,
   );
+  if (equalLengths) return shuffle(cutByLength(order, lengths, batchSize), random);
   const batches: number[][] = [];
   const bucketSize = batchSize * batchesPerBucket;
   for (let start = 0; start < order.length; start += bucketSize) {
@@ -33,11 +43,28 @@ export function planBatches(
  * tells which results belong to which example.
  *
  * @param lengths tokens of each example
+ * @param equalLengths whether all examples of a batch must have the same length
  * @returns positions in `lengths`, batch by batch
  */
-export function planEvaluationBatches(lengths: ArrayLike<number>, batchSize: number): number[][] {
+export function planEvaluationBatches(
+  lengths: ArrayLike<number>,
+  batchSize: number,
+  equalLengths = false,
+): number[][] {
   const order = Array.from({ length: lengths.length }, (_, index) => index);
-  return cut(sortByLength(order, lengths), batchSize);
+  return equalLengths ? cutByLength(order, lengths, batchSize) : cut(sortByLength(order, lengths), batchSize);
+}
+
+/** Batches of examples of one length each, shortest first. */
+function cutByLength(order: readonly number[], lengths: ArrayLike<number>, batchSize: number): number[][] {
+  const groups = new Map<number, number[]>();
+  for (const index of sortByLength([...order], lengths)) {
+    const length = lengths[index] as number;
+    const group = groups.get(length);
+    if (group === undefined) groups.set(length, [index]);
+    else group.push(index);
+  }
+  return [...groups.values()].flatMap((group) => cut(group, batchSize));
 }
 
 /** Sorts positions by length in place, ties in their present order. */

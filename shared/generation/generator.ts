@@ -64,13 +64,7 @@ export async function createGenerator(
 /** Batches of similar length; of equal length where the input itself is continued, so that nothing is padded before a new token. */
 function plan(examples: readonly EncodedExample[], batchSize: number, hasEncoder: boolean): number[][] {
   const lengths = examples.map((example) => example.inputIds.length);
-  const batches = planEvaluationBatches(lengths, batchSize);
-  if (hasEncoder) return batches;
-  return batches.flatMap((indices) =>
-    [...new Set(indices.map((index) => lengths[index]))].map((length) =>
-      indices.filter((index) => lengths[index] === length),
-    ),
-  );
+  return planEvaluationBatches(lengths, batchSize, !hasEncoder);
 }
 
 async function generateBatch(

@@ -14,6 +14,8 @@ export interface ModelConfig {
   readonly initializerRange: number;
   /** The token that targets begin from, of models with a decoder for `text2text`. */
   readonly decoderStartTokenId?: number;
+  /** Whether batches must hold examples of one length, because nothing tells this model what padding is. */
+  readonly equalLengths?: boolean;
   /** Tokens that end a generated text. */
   readonly endTokenIds?: readonly number[];
 }

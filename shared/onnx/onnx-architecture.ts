@@ -82,6 +82,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
         ),
         padTokenId: config.pad_token_id ?? 0,
         initializerRange: 0.02,
+        equalLengths: !network.inputs.some(({ name }) => name === 'attention_mask'),
       };
     },
     backbone: (scope, _, { inputIds, attentionMask, tokenTypeIds }) => {

@@ -42,6 +42,18 @@ describe('planBatches', () => {
     expect(firstLengths).not.toEqual(sorted(firstLengths));
   });
 
+  it('can hold examples of one length each, as many batches in every epoch', () => {
+    const many = [3, 5, 3, 4, 3, 5, 3, 3];
+    for (const epoch of [0, 1, 2]) {
+      const batches = planBatches(many, { batchSize: 2, seed: 3, epoch, equalLengths: true });
+      expect(batches.flat().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      expect(batches.map((indices) => new Set(indices.map((index) => many[index])).size)).toEqual([
+        1, 1, 1, 1, 1,
+      ]);
+    }
+    expect(planEvaluationBatches(many, 3, true)).toEqual([[0, 2, 4], [6, 7], [3], [1, 5]]);
+  });
+
   it('has no batches for no examples', () => {
     expect(planBatches([], { batchSize: 16, seed: 0, epoch: 0 })).toEqual([]);
   });
