@@ -11,7 +11,7 @@ import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 import { collectStatistics } from '../statistics/collect-statistics.ts';
 import { statisticsDefaults } from '../statistics/statistics-options.ts';
 import { trainingStateFolder } from '../training/checkpoint.ts';
-import { runTraining } from '../training/run-training.ts';
+import { trainModel } from '../training/train-model.ts';
 import { trainingDefaults } from '../training/training-options.ts';
 import { contribute } from './contribute.ts';
 import { fetchBase } from './fetch-base.ts';
@@ -120,7 +120,7 @@ async function fineTune(
 ): Promise<void> {
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
-  await runTraining(
+  await trainModel(
     {
       model: base,
       task: taskOf(round),

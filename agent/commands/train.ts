@@ -2,9 +2,7 @@ import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
 import type { TaskKind } from '../../shared/task.ts';
-import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
-import type { TrainingResult } from '../training/run-training.ts';
-import { trainingDefaults as defaults, type TrainingOptions } from '../training/training-options.ts';
+import { trainingDefaults as defaults } from '../training/training-options.ts';
 
 interface TrainFlags {
   readonly model: string;
@@ -66,6 +64,7 @@ export function registerTrainCommand(program: Command): void {
       '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned',
     )
     .action(async (flags: TrainFlags) => {
+      const { trainModel } = await import('../training/train-model.ts');
       const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
       const { train, dev, lr, json, ...rest } = flags;
       const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
@@ -87,13 +86,4 @@ export function registerTrainCommand(program: Command): void {
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
-}
-
-async function trainModel(options: TrainingOptions, signal: AbortSignal): Promise<TrainingResult> {
-  if (await isLayersModel(options.model)) {
-    const { trainLayersModel } = await import('../tensorflow/train.ts');
-    return trainLayersModel(options, signal);
-  }
-  const { runTraining } = await import('../training/run-training.ts');
-  return runTraining(options, signal);
 }

@@ -79,6 +79,7 @@ export async function readWeights(folder: string): Promise<ReadonlyMap<string, F
   const weights = new Map<string, FloatTensor>();
   for (const name of file.tensors.keys()) weights.set(name, await file.readFloat32(name));
   await file.close();
+  await file.close();
   return weights;
 }
 
