@@ -91,13 +91,13 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
  */
 export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
   const { configJson, architecture, weights: file } = await openModel(folder);
-  const identity: ModelIdentity = {
-    architecture,
-    config: architecture.parseConfig(configJson),
-    task: request.task,
-    labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
-  };
   try {
+    const identity: ModelIdentity = {
+      architecture,
+      config: architecture.parseConfig(configJson),
+      task: request.task,
+      labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
+    };
     const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
     const { weights, initialized, surplus } = await readParameters(
       folder,
