@@ -1,8 +1,7 @@
 /** @file The two graphs that generate: what follows from the input once, and the step that reads one more token. */
-import { RegmeanError } from '../errors.ts';
 import { Graph } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { Architecture, Decoding } from '../models/architecture.ts';
+import type { Decoding } from '../models/architecture.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import { createSession, type RunTensor, type Session, type SessionOptions } from '../runtime/session.ts';
@@ -41,18 +40,14 @@ export interface StepOutputs {
   readonly past: NamedTensors;
 }
 
-/**
- * Prepares a model for generating.
- *
- * @throws RegmeanError `unsupported` when the model's family cannot generate
- */
+/** Prepares a model whose family keeps keys and values from step to step. */
 export async function createDecodingGraphs(
   model: ModelIdentity,
+  decoding: Decoding,
   parameters: NamedTensors,
   threads?: number,
 ): Promise<DecodingGraphs> {
-  const { architecture, config } = model;
-  const decoding = decodingOf(architecture);
+  const { config } = model;
   const options: SessionOptions = threads === undefined ? {} : { threads };
   const { session: memorySession, shapes } = await createMemorySession(model, decoding, options);
   const stepSession = await createStepSession(model, decoding, shapes, options);
@@ -105,11 +100,6 @@ export async function createDecodingGraphs(
       await stepSession.dispose();
     },
   };
-}
-
-function decodingOf({ modelType, decoding }: Architecture): Decoding {
-  if (decoding !== undefined) return decoding;
-  throw new RegmeanError('unsupported', `${modelType}: cannot generate text`);
 }
 
 function rootOf(graph: Graph): ModuleScope {

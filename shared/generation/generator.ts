@@ -8,6 +8,7 @@ import type { ModelIdentity } from '../models/model-graph.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';
+import { createRecomputedSteps } from './recomputed-steps.ts';
 import { createSearch, type Search } from './search.ts';
 
 /** How texts are generated. */
@@ -35,14 +36,18 @@ export interface Generator {
  * Prepares a model for generating.
  *
  * @param parameters every parameter of the model; read at each run, so updates in place take effect
- * @throws RegmeanError `unsupported` when the model's family cannot generate
+ * @throws RegmeanError `unsupported` when the model has no language task
  */
 export async function createGenerator(
   model: ModelIdentity,
   parameters: NamedTensors,
   threads?: number,
 ): Promise<Generator> {
-  const graphs = await createDecodingGraphs(model, parameters, threads);
+  const { decoding } = model.architecture;
+  const graphs =
+    decoding === undefined
+      ? await createRecomputedSteps(model, parameters, threads)
+      : await createDecodingGraphs(model, decoding, parameters, threads);
   return {
     async generate(examples, options, progress) {
       const results: Int32Array[] = [];

@@ -3,13 +3,17 @@ import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
 import { elementTypes } from '../graph/onnx-model.ts';
 import type { ValueTypes } from './import-graph.ts';
+import { knownInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { encodeModel, type OnnxValueInfo } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
 
+/** Names of the sizes of inputs. */
+const inputSizes: ReadonlySet<string> = new Set(['batch', 'seq', 'target']);
+
 /**
  * Element types and shapes of everything that a network's nodes compute, by ONNX Runtime's own inference. Sizes of the inputs
- * are named `batch` and `seq`; sizes that it cannot say have names of their own.
+ * are named `batch`, `seq` and `target`; sizes that it cannot say have names of their own.
  *
  * @throws RegmeanError `unsupported` when ONNX Runtime cannot load the network
  */
@@ -52,7 +56,7 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
   for (const output of session.outputMetadata) {
     if (!output.isTensor || !(output.type in elementTypes)) continue;
     const shape = output.shape.map((size, axis) =>
-      size === 'batch' || size === 'seq' || typeof size === 'number' ? size : `(${output.name}:${axis})`,
+      typeof size === 'number' || inputSizes.has(size) ? size : `(${output.name}:${axis})`,
     );
     types.set(output.name, { dtype: output.type as DType, shape });
   }
@@ -61,6 +65,6 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
 }
 
 function withNamedSizes({ name, type }: OnnxValueInfo): OnnxValueInfo {
-  const dim = [{ dimParam: 'batch' }, { dimParam: 'seq' }];
+  const dim = knownInput(name).shape.map((dimParam) => ({ dimParam }));
   return { name, type: { tensorType: { ...type?.tensorType, shape: { dim } } } };
 }

@@ -1,5 +1,6 @@
 /** @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and its parameters. */
 import { RegmeanError } from '../errors.ts';
+import { inputNames } from './inputs.ts';
 import { nodeName, type OnnxSource } from './open-onnx.ts';
 import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
@@ -20,9 +21,6 @@ export interface OnnxNetwork {
   /** Parameter -> name of the layer that it is the weight of, where its own name does not tell. */
   readonly modules: ReadonlyMap<string, string>;
 }
-
-/** Inputs that are known, by name. */
-export const inputNames = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
 
 /**
  * Finds the logits of a graph (the output of that name, else the first floating point one) and what they need.
@@ -74,14 +72,13 @@ function nodesFor({ node }: OnnxGraph, output: string): readonly OnnxNode[] {
 }
 
 function requireKnownInputs(path: string, inputs: readonly OnnxValueInfo[]): void {
-  const names: readonly string[] = inputNames;
-  const stranger = inputs.find(({ name }) => !names.includes(name));
+  const stranger = inputs.find(({ name }) => !inputNames.includes(name));
   if (stranger !== undefined || !inputs.some(({ name }) => name === 'input_ids')) {
     const found = inputs.map(({ name }) => name).join(', ') || 'none';
     throw new RegmeanError(
       'unsupported',
-      `${path}: inputs must be input_ids and perhaps attention_mask and token_type_ids, got ${found}`,
-      { hint: 'give the inputs these names in the export (input_names)' },
+      `${path}: inputs must be input_ids and perhaps ${inputNames.filter((name) => name !== 'input_ids').join(', ')}, got ${found}`,
+      { hint: 'give the inputs these names in the export (input_names), without keys and values of a past' },
     );
   }
   for (const { name, type } of inputs) {

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { type DType, Graph, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { factorsOf, multiplied } from '../graph/sizes.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import type { ModuleScope } from '../models/scope.ts';
-import type { TaskKind } from '../task.ts';
+import { isLanguageTask, type LogitRows } from '../task.ts';
 import { formatShape } from '../tensor.ts';
 import { importNetwork, type ValueTypes } from './import-graph.ts';
 import { inferTypes } from './infer-types.ts';
+import { knownInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { onnxModelType } from './open-onnx.ts';
 import { dtypeOfCode } from './tensors.ts';
@@ -16,17 +18,22 @@ import { dtypeOfCode } from './tensors.ts';
 /** Tokens that a network reads at most, where neither its configuration nor a table of positions says. */
 const defaultMaxLength = 512;
 
+const tokenId = z.int().nonnegative();
 const configSchema = z.looseObject({
-  vocab_size: z.number().int().positive().optional(),
-  hidden_size: z.number().int().positive().optional(),
-  max_position_embeddings: z.number().int().positive().optional(),
-  pad_token_id: z.number().int().nonnegative().nullish(),
+  vocab_size: z.int().positive().optional(),
+  hidden_size: z.int().positive().optional(),
+  max_position_embeddings: z.int().positive().optional(),
+  pad_token_id: tokenId.nullish(),
+  decoder_start_token_id: tokenId.nullish(),
+  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
 });
 
 /** A family of one network. */
 export interface OnnxArchitecture extends Architecture {
   /** Columns of the logits, which no task or label can change. */
   readonly outputs: number;
+  /** Whether they are the words of the vocabulary. */
+  readonly overVocabulary: boolean;
 }
 
 /**
@@ -53,26 +60,19 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
   }
   if (first === null) throw new RegmeanError('unsupported', `${network.source.path}: cannot be imported`);
   const { path } = network.source;
-  const { perToken, outputs } = kindOfLogits(path, first.logits);
+  const { rows, outputs } = kindOfLogits(path, first.logits);
   const limits = limitsOf(first.graph);
-  const tokenClass: Partial<Record<TaskKind, string>> = {
-    'token-classification': 'ORTModelForTokenClassification',
-  };
-  const sequenceClass = 'ORTModelForSequenceClassification';
+  const overVocabulary = rows === 'target' || outputs === limits.vocabSize;
   return {
     modelType: onnxModelType,
     backboneName: '',
     outputs,
-    classNames: perToken
-      ? tokenClass
-      : {
-          'text-classification': sequenceClass,
-          'multi-label-classification': sequenceClass,
-          regression: sequenceClass,
-        },
+    overVocabulary,
+    classNames: classNamesOf(rows, overVocabulary),
     ignoredParameters: [],
     parseConfig: (json): ModelConfig => {
       const config = configSchema.parse(json);
+      const start = config.decoder_start_token_id ?? config.pad_token_id;
       return {
         vocabSize: limits.vocabSize ?? config.vocab_size ?? Number.MAX_SAFE_INTEGER,
         hiddenSize: config.hidden_size ?? 0,
@@ -81,33 +81,55 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
           limits.positions ?? Number.POSITIVE_INFINITY,
         ),
         padTokenId: config.pad_token_id ?? 0,
+        ...(typeof start === 'number' ? { decoderStartTokenId: start } : {}),
+        endTokenIds: [config.eos_token_id ?? []].flat(),
         initializerRange: 0.02,
         equalLengths: !network.inputs.some(({ name }) => name === 'attention_mask'),
       };
     },
-    backbone: (scope, _, { inputIds, attentionMask, tokenTypeIds }) => {
-      const given: Readonly<Record<string, Value>> = {
-        input_ids: inputIds,
-        attention_mask: attentionMask,
-        token_type_ids: tokenTypeIds,
-      };
+    backbone: (scope, _, given) => {
       const inputs = new Map(
         network.inputs.map(({ name, type }) => {
           const dtype = inputType(path, name, type?.tensorType?.elemType);
-          return [name, ops.cast(given[name] as Value, dtype)];
+          return [name, ops.cast(knownInput(name).of(given), dtype)];
         }),
       );
       const logits = importNetwork(scope, network, inputs, types);
       if (logits === null) throw new RegmeanError('unsupported', `${path}: cannot be imported`);
-      return ops.reshape(logits, [perToken ? 'batch*seq' : 'batch', outputs]);
+      return ops.reshape(logits, [flatRows[rows], outputs]);
     },
-    head: (_, __, logits, { labelCount }) => {
-      if (labelCount === outputs) return logits;
+    head: (_, __, logits, { task, labelCount }) => {
+      if (isLanguageTask(task) || labelCount === outputs) return logits;
       throw new RegmeanError('usage', `${path}: has ${outputs} outputs, got ${labelCount} labels`, {
         hint: `the head of an ONNX network cannot be renewed: name ${outputs} labels with --labels or in config.json`,
       });
     },
   };
+}
+
+/** The rows that a network's logits may have. */
+type NetworkRows = Exclude<LogitRows, 'masked'>;
+
+const flatRows: Readonly<Record<NetworkRows, string>> = {
+  sequence: 'batch',
+  token: 'batch*seq',
+  target: 'batch*target',
+};
+
+function classNamesOf(rows: NetworkRows, overVocabulary: boolean): Architecture['classNames'] {
+  switch (rows) {
+    case 'target':
+      return { text2text: 'ORTModelForSeq2SeqLM' };
+    case 'token':
+      return {
+        'token-classification': 'ORTModelForTokenClassification',
+        ...(overVocabulary ? { 'causal-lm': 'ORTModelForCausalLM' } : {}),
+      };
+    case 'sequence': {
+      const name = 'ORTModelForSequenceClassification';
+      return { 'text-classification': name, 'multi-label-classification': name, regression: name };
+    }
+  }
 }
 
 interface Trial {
@@ -119,7 +141,7 @@ function declaredInputs(graph: Graph, { inputs, source }: OnnxNetwork): Readonly
   return new Map(
     inputs.map(({ name, type }) => {
       const dtype = inputType(source.path, name, type?.tensorType?.elemType);
-      return [name, graph.input(name, dtype, ['batch', 'seq'])];
+      return [name, graph.input(name, dtype, knownInput(name).shape)];
     }),
   );
 }
@@ -133,13 +155,16 @@ function inputType(path: string, name: string, code: number | undefined): DType 
   );
 }
 
-/** What the rows of logits are: examples or tokens. */
-function kindOfLogits(path: string, logits: Value): { readonly perToken: boolean; readonly outputs: number } {
-  const [rows, second, third] = logits.shape;
+/** What the rows of logits are: examples, their tokens, or the tokens of their targets. */
+function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows; readonly outputs: number } {
+  const [first, second, third] = logits.shape;
   const rank = logits.shape.length;
-  if (rank === 1 && rows === 'batch') return { perToken: false, outputs: 1 };
-  if (rank === 2 && typeof second === 'number') return { perToken: false, outputs: second };
-  if (rank === 3 && rows !== 'seq' && typeof third === 'number') return { perToken: true, outputs: third };
+  if (rank === 1 && first === 'batch') return { rows: 'sequence', outputs: 1 };
+  if (rank === 2 && typeof second === 'number') return { rows: 'sequence', outputs: second };
+  if (rank === 3 && first !== 'seq' && typeof third === 'number') {
+    const ofTarget = logits.graph.inputs.some(({ name }) => name === 'decoder_input_ids');
+    return { rows: ofTarget ? 'target' : 'token', outputs: third };
+  }
   throw new RegmeanError(
     'unsupported',
     `${path}: logits must be [batch, labels] or [batch, tokens, labels], got ${formatShape(logits.shape)}`,
@@ -148,7 +173,8 @@ function kindOfLogits(path: string, logits: Value): { readonly perToken: boolean
 
 /** How many tokens and positions the network's tables have: tables read by the tokens, and by nothing that comes from them. */
 function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positions?: number } {
-  const fed = new Set<Value>(graph.inputs.filter(({ role }) => role === 'input'));
+  const places = graph.inputs.find(({ name }) => name === 'position_ids');
+  const fed = new Set<Value>(graph.inputs.filter((value) => value.role === 'input' && value !== places));
   let vocabSize: number | undefined;
   let positions: number | undefined;
   for (const { op, inputs, outputs } of graph.nodes) {
@@ -160,12 +186,24 @@ function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positio
     if (op.type !== 'Gather' || table?.role !== 'parameter' || indices === undefined || indices === null)
       continue;
     const rows = Number(table.shape[0]);
-    if (indices.name === 'input_ids') vocabSize = rows;
-    else if (!fed.has(indices) && indices.shape.includes('seq'))
-      positions = Math.min(positions ?? rows, rows);
+    if (isTokens(indices)) vocabSize = rows;
+    else if (!fed.has(indices) && isOnePerToken(indices)) positions = Math.min(positions ?? rows, rows);
   }
   return {
     ...(vocabSize === undefined ? {} : { vocabSize }),
     ...(positions === undefined ? {} : { positions }),
   };
+}
+
+/** Whether a value is the tokens themselves, as they are fed or with other axes or another element type. */
+function isTokens({ name, producer }: Value): boolean {
+  const source = producer?.inputs[0] ?? null;
+  if (source === null) return name === 'input_ids' || name === 'decoder_input_ids';
+  return ['Cast', 'Identity', 'Reshape'].includes(producer?.op.type ?? '') && isTokens(source);
+}
+
+/** Whether there is one index for each place of a sequence; relative positions have one for each pair. */
+function isOnePerToken({ shape }: Value): boolean {
+  const { names } = factorsOf(multiplied(shape));
+  return names.filter((name) => name === 'seq' || name === 'target').length === 1;
 }

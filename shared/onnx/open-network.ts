@@ -37,8 +37,11 @@ export async function openNetwork(file: string, path: string): Promise<OpenNetwo
   };
 }
 
-async function configBeside(folder: string, { outputs }: OnnxArchitecture): Promise<Record<string, unknown>> {
-  const unnamed = { num_labels: outputs };
+async function configBeside(
+  folder: string,
+  { outputs, overVocabulary }: OnnxArchitecture,
+): Promise<Record<string, unknown>> {
+  const unnamed = overVocabulary ? {} : { num_labels: outputs };
   if (!((await listFolder(folder)) ?? []).includes('config.json')) return unnamed;
   const path = join(folder, 'config.json');
   let json: unknown;

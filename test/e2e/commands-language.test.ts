@@ -1,13 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModel, saveModel } from '../../shared/models/model-folder.ts';
+import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom } from '../../shared/random.ts';
 import { tinyGpt2, tinyLlama, tinyT5 } from '../support/tiny-language-models.ts';
 import { writeRows } from '../support/tiny-model.ts';
 import { unigramTokenizerJson } from '../support/unigram-tokenizer.ts';
 import { runCommand } from '../support/wire-process.ts';
+import { writeAsOnnx } from '../support/write-as-onnx.ts';
 
 const words = ['yes', 'no', 'is', 'this', 'warm?', 'cold?', 'sun', 'fire', 'ice', 'snow'];
 const vocabSize = words.length + 4;
@@ -33,6 +34,21 @@ function rowsOf(count: number, seed: number): { text: string; label: string }[] 
   });
 }
 
+/** A base model: a Hugging Face folder, or the file of its network as an exporter writes it, with a configuration and a tokenizer. */
+async function makeBase(name: string, model: Model): Promise<string> {
+  const base = at(name);
+  await mkdir(base);
+  await writeFile(join(base, 'tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
+  if (!name.endsWith('onnx')) {
+    await saveModel(base, model);
+    return base;
+  }
+  await copyFile(await writeAsOnnx(model), join(base, 'net.onnx'));
+  const tokens = { pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0 };
+  await writeFile(join(base, 'config.json'), JSON.stringify(tokens));
+  return join(base, 'net.onnx');
+}
+
 async function readLines(path: string): Promise<Record<string, unknown>[]> {
   return (await readFile(path, 'utf8'))
     .trim()
@@ -42,14 +58,17 @@ async function readLines(path: string): Promise<Record<string, unknown>[]> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-language-'));
-  await mkdir(at('t5'));
-  await saveModel(at('t5'), createModel(t5, 'text2text', [], 3));
-  await writeFile(at('t5/tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
+  await makeBase('t5', createModel(t5, 'text2text', [], 3));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('two agents fine-tune T5 to answer questions', () => {
-  it('contribute, merge, evaluate and predict', async () => {
+  it.each([
+    ['T5', async () => at('t5')],
+    ['T5 from an ONNX file', () => makeBase('t5-onnx', createModel(t5, 'text2text', [], 3))],
+  ])('%s: contribute, merge, evaluate and predict', async (name, makeIts) => {
+    const base = await makeIts();
+    const prefix = name.replaceAll(' ', '-');
     for (const [seed, agent] of ['north', 'south', 'test'].entries()) {
       await writeRows(at(`${agent}.jsonl`), rowsOf(60, seed));
       const template = ['--template', 'is this {class}? {text}', '--classes', 'warm,cold'];
@@ -57,7 +76,7 @@ describe('two agents fine-tune T5 to answer questions', () => {
       await run('questions', '--task', 'text-classification', ...files, ...template);
     }
     for (const agent of ['north', 'south']) {
-      const [data, model] = [at(`${agent}-questions.jsonl`), at(`${agent}-model`)];
+      const [data, model] = [at(`${agent}-questions.jsonl`), at(`${prefix}-${agent}-model`)];
       const training = [
         '--epochs',
         '8',
@@ -71,7 +90,7 @@ describe('two agents fine-tune T5 to answer questions', () => {
       const trained = await run(
         'train',
         '--model',
-        at('t5'),
+        base,
         ...task,
         '--train',
         data,
@@ -89,7 +108,7 @@ describe('two agents fine-tune T5 to answer questions', () => {
         '--data',
         data,
         '--out',
-        at(agent),
+        at(`${prefix}-${agent}`),
         '--agent',
         agent,
         '--fisher',
@@ -99,9 +118,10 @@ describe('two agents fine-tune T5 to answer questions', () => {
       // Of each stack's blocks 2 x (q k v, o, wi_0 wi_1, wo), cross-attention's q and o per block, its keys and values together, lm_head.
       expect(JSON.parse(made)).toMatchObject({ grams: 2 * (2 * 4) + 2 * 2 + 1 + 1, linearLayers: 37 });
     }
-    const fused = at('fused');
-    await run('merge', at('north'), at('south'), '--out', fused);
-    await run('merge', at('north'), at('south'), '--out', at('fused-fisher'), '--method', 'fisher');
+    const fused = at(`${prefix}-fused`);
+    const contributions = [at(`${prefix}-north`), at(`${prefix}-south`)];
+    await run('merge', ...contributions, '--out', fused);
+    await run('merge', ...contributions, '--out', at(`${prefix}-fused-fisher`), '--method', 'fisher');
     const scores = await run(
       'evaluate',
       '--model',
@@ -119,7 +139,7 @@ describe('two agents fine-tune T5 to answer questions', () => {
     await run(
       'predict',
       '--model',
-      at('north-model'),
+      at(`${prefix}-north-model`),
       ...task,
       '--data',
       data,
@@ -189,11 +209,9 @@ describe('two agents fine-tune a causal language model', () => {
     // Tied to the embeddings, GPT-2's head is averaged; Llama's has a Gram.
     ['gpt2', gpt2, { grams: 8, linearLayers: 8 }],
     ['llama', llama, { grams: 9, linearLayers: 15 }],
+    ['gpt2-onnx', gpt2, { grams: 8, linearLayers: 8 }],
   ])('%s: contribute, merge, evaluate and continue texts', async (family, config, expected) => {
-    const base = at(family);
-    await mkdir(base);
-    await saveModel(base, createModel(config, 'causal-lm', [], 3));
-    await writeFile(join(base, 'tokenizer.json'), JSON.stringify(unigramTokenizerJson(words)));
+    const base = await makeBase(family, createModel(config, 'causal-lm', [], 3));
     const rows = Array.from({ length: 30 }, (_, row) => ({
       text: row % 2 === 0 ? 'is this warm? yes' : 'is this cold? no',
     }));

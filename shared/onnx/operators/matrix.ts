@@ -59,10 +59,18 @@ function alongAxis(apply: (x: Value) => Value): Operator {
 const layerNormalization: Operator = (context) => {
   const [x, scale, bias] = [input(context, 0), input(context, 1), optionalInput(context, 2)];
   const axis = integer(context, 'axis', -1);
-  if ((axis !== -1 && axis !== x.shape.length - 1) || context.node.output.length > 1) return null;
+  if (axis !== -1 && axis !== x.shape.length - 1) return null;
   const zeros = (): Value =>
     x.graph.constant(new Float32Array(Number(scale.shape[0])), [Number(scale.shape[0])]);
   return [ops.layerNormalization(x, scale, bias ?? zeros(), float(context, 'epsilon', 1e-5))];
+};
+
+/** Not of ONNX itself: what ONNX Runtime calls RMS normalisation in graphs that it has optimized. */
+const simplifiedLayerNormalization: Operator = (context) => {
+  const x = input(context, 0);
+  const axis = integer(context, 'axis', -1);
+  if (axis !== -1 && axis !== x.shape.length - 1) return null;
+  return [ops.rmsNormalization(x, input(context, 1), float(context, 'epsilon', 1e-5))];
 };
 
 /** Operators on matrices by type. */
@@ -72,4 +80,5 @@ export const matrixOperators: OperatorTable = {
   Softmax: alongAxis(ops.softmax),
   LogSoftmax: alongAxis(ops.logSoftmax),
   LayerNormalization: layerNormalization,
+  SimplifiedLayerNormalization: simplifiedLayerNormalization,
 };

@@ -1,0 +1,32 @@
+import { encodeOnnxModel } from '../../shared/graph/onnx-model.ts';
+import * as ops from '../../shared/graph/ops/index.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../shared/models/model-graph.ts';
+import { decodeModel, type OnnxTensor } from '../../shared/onnx/schema.ts';
+import { logitRowsOf } from '../../shared/task.ts';
+import { writeOnnxFile } from './onnx-network.ts';
+
+/** Writes a model of a known family as an exporter would: its graph, with the weights as initializers. Returns the file. */
+export async function writeAsOnnx(model: Model): Promise<string> {
+  const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
+  const tokens = { token: 'seq', target: 'target', sequence: null, masked: null }[logitRowsOf(model.task)];
+  const outputs = logits.shape.at(-1) ?? 1;
+  graph.output('logits', tokens === null ? logits : ops.reshape(logits, ['batch', tokens, outputs]));
+  const exported = decodeModel(encodeOnnxModel(graph));
+  const weights = [...model.weights].map(
+    ([name, { shape, data }]): OnnxTensor => ({
+      name,
+      dims: [...shape],
+      dataType: 1,
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    }),
+  );
+  return writeOnnxFile({
+    ...exported,
+    graph: {
+      ...exported.graph,
+      input: exported.graph.input.filter(({ name }) => !model.weights.has(name)),
+      initializer: [...exported.graph.initializer, ...weights],
+    },
+  });
+}
