@@ -16,6 +16,7 @@ const adapterConfigSchema = z.object({
   alpha_pattern: patternSchema,
   use_rslora: z.boolean().nullish(),
   use_dora: z.boolean().nullish(),
+  lora_bias: z.boolean().nullish(),
   fan_in_fan_out: z.boolean().nullish(),
   target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   modules_to_save: z.array(z.string()).nullish(),
@@ -56,6 +57,15 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
       'unsupported',
       `${path}: init_lora_weights ${start} changes the base model, which is not in the adapter`,
       { hint: 'save it as a plain LoRA adapter, or merge it with peft: model.merge_and_unload()' },
+    );
+  }
+  if (raw.lora_bias === true) {
+    throw new RegmeanError(
+      'unsupported',
+      `${path}: lora_bias must not be true, biases of lora_B are not read`,
+      {
+        hint: 'merge it with peft: model.merge_and_unload()',
+      },
     );
   }
   const rankOf = (module: string): number => valueFor(module, raw.rank_pattern) ?? raw.r;

@@ -16,7 +16,7 @@ export interface TorchSide {
 /** Starts a script, which may import the reference models of the fixtures, with settings; null, with a line that says so, where PyTorch is not installed. */
 export async function startTorch(
   script: string,
-  settings: { readonly threads: number },
+  settings: { readonly threads: number } & Readonly<Record<string, unknown>>,
 ): Promise<TorchSide | null> {
   if (spawnSync(python, ['-c', 'import torch']).status !== 0) {
     process.stdout.write(

@@ -220,6 +220,7 @@ describe('writeFullModel', () => {
     };
     expect(await refusal(pair, { peft_type: 'IA3' })).toContain('peft_type must be LORA, got IA3');
     expect(await refusal(pair, { init_lora_weights: 'pissa' })).toContain('changes the base model');
+    expect(await refusal(pair, { lora_bias: true })).toContain('lora_bias must not be true');
     expect(await refusal({ [`${query}.lora_A.weight`]: a() })).toContain(`${query} must have lora_B`);
     expect(await refusal(pair, { r: 3 })).toContain(
       `tensor base_model.model.${query}.lora_A.weight must be [3, 16] for ${query}.weight [16, 16] and rank 3, got [2, 16]`,
