@@ -63,7 +63,7 @@ export async function layersModelFolder(path: string): Promise<string> {
  * Reads a LayersModel.
  *
  * @param path its JSON file, or a folder with model.json
- * @throws RegmeanError `unsupported` for weights that are quantized or no float32; `invalid-input` when files are missing or of
+ * @throws RegmeanError `unsupported` for weights that are quantized, no float32, or of one name; `invalid-input` when files are missing or of
  *   another size than the manifest says
  */
 export async function openLayersModel(path: string): Promise<LayersModelFile> {
@@ -86,6 +86,15 @@ function weightSpecs(file: string, { weightsManifest }: LayersModelJson): readon
     if (dtype === 'float32' && quantization === undefined) continue;
     const what = quantization === undefined ? dtype : 'quantized';
     throw new RegmeanError('unsupported', `${file}: weight ${name} must be float32, is ${what}`);
+  }
+  const names = new Set<string>();
+  for (const { name } of specs) {
+    if (names.has(name)) {
+      throw new RegmeanError('unsupported', `${file}: weight names must be unique, two are ${name}`, {
+        hint: `two models inside of the model have a layer ${name.split('/').at(-2) ?? name}, which TensorFlow.js cannot load again: give one another name and save anew`,
+      });
+    }
+    names.add(name);
   }
   return specs;
 }
