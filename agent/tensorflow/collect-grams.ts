@@ -1,30 +1,22 @@
 /** @file Grams of every Dense layer of a LayersModel: X^T X over the inputs X that the layer reads. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { startProgress } from '../../shared/cli/progress.ts';
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
-import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { Batch, EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { CollectedGrams, GramPassOptions } from '../statistics/collect-grams.ts';
+import { type DenseGroup, denseLayers, groupDenses, inputsOfGroup } from './dense-groups.ts';
+import { recordDenseInputs } from './dense-inputs.ts';
 import type { Core } from './library.ts';
 import type { LayersNetwork } from './network.ts';
-
-/** Dense layers that read the same inputs. */
-interface DenseGroup {
-  readonly name: string;
-  readonly modules: Map<string, LayerWeight>;
-  /** One per use. */
-  readonly inputs: readonly SymbolicTensor[];
-}
 
 /**
  * Collects the Grams of a LayersModel over examples; see `collectGrams` of agent/statistics.
  *
- * @throws RegmeanError `unsupported` for a model without Dense layers of its own
+ * @throws RegmeanError `unsupported` for a model without Dense layers
  */
 export async function collectLayersGrams(
   network: LayersNetwork,
@@ -34,10 +26,8 @@ export async function collectLayersGrams(
   signal?: AbortSignal,
 ): Promise<CollectedGrams> {
   const { tensorFlow, model } = network;
-  const { core, layers } = tensorFlow;
-  const groups = findDenseGroups(network);
-  const taps = [...new Set(groups.flatMap(({ inputs }) => inputs))];
-  const tapped = layers.model({ inputs: model.inputs, outputs: taps });
+  const { core } = tensorFlow;
+  const denses = denseLayers(network);
   const lengths = examples.map((example) => example.inputIds.length);
   const plan = planBatches(lengths, {
     batchSize: options.batchSize,
@@ -47,7 +37,8 @@ export async function collectLayersGrams(
   }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
-  const sums = new Map(groups.map(({ name, inputs }) => [name, emptySum(inputs)]));
+  const sums = new Map<DenseGroup, GramSum>();
+  let groups: readonly DenseGroup[] = [];
   let tokens = 0;
   let sequences = 0;
   for (const [number, indices] of plan.entries()) {
@@ -56,19 +47,18 @@ export async function collectLayersGrams(
     }
     const batch = collate(examples, indices, network.config, task);
     core.tidy(() => {
-      const activations = [tapped.predictOnBatch(network.inputsOf(batch))].flat();
-      for (const { name, inputs } of groups) {
-        for (const input of inputs) {
-          const rows = rowsOf(
-            core,
-            activations[taps.indexOf(input)] as Tensor,
-            batch,
-            network.length,
-            options,
-          );
-          addProduct(core, sums.get(name) as GramSum, rows);
+      const inputs = recordDenseInputs(tensorFlow, model, () =>
+        model.predictOnBatch(network.inputsOf(batch)),
+      );
+      if (number === 0) groups = groupDenses(denses, inputs);
+      for (const group of groups) {
+        const sum = sums.get(group) ?? emptySum(group.dimension);
+        sums.set(group, sum);
+        for (const { tensor } of inputsOfGroup(group, inputs, number + 1)) {
+          addProduct(core, sum, rowsOf(core, tensor, batch, network.length, options));
         }
       }
+      core.dispose([...inputs.values()].flat().map(({ tensor }) => tensor));
     });
     tokens += batch.tokens;
     sequences += batch.batchSize;
@@ -76,38 +66,18 @@ export async function collectLayersGrams(
   }
   progress.finish();
   return {
-    grams: [...sums].map(([name, { dimension, total, rows }]) => ({
+    grams: [...sums].map(([{ name, dimension }, { total, rows }]) => ({
       name,
       dimension,
       rows,
       packed: Float32Array.from(total),
     })),
-    layers: new Map(
-      groups.flatMap(({ name, modules }) => [...modules.keys()].map((module) => [module, name] as const)),
-    ),
-    weights: new Map(groups.flatMap(({ modules }) => [...modules])),
+    layers: new Map(groups.flatMap((group) => group.denses.map(({ module }) => [module, group.name]))),
+    weights: new Map(denses.map(({ module, parameter }) => [module, { parameter, orientation: 'in-out' }])),
     examples: sequences,
     tokens,
     batches: plan.length,
   };
-}
-
-function findDenseGroups({ model, variables }: LayersNetwork): readonly DenseGroup[] {
-  const groups = new Map<string, DenseGroup>();
-  for (const layer of model.layers) {
-    if (layer.getClassName() !== 'Dense') continue;
-    const parameter = `${layer.name}/kernel`;
-    if (!variables.has(parameter)) continue;
-    const inputs = layer.inboundNodes.flatMap((node) => node.inputTensors);
-    const key = inputs.map(({ id }) => id).join();
-    const group = groups.get(key) ?? { name: layer.name, modules: new Map<string, LayerWeight>(), inputs };
-    group.modules.set(layer.name, { parameter, orientation: 'in-out' });
-    groups.set(key, group);
-  }
-  if (groups.size > 0) return [...groups.values()];
-  throw new RegmeanError('unsupported', 'Grams: the LayersModel must have Dense layers, has none', {
-    hint: 'models inside of models are not looked into: build it as one model',
-  });
 }
 
 interface GramSum {
@@ -117,12 +87,11 @@ interface GramSum {
   rows: number;
 }
 
-function emptySum([input]: readonly SymbolicTensor[]): GramSum {
-  const dimension = Number(input?.shape.at(-1));
+function emptySum(dimension: number): GramSum {
   return { dimension, total: new Float64Array(packedLength(dimension)), rows: 0 };
 }
 
-/** The rows of an activation that count: all of [batch, d], those of [batch, seq, d] that are tokens. */
+/** The rows of an activation that count: all of [batch, d], those of [batch, seq, ..., d] that are tokens. */
 function rowsOf(
   core: Core,
   activation: Tensor,
@@ -130,20 +99,21 @@ function rowsOf(
   length: number | null,
   { padding }: GramPassOptions,
 ): Tensor {
-  const dimension = Number(activation.shape.at(-1));
-  const flat = core.reshape(activation, [-1, dimension]);
+  const { shape } = activation;
   const width = length ?? seqLength;
-  if (flat.shape[0] !== batchSize * width || activation.shape.length !== 3 || padding === 'included')
-    return flat;
+  const flat = [-1, Number(shape.at(-1))];
+  const isPerToken = shape.length > 2 && shape[0] === batchSize && shape[1] === width;
+  if (!isPerToken || padding === 'included') return core.reshape(activation, flat);
   const rows = [...attentionMask.keys()]
     .filter((at) => attentionMask[at] === 1)
     .map((at) => Math.floor(at / seqLength) * width + (at % seqLength));
-  return core.gather(flat, core.tensor1d(rows, 'int32'));
+  const perToken = core.reshape(activation, [batchSize * width, -1]);
+  return core.reshape(core.gather(perToken, core.tensor1d(rows, 'int32')), flat);
 }
 
 function addProduct(core: Core, sum: GramSum, rows: Tensor): void {
   const { dimension, total } = sum;
-  const product = core.matMul(rows as Tensor, rows as Tensor, true, false).dataSync();
+  const product = core.matMul(rows, rows, true, false).dataSync();
   let at = 0;
   for (let row = 0; row < dimension; row++) {
     for (let column = row; column < dimension; column++) {

@@ -1,12 +1,13 @@
 /** @file A LayersModel ready to run: what it reads, what it says, and its weights as variables. */
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
-import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Batch } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ModelConfig } from '../../shared/models/architecture.ts';
 import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import type { FloatTensor, StateDict } from '../../shared/tensor.ts';
 import type { LayersModelFile } from '../../shared/tensorflow/layers-model.ts';
+import { layersWithin, sourceLayerOf } from './layer-tree.ts';
 import { type Core, loadTensorFlow, type TensorFlow } from './library.ts';
 
 /** A network, and how examples become its inputs and its outputs logits. */
@@ -17,7 +18,7 @@ export interface LayersNetwork {
   readonly config: ModelConfig;
   /** Number of outputs. */
   readonly outputs: number;
-  /** Weights by TensorFlow.js' names. */
+  /** Weights by their names in the file. */
   readonly variables: ReadonlyMap<string, Variable>;
   readonly trainable: ReadonlySet<string>;
   /** The length that batches are padded to; null for the longest of each batch. */
@@ -47,7 +48,7 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
       `${file.folder}: ${task} needs one output ${wanted}, got ${shapes.join(', ')}`,
     );
   }
-  const vocabSize = vocabSizeOf(file.folder, model);
+  const vocabSize = vocabSizeOf(file.folder, tensorFlow, model);
   const [ids] = model.inputs as SymbolicTensor[];
   const length = ids?.shape[1] ?? null;
   const isMask = model.inputs.map(({ name }) => /mask/i.test(name));
@@ -58,8 +59,9 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
       `${file.folder}: must read token ids and at most a mask, reads ${names}`,
     );
   }
-  const weights = model.weights.map((weight) => [weight.originalName, weight.read() as Variable] as const);
-  const activation = activationOf(output);
+  const weights = weightsByName(model, [...file.weights.keys()]);
+  const trained = new Set(model.trainableWeights);
+  const activation = activationOf(tensorFlow, output);
   return {
     tensorFlow,
     model,
@@ -73,8 +75,8 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
       equalLengths: length === null && !isMask.includes(true),
     },
     outputs: Number(output.shape.at(-1)),
-    variables: new Map(weights),
-    trainable: new Set(model.trainableWeights.map((weight) => weight.originalName)),
+    variables: new Map(weights.map(([name, weight]) => [name, weight.read() as Variable])),
+    trainable: new Set(weights.filter(([, weight]) => trained.has(weight)).map(([name]) => name)),
     length,
     inputsOf(batch) {
       const width = length ?? batch.seqLength;
@@ -109,7 +111,7 @@ async function loadModel(
   try {
     return await layers.loadLayersModel({
       load: async () => ({
-        modelTopology: json.modelTopology,
+        modelTopology: withoutInitializers(json.modelTopology) as object,
         weightSpecs: specs,
         weightData: flat.buffer,
       }),
@@ -122,9 +124,45 @@ async function loadModel(
   }
 }
 
+/**
+ * A topology whose weights all start as zeros. They are read from the file, but inside of other models TensorFlow.js would still call
+ * the initializers, slow ones, and that of recurrent layers needs more than TensorFlow.js' core.
+ */
+function withoutInitializers(topology: unknown): unknown {
+  if (Array.isArray(topology)) return topology.map(withoutInitializers);
+  if (typeof topology !== 'object' || topology === null) return topology;
+  return Object.fromEntries(
+    Object.entries(topology).map(([key, value]) => [
+      key,
+      /initializer$/i.test(key) ? { class_name: 'Zeros', config: {} } : withoutInitializers(value),
+    ]),
+  );
+}
+
+/** Pairs names in a file with the weights that TensorFlow.js loads from them, by its rules (`Container.loadWeights`). */
+function weightsByName(
+  model: LayersModel,
+  names: readonly string[],
+): readonly (readonly [string, LayerVariable])[] {
+  const isNumbered = /\/\d+$/.test(names[0] ?? '');
+  const weights = new Map(
+    model.layers.flatMap((layer) =>
+      layer.weights.map((weight, index): [string, LayerVariable] => [
+        isNumbered ? weight.originalName.replace(/[^/]+$/, String(index)) : weight.originalName,
+        weight,
+      ]),
+    ),
+  );
+  return names.flatMap((name) => {
+    // Keras names the cell of a recurrent layer too: lstm/lstm_cell/kernel.
+    const weight = weights.get(name) ?? weights.get(name.replace(/[^/]+\/([^/]+)$/, '$1'));
+    return weight === undefined ? [] : [[name, weight] as const];
+  });
+}
+
 /** Rows of the vocabulary that the first embedding has. */
-function vocabSizeOf(folder: string, model: LayersModel): number {
-  const embedding = model.layers.find((layer) => layer.getClassName() === 'Embedding');
+function vocabSizeOf(folder: string, { layers }: TensorFlow, model: LayersModel): number {
+  const embedding = layersWithin(layers, model).find((layer) => layer.getClassName() === 'Embedding');
   const size = embedding?.getConfig().inputDim;
   if (typeof size === 'number') return size;
   throw new RegmeanError(
@@ -137,8 +175,10 @@ function vocabSizeOf(folder: string, model: LayersModel): number {
 }
 
 /** The activation of the layer that gives an output: `linear`, `softmax`, `sigmoid`. */
-function activationOf({ sourceLayer }: SymbolicTensor): string {
-  const { activation } = sourceLayer.getConfig();
+function activationOf({ layers }: TensorFlow, output: SymbolicTensor): string {
+  const layer = sourceLayerOf(layers, output);
+  if (layer.getClassName() === 'Softmax') return 'softmax';
+  const { activation } = layer.getConfig();
   return typeof activation === 'string' ? activation : 'linear';
 }
 

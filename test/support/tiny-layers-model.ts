@@ -48,9 +48,14 @@ export function buildTinyLayersModel(options: TinyLayersModel = {}): layers.Laye
 
 /** Writes a tiny LayersModel: model.json and weights.bin. */
 export async function writeTinyLayersModel(folder: string, options: TinyLayersModel = {}): Promise<string> {
+  return saveLayersModel(folder, () => buildTinyLayersModel(options));
+}
+
+/** Builds a LayersModel and writes it as TensorFlow.js does: model.json and a binary file. */
+export async function saveLayersModel(folder: string, build: () => layers.LayersModel): Promise<string> {
   await core.setBackend('cpu');
   await mkdir(folder, { recursive: true });
-  const model = buildTinyLayersModel(options);
+  const model = build();
   await model.save({
     async save({ modelTopology, weightSpecs = [], weightData }) {
       const weightsManifest = [{ paths: ['group1-shard1of1.bin'], weights: weightSpecs }];
