@@ -1,5 +1,6 @@
 /** @file Loads TensorFlow.js when a model of its own is given, and only then. */
 import { RegmeanError } from '../../shared/errors.ts';
+import { completeWasmKernels } from './wasm-kernels.ts';
 
 /** `@tensorflow/tfjs-core`. */
 export type Core = typeof import('@tensorflow/tfjs-core');
@@ -47,36 +48,9 @@ export async function loadTensorFlow(
       () => false,
     );
     if (!isThere || !(await core.setBackend(backend).catch(() => false))) continue;
-    if (backend === 'wasm') registerSegmentSum(core);
+    if (backend === 'wasm') completeWasmKernels(core, (line) => process.stderr.write(`${line}\n`));
     return { core, layers, backend };
   }
   await core.setBackend('cpu');
   return { core, layers, backend: 'cpu' };
-}
-
-const segmentSum = 'UnsortedSegmentSum';
-
-/** The gradient of an embedding, a kernel that the WASM backend lacks: rows of `x` added up by segment. */
-function registerSegmentSum(core: Core): void {
-  if (core.getKernel(segmentSum, 'wasm') !== undefined) return;
-  core.registerKernel({
-    kernelName: segmentSum,
-    backendName: 'wasm',
-    kernelFunc({ inputs, attrs }) {
-      const x = inputs.x as import('@tensorflow/tfjs-core').Tensor;
-      const segmentIds = inputs.segmentIds as import('@tensorflow/tfjs-core').Tensor;
-      const count = Number(attrs?.numSegments);
-      const [values, ids] = [x.dataSync(), segmentIds.dataSync()];
-      const width = values.length / ids.length;
-      const sums = new Float32Array(count * width);
-      for (const [row, id] of ids.entries()) {
-        if (id < 0) continue;
-        for (let column = 0; column < width; column++) {
-          const at = id * width + column;
-          sums[at] = (sums[at] as number) + (values[row * width + column] as number);
-        }
-      }
-      return core.tensor(sums, [count, ...x.shape.slice(1)]);
-    },
-  });
 }

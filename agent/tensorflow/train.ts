@@ -1,11 +1,10 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
-import type { AdamOptimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { collate } from '../../shared/data/collate.ts';
-import type { Batch, EncodedExample } from '../../shared/data/example.ts';
+import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
@@ -14,17 +13,15 @@ import { labelsInFiles, loadExamples } from '../../shared/inference/load-example
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
 import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
-import { ignoredLabel } from '../../shared/task.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
-import { adamWDefaults } from '../training/adamw.ts';
-import { isDecayed } from '../training/parameter-arena.ts';
 import type { TrainingResult } from '../training/run-training.ts';
 import { linearSchedule } from '../training/schedule.ts';
 import type { TrainingOptions } from '../training/training-options.ts';
 import { type LayersNetwork, weightsOf } from './network.ts';
 import { type OpenLayersModel, openModel } from './open-model.ts';
 import { createLayersPredictor } from './predictor.ts';
+import { createStep } from './training-step.ts';
 
 /** The best epoch so far. */
 interface Best {
@@ -134,82 +131,6 @@ function better(
   const shown = Object.entries(now.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   if (shown.length > 0) progress.note(`epoch ${now.epoch} on dev: ${shown.join(', ')}`);
   return best !== null && best.metric >= now.metric ? best : { ...now, weights: weightsOf(network) };
-}
-
-/** One step: gradients, clipping, decay, Adam. Returns the loss. */
-function createStep(
-  { network, task }: OpenLayersModel,
-  trained: readonly (readonly [string, Variable])[],
-  weightDecay: number,
-): (batch: Batch, learningRate: number) => number {
-  const { core } = network.tensorFlow;
-  const { beta1, beta2, epsilon, maxGradientNorm } = adamWDefaults;
-  const optimizer = core.train.adam(0, beta1, beta2, epsilon);
-  const variables = trained.map(([, variable]) => variable);
-  return (batch, learningRate) => {
-    const { value, grads } = core.variableGrads(() => lossOf(network, task, batch), variables);
-    const loss = value.dataSync()[0] ?? Number.NaN;
-    core.tidy(() => {
-      const squares = Object.values(grads).map((gradient) => core.sum(core.square(gradient)));
-      const norm = Math.sqrt(core.addN(squares).dataSync()[0] ?? 0);
-      const scale = Math.min(1, maxGradientNorm / (norm + 1e-6));
-      const clipped = Object.entries(grads).map(([name, gradient]) => ({
-        name,
-        tensor: core.mul(gradient, scale),
-      }));
-      for (const [name, variable] of trained) {
-        if (weightDecay > 0 && isDecayed(name.replaceAll('/', '.'))) {
-          variable.assign(core.mul(variable, 1 - learningRate * weightDecay));
-        }
-      }
-      setLearningRate(optimizer, learningRate);
-      optimizer.applyGradients(clipped);
-    });
-    core.dispose([value, grads]);
-    return loss;
-  };
-}
-
-/** Adam has no method for it; its rate is a plain field that each update reads. */
-function setLearningRate(optimizer: AdamOptimizer, learningRate: number): void {
-  Object.assign(optimizer, { learningRate });
-}
-
-/** The task's mean loss, as in shared/models/loss.ts. */
-export function lossOf(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
-  const { tensorFlow, model, outputs, length } = network;
-  const { core } = tensorFlow;
-  const logits = network.logitsOf(model.apply(network.inputsOf(batch), { training: true }) as Tensor);
-  const labels = batch.labels ?? new Int32Array(0);
-  const crossEntropy = (rows: Tensor, ids: Int32Array): Scalar =>
-    core.losses.softmaxCrossEntropy(
-      core.oneHot(core.tensor1d(ids, 'int32'), outputs),
-      rows as Tensor2D,
-    ) as Scalar;
-  switch (task) {
-    case 'multi-label-classification':
-      return core.losses.sigmoidCrossEntropy(
-        core.tensor2d(labels, [batch.batchSize, outputs]),
-        logits as Tensor2D,
-      ) as Scalar;
-    case 'regression':
-      return core.losses.meanSquaredError(
-        core.tensor1d(labels),
-        core.reshape(logits, [batch.batchSize]),
-      ) as Scalar;
-    case 'token-classification': {
-      const width = length ?? batch.seqLength;
-      const kept = [...labels.keys()].filter((at) => labels[at] !== ignoredLabel);
-      const rows = kept.map((at) => Math.floor(at / batch.seqLength) * width + (at % batch.seqLength));
-      const flat = core.reshape(logits, [batch.batchSize * width, outputs]);
-      return crossEntropy(
-        core.gather(flat, core.tensor1d(rows, 'int32')),
-        Int32Array.from(kept, (at) => labels[at] ?? 0),
-      );
-    }
-    default:
-      return crossEntropy(logits, Int32Array.from(labels));
-  }
 }
 
 async function save(

@@ -8,7 +8,7 @@ import { loadTensorFlow } from '../../../agent/tensorflow/library.ts';
 import { weightsOf } from '../../../agent/tensorflow/network.ts';
 import { openModel } from '../../../agent/tensorflow/open-model.ts';
 import { createLayersPredictor } from '../../../agent/tensorflow/predictor.ts';
-import { lossOf } from '../../../agent/tensorflow/train.ts';
+import { lossOf } from '../../../agent/tensorflow/training-step.ts';
 import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
 import { collate } from '../../../shared/data/collate.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
