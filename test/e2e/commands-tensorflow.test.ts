@@ -1,14 +1,44 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../agent/tensorflow/open-model.ts';
+import type { StateDict } from '../../shared/tensor.ts';
 import { openLayersModel } from '../../shared/tensorflow/layers-model.ts';
-import { writeTinyLayersModel } from '../support/tiny-layers-model.ts';
+import { saveLayersModel, writeTinyLayersModel } from '../support/tiny-layers-model.ts';
 import { toyRows, writeRows } from '../support/tiny-model.ts';
 import { runCommand } from '../support/wire-process.ts';
 
 const task = ['--task', 'text-classification'];
+/** Convolution, BiLSTM, both normalisations, dropout, a model inside and TimeDistributed. */
+function buildMixedModel(): layers.LayersModel {
+  const { layers: make } = layers;
+  type Symbolic = layers.SymbolicTensor;
+  const ids = layers.input({ shape: [null], dtype: 'int32', name: 'ids' });
+  const embedded = make.embedding({ name: 'words', inputDim: 12, outputDim: 6 }).apply(ids);
+  const conv = make.conv1d({ name: 'conv', filters: 6, kernelSize: 3, padding: 'same' }).apply(embedded);
+  const normed = make.batchNormalization({ name: 'norm', momentum: 0.5 }).apply(conv);
+  const lstm = make.lstm({ units: 3, returnSequences: true, recurrentInitializer: 'glorotUniform' });
+  const both = make
+    .bidirectional({ name: 'both', layer: lstm as layers.RNN, mergeMode: 'concat' })
+    .apply(normed);
+  const scaled = make.layerNormalization({ name: 'scale' }).apply(both);
+  const dropped = make.spatialDropout1d({ rate: 0.1, seed: 1 }).apply(scaled);
+  const tokens = make.dense({ units: 6, activation: 'tanh' });
+  const tagged = make.timeDistributed({ name: 'tokens', layer: tokens }).apply(dropped);
+  const mean = make.globalAveragePooling1d({}).apply(tagged);
+  const inside = layers.sequential({
+    name: 'inside',
+    layers: [
+      make.dense({ name: 'inner', units: 6, activation: 'tanh', inputShape: [6] }),
+      make.dropout({ rate: 0.1, seed: 2 }),
+    ],
+  });
+  const output = make.dense({ name: 'head', units: 2 }).apply(inside.apply(mean));
+  return layers.model({ inputs: ids, outputs: output as Symbolic });
+}
+
 let folder: string;
 const at = (name: string): string => join(folder, name);
 
@@ -117,6 +147,36 @@ describe('two agents with a TensorFlow.js model', () => {
     const own = [...((Array.isArray(output) ? output[0] : output)?.dataSync() ?? [])];
     expect(own).toHaveLength(2);
     for (const [index, logit] of own.entries()) expect(logit).toBeCloseTo(logits[index] ?? Number.NaN, 5);
+  });
+
+  it('do so with convolutions, recurrent and normalisation layers and models inside of it', async () => {
+    await saveLayersModel(at('mixed'), buildMixedModel);
+    const contributions: StateDict[] = [];
+    for (const agent of ['north', 'south']) {
+      const [data, model, out] = [at(`${agent}.jsonl`), at(`mixed-${agent}-model`), at(`mixed-${agent}`)];
+      const flags = ['--epochs', '3', '--lr', '0.02', '--batch-size', '8'];
+      await run('train', '--model', at('mixed'), ...task, '--train', data, '--out', model, ...flags);
+      const args = ['--model', model, ...task, '--data', data, '--out', out, '--agent', agent, '--json'];
+      expect(JSON.parse(await run('stats', ...args))).toMatchObject({ linearLayers: 3 });
+      contributions.push((await openLayersModel(out)).weights);
+    }
+    await run('merge', at('mixed-north'), at('mixed-south'), '--out', at('mixed-fused'));
+    const report = JSON.parse(await readFile(at('mixed-fused/merge-report.json'), 'utf8'));
+    const groups = ['head', 'inner', 'tokens'];
+    expect(report.groups.map(({ name }: { name: string }) => name).sort()).toEqual(groups);
+
+    const fused = (await openLayersModel(at('mixed-fused'))).weights;
+    const base = (await openLayersModel(at('mixed'))).weights;
+    for (const name of ['norm/moving_mean', 'norm/moving_variance', 'conv/kernel', 'scale/gamma']) {
+      for (const [index, value] of [...(fused.get(name)?.data ?? [])].entries()) {
+        const [north, south] = contributions.map((weights) => weights.get(name)?.data[index] ?? Number.NaN);
+        expect(value, name).toBeCloseTo(((north ?? 0) + (south ?? 0)) / 2, 6);
+        expect(value, name).not.toBe(base.get(name)?.data[index]);
+      }
+    }
+    const args = ['--model', at('mixed-fused'), ...task, '--data', at('test.jsonl'), '--json'];
+    const [score] = JSON.parse(await run('evaluate', ...args));
+    expect(score.metrics.accuracy).toBeGreaterThan(0.7);
   });
 
   it('contribute a model that TensorFlow.js saved, naming its base', async () => {

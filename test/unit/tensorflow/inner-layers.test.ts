@@ -171,6 +171,25 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     }
   });
 
+  it('have Grams of tokens where a token has several rows', async () => {
+    const path = await write(() => {
+      const ids = tf.input({ shape: [9], dtype: 'int32' });
+      const words = layers.embedding({ inputDim: 12, outputDim: 6, embeddingsInitializer: random(1) });
+      const halves = layers.reshape({ targetShape: [9, 2, 3] }).apply(words.apply(ids)) as Apply;
+      const deep = layers.timeDistributed({ layer: dense('unused', 3, 3) });
+      const inside = layers.timeDistributed({ name: 'inside', layer: deep }).apply(halves) as Apply;
+      const both = layers.add().apply([inside, dense('beside', 3, 5).apply(halves) as Apply]);
+      const whole = layers.reshape({ targetShape: [9, 6] }).apply(both);
+      return tf.model({ inputs: ids, outputs: dense('head', 2, 7).apply(whole) as Apply });
+    });
+    const { network } = await openModel(path, task);
+    const options = { batches: 10, batchSize: 2, seed: 1 };
+    const { grams } = await collectLayersGrams(network, task, examples, options);
+    const [inside, beside] = ['inside', 'beside'].map((name) => grams.find((gram) => gram.name === name));
+    expect(inside?.rows).toBe(2 * tokens);
+    expect([...(inside?.packed ?? [])]).toEqual([...(beside?.packed ?? [])]);
+  });
+
   it('are saved and read again, by TensorFlow.js from model.json and weights.bin too', async () => {
     const { file, network } = await openModel(await write(() => buildTagger(null)), task);
     const weights = new Map(
