@@ -63,6 +63,8 @@ export async function collectLayersGrams(
     tokens += batch.tokens;
     sequences += batch.batchSize;
     progress.update(tokens);
+    // Batches are synchronous; this lets Ctrl-C in.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   progress.finish();
   return {

@@ -28,7 +28,7 @@ export function createStep(
   const variables = trained.map(([, variable]) => variable);
   requireGradients(network);
   return (batch, learningRate) => {
-    const { value, grads } = gradientsOf(core, () => lossOf(network, task, batch), variables);
+    const { value, grads } = gradientsOf(core, () => trainingLoss(network, task, batch), variables);
     const loss = value.dataSync()[0] ?? Number.NaN;
     core.tidy(() => {
       const squares = Object.values(grads).map((gradient) => core.sum(core.square(gradient)));
@@ -90,6 +90,13 @@ function isDecayedWeight(name: string): boolean {
 /** Adam has no method for it; its rate is a plain field that each update reads. */
 function setLearningRate(optimizer: AdamOptimizer, learningRate: number): void {
   Object.assign(optimizer, { learningRate });
+}
+
+/** The task's loss and what the model's regularizers add to it, as when TensorFlow.js itself trains. */
+export function trainingLoss(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
+  const { core } = network.tensorFlow;
+  const loss: Tensor = lossOf(network, task, batch);
+  return network.model.calculateLosses().reduce((sum, own) => core.add(sum, own), loss) as Scalar;
 }
 
 /** The task's mean loss, as in shared/models/loss.ts. */

@@ -28,6 +28,7 @@ const weightSchema = z.object({
   shape: z.array(z.int().nonnegative()),
   dtype: z.string(),
   quantization: z.unknown().optional(),
+  group: z.string().optional(),
 });
 const layersModelSchema = z.looseObject({
   modelTopology: z.looseObject({}),
@@ -81,7 +82,7 @@ export async function openLayersModel(path: string): Promise<LayersModelFile> {
 type WeightSpec = z.infer<typeof weightSchema>;
 
 function weightSpecs(file: string, { weightsManifest }: LayersModelJson): readonly WeightSpec[] {
-  const specs = weightsManifest.flatMap(({ weights }) => weights);
+  const specs = weightsManifest.flatMap(({ weights }) => weights).filter(isOfModel);
   for (const { name, dtype, quantization } of specs) {
     if (dtype === 'float32' && quantization === undefined) continue;
     const what = quantization === undefined ? dtype : 'quantized';
@@ -97,6 +98,11 @@ function weightSpecs(file: string, { weightsManifest }: LayersModelJson): readon
     names.add(name);
   }
   return specs;
+}
+
+/** Whether a weight is the model's: one that was saved with its optimizer brings the optimizer's too. */
+function isOfModel({ group }: WeightSpec): boolean {
+  return group !== 'optimizer';
 }
 
 async function readSafetensorsWeights(path: string, specs: readonly WeightSpec[]): Promise<StateDict> {
@@ -146,12 +152,12 @@ async function readBinaryWeights(folder: string, file: string, json: LayersModel
       throw new RegmeanError('invalid-input', `${file}: ${rule}, got ${bytes.length}`);
     }
     let offset = 0;
-    for (const { name, shape } of specs) {
-      const data = Float32Array.from({ length: sizeOf(shape) }, (_, at) =>
-        bytes.readFloatLE(offset + 4 * at),
-      );
-      weights.set(name, { shape, data });
-      offset += 4 * data.length;
+    for (const spec of specs) {
+      const end = offset + 4 * sizeOf(spec.shape);
+      // A copy, whose bytes begin where floats may.
+      const data = new Float32Array(new Uint8Array(bytes.subarray(offset, end)).buffer);
+      if (isOfModel(spec)) weights.set(spec.name, { shape: spec.shape, data });
+      offset = end;
     }
   }
   return weights;

@@ -16,7 +16,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 interface ModelJson {
-  weightsManifest?: { paths: string[]; weights: { quantization?: object }[] }[];
+  weightsManifest?: {
+    paths: string[];
+    weights: { quantization?: object; name?: string; shape?: number[]; dtype?: string; group?: string }[];
+  }[];
 }
 
 async function edit(change: (json: ModelJson) => void): Promise<void> {
@@ -56,6 +59,22 @@ describe('openLayersModel', () => {
     await rm(join(out, 'weights.bin'));
     expect((await openLayersModel(out)).weights).toEqual(file.weights);
     expect(await baseFingerprint(out)).toBe(await baseFingerprint(join(model, 'model.json')));
+  });
+
+  it('leaves out the weights of an optimizer that was saved with the model', async () => {
+    const { weights } = await openLayersModel(model);
+    await edit(({ weightsManifest }) => {
+      const optimizer = { name: 'iter', shape: [], dtype: 'int32', group: 'optimizer' };
+      weightsManifest?.[0]?.weights.splice(1, 0, optimizer);
+    });
+    const path = join(model, 'group1-shard1of1.bin');
+    const bytes = await readFile(path);
+    const first = 4 * 12 * 6;
+    await writeFile(
+      path,
+      Buffer.concat([bytes.subarray(0, first), Buffer.alloc(4, 7), bytes.subarray(first)]),
+    );
+    expect((await openLayersModel(model)).weights).toEqual(weights);
   });
 
   it('is told from a Hugging Face folder', async () => {

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { weightsOf } from '../../../agent/tensorflow/network.ts';
 import { openModel } from '../../../agent/tensorflow/open-model.ts';
-import { createStep, lossOf } from '../../../agent/tensorflow/training-step.ts';
+import { createStep, lossOf, trainingLoss } from '../../../agent/tensorflow/training-step.ts';
 import { collate } from '../../../shared/data/collate.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
 import '../../support/allclose.ts';
@@ -162,6 +162,17 @@ describe('a training step on the WASM backend', () => {
     const ratio = (name: string) => (after.get(name)?.data[0] ?? 0) / (before.get(name)?.data[0] ?? 0);
     expect(ratio('head/kernel')).toBeCloseTo(0.5, 1);
     expect(ratio('norm/gamma')).toBeCloseTo(1, 1);
+  });
+
+  it("adds the penalties of the model's regularizers to the loss", async () => {
+    const regularized = { name: 'inner', units: 3, kernelRegularizer: tf.regularizers.l2({ l2: 0.5 }) };
+    const { opened, batch } = await open((x) => layers.dense(regularized).apply(mean(x)) as Apply);
+    const { network } = opened;
+    const kernel = weightsOf(network).get('inner/kernel')?.data ?? new Float32Array(0);
+    const penalty = 0.5 * kernel.reduce((sum, weight) => sum + weight * weight, 0);
+    const value = (loss: typeof lossOf): number => loss(network, task, batch).dataSync()[0] ?? Number.NaN;
+    expect(penalty).toBeGreaterThan(0.1);
+    expect(value(trainingLoss) - value(lossOf)).toBeCloseTo(penalty, 5);
   });
 
   it('is refused where TensorFlow.js has no gradient, naming what lacks', async () => {
