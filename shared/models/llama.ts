@@ -16,17 +16,7 @@ import {
   wholeContext,
 } from './decoder-only.ts';
 import { type RotaryAngles, ropeScalingSchema, rotaryAngles, rotaryFrequencies, rotate } from './rotary.ts';
-import {
-  at,
-  dropout,
-  embedding,
-  inBase,
-  linear,
-  linearWithoutBias,
-  type ModuleScope,
-  parameter,
-  rmsNorm,
-} from './scope.ts';
+import { at, dropout, embedding, inBase, linear, type ModuleScope, parameter, rmsNorm } from './scope.ts';
 
 const llamaConfigSchema = z.object({
   vocab_size: z.int().positive(),
@@ -106,10 +96,6 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
   };
 }
 
-function project(scope: ModuleScope, name: string, x: Value, outputSize: number, hasBias: boolean): Value {
-  return hasBias ? linear(scope, name, x, outputSize) : linearWithoutBias(scope, name, x, outputSize);
-}
-
 /** `LlamaAttention`: every key and value head serves a group of query heads. [rows, hiddenSize] in and out. */
 function llamaAttention(
   scope: ModuleScope,
@@ -122,7 +108,7 @@ function llamaAttention(
   const { heads, keyValueHeads, headSize, projectionBias } = config;
   const { length } = context;
   const headsOf = (name: string, count: number): Value =>
-    splitHeads(project(scope, name, hidden, count * headSize, projectionBias), length, count);
+    splitHeads(linear(scope, name, hidden, count * headSize, { bias: projectionBias }), length, count);
   const query = rotate(headsOf('q_proj', heads), angles);
   const own = {
     key: rotate(headsOf('k_proj', keyValueHeads), angles),
@@ -133,7 +119,7 @@ function llamaAttention(
   const grouped = ops.reshape(scaled, ['batch', keyValueHeads, heads / keyValueHeads, length, headSize]);
   const shared = (x: Value): Value => ops.unsqueeze(x, 2);
   const read = attend(scope, grouped, shared(key), shared(value), context.mask, config.attentionDropout);
-  return project(scope, 'o_proj', read, config.hiddenSize, config.outputBias);
+  return linear(scope, 'o_proj', read, config.hiddenSize, { bias: config.outputBias });
 }
 
 /** `LlamaDecoderLayer`: attention and feed-forward block, each behind an RMS norm. [rows, hiddenSize] in and out. */
@@ -150,10 +136,10 @@ function llamaLayer(
   const residual = ops.add(hidden, attended);
   const mlp = at(scope, 'mlp');
   const inner = rmsNorm(scope, 'post_attention_layernorm', residual, config.epsilon);
-  const wide = (name: string): Value =>
-    project(mlp, name, inner, config.intermediateSize, config.feedForwardBias);
+  const biased = { bias: config.feedForwardBias };
+  const wide = (name: string): Value => linear(mlp, name, inner, config.intermediateSize, biased);
   const gated = ops.mul(activation(config.activation)(wide('gate_proj')), wide('up_proj'));
-  return ops.add(residual, project(mlp, 'down_proj', gated, config.hiddenSize, config.feedForwardBias));
+  return ops.add(residual, linear(mlp, 'down_proj', gated, config.hiddenSize, biased));
 }
 
 function llamaBackbone(root: ModuleScope, config: LlamaConfig, context: DecoderContext): Value {

@@ -64,29 +64,35 @@ export function parameter(
   return value;
 }
 
+/** Whether a module has a bias, PyTorch's `bias=`. */
+export interface BiasChoice {
+  readonly bias: boolean;
+}
+
 /**
  * `nn.Linear`: x W^T + b.
  *
  * @param x [rows, in]
  * @returns [rows, out]
  */
-export function linear(scope: ModuleScope, name: string, x: Value, outputSize: number): Value {
+export function linear(
+  scope: ModuleScope,
+  name: string,
+  x: Value,
+  outputSize: number,
+  { bias }: BiasChoice = { bias: true },
+): Value {
   const inputSize = lastSize(x);
   const module = at(scope, name);
   return scope.build.graph.scope(scope.prefix + name, () => {
     const weight = parameter(module, 'weight', [outputSize, inputSize], 'normal');
-    const bias = parameter(module, 'bias', [outputSize], 'zeros');
-    return ops.linear(x, weight, bias);
+    return ops.linear(x, weight, bias ? parameter(module, 'bias', [outputSize], 'zeros') : null);
   });
 }
 
 /** `nn.Linear` without a bias: x W^T. [rows, in] -> [rows, out] */
 export function linearWithoutBias(scope: ModuleScope, name: string, x: Value, outputSize: number): Value {
-  const inputSize = lastSize(x);
-  const module = at(scope, name);
-  return scope.build.graph.scope(scope.prefix + name, () =>
-    ops.linear(x, parameter(module, 'weight', [outputSize, inputSize], 'normal'), null),
-  );
+  return linear(scope, name, x, outputSize, { bias: false });
 }
 
 /** Root-mean-square normalisation over the last axis, with a weight and no bias. */
@@ -99,13 +105,19 @@ export function rmsNorm(scope: ModuleScope, name: string, x: Value, epsilon: num
 }
 
 /** `nn.LayerNorm` over the last axis. */
-export function layerNorm(scope: ModuleScope, name: string, x: Value, epsilon: number): Value {
+export function layerNorm(
+  scope: ModuleScope,
+  name: string,
+  x: Value,
+  epsilon: number,
+  { bias }: BiasChoice = { bias: true },
+): Value {
   const size = lastSize(x);
   const module = at(scope, name);
   return scope.build.graph.scope(scope.prefix + name, () => {
     const weight = parameter(module, 'weight', [size], 'ones');
-    const bias = parameter(module, 'bias', [size], 'zeros');
-    return ops.layerNormalization(x, weight, bias, epsilon);
+    const shift = bias ? parameter(module, 'bias', [size], 'zeros') : null;
+    return ops.layerNormalization(x, weight, shift, epsilon);
   });
 }
 

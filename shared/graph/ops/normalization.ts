@@ -27,7 +27,8 @@ const layerNormalizationOp: Op = {
     const normalized = mul(sub(x, mean), inverseStd);
     const g = mul(dy, inputOf(node, 1));
     const correction = add(mul(normalized, meanLast(mul(g, normalized))), meanLast(g));
-    return [mul(sub(g, correction), inverseStd), mul(dy, normalized), dy];
+    const gradients = [mul(sub(g, correction), inverseStd), mul(dy, normalized)];
+    return node.inputs.length === 2 ? gradients : [...gradients, dy];
   },
 };
 
@@ -36,11 +37,12 @@ const layerNormalizationOp: Op = {
  *
  * @param x [.., hidden]
  * @param scale [hidden]
- * @param bias [hidden]
+ * @param bias [hidden], or null
  * @param epsilon added to the variance
  */
-export function layerNormalization(x: Value, scale: Value, bias: Value, epsilon: number): Value {
-  return x.graph.apply1(layerNormalizationOp, [x, scale, bias], { axis: -1n, epsilon });
+export function layerNormalization(x: Value, scale: Value, bias: Value | null, epsilon: number): Value {
+  const inputs = bias === null ? [x, scale] : [x, scale, bias];
+  return x.graph.apply1(layerNormalizationOp, inputs, { axis: -1n, epsilon });
 }
 
 const rmsNormalizationOp: Op = {

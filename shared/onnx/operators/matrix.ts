@@ -60,9 +60,7 @@ const layerNormalization: Operator = (context) => {
   const [x, scale, bias] = [input(context, 0), input(context, 1), optionalInput(context, 2)];
   const axis = integer(context, 'axis', -1);
   if (axis !== -1 && axis !== x.shape.length - 1) return null;
-  const zeros = (): Value =>
-    x.graph.constant(new Float32Array(Number(scale.shape[0])), [Number(scale.shape[0])]);
-  return [ops.layerNormalization(x, scale, bias ?? zeros(), float(context, 'epsilon', 1e-5))];
+  return [ops.layerNormalization(x, scale, bias, float(context, 'epsilon', 1e-5))];
 };
 
 /** Not of ONNX itself: what ONNX Runtime calls RMS normalisation in graphs that it has optimized. */

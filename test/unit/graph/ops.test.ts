@@ -195,6 +195,8 @@ describe('normalisation and indexing agree with finite differences', () => {
       shapes: [[3, 6], [6], [6]],
       build: (x, scale, bias) => ops.layerNormalization(x, scale, bias, 1e-5),
     }));
+  it('layerNormalization without a bias', () =>
+    checkOp({ shapes: [[3, 6], [6]], build: (x, scale) => ops.layerNormalization(x, scale, null, 1e-5) }));
   it('rmsNormalization', () =>
     checkOp({
       shapes: [[3, 6], [6]],
