@@ -58,6 +58,8 @@ export interface LlamaConfig extends ModelConfig {
   readonly projectionBias: boolean;
   readonly outputBias: boolean;
   readonly feedForwardBias: boolean;
+  /** Whether each head's queries and keys pass an RMS norm before they are turned. */
+  readonly headNorms: boolean;
   readonly attentionDropout: number;
   readonly classifierDropout: number;
   readonly tied: boolean;
@@ -90,6 +92,7 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
     projectionBias: raw.attention_bias,
     outputBias: raw.attention_bias,
     feedForwardBias: raw.mlp_bias,
+    headNorms: false,
     attentionDropout: raw.attention_dropout,
     classifierDropout: raw.classifier_dropout,
     tied: raw.tie_word_embeddings,
@@ -109,9 +112,11 @@ function llamaAttention(
   const { length } = context;
   const headsOf = (name: string, count: number): Value =>
     splitHeads(linear(scope, name, hidden, count * headSize, { bias: projectionBias }), length, count);
-  const query = rotate(headsOf('q_proj', heads), angles);
+  const normed = (x: Value, name: string): Value =>
+    config.headNorms ? rmsNorm(scope, name, x, config.epsilon) : x;
+  const query = rotate(normed(headsOf('q_proj', heads), 'q_norm'), angles);
   const own = {
-    key: rotate(headsOf('k_proj', keyValueHeads), angles),
+    key: rotate(normed(headsOf('k_proj', keyValueHeads), 'k_norm'), angles),
     value: headsOf('v_proj', keyValueHeads),
   };
   const { key, value } = context.withPast(layer, own);
@@ -156,8 +161,19 @@ function llamaBackbone(root: ModuleScope, config: LlamaConfig, context: DecoderC
   return rmsNorm(scope, 'norm', hidden, config.epsilon);
 }
 
-/** Llama or a family of the same blocks under another name. */
-function llamaFamily(modelType: string, prefix: string, defaults: object): Architecture<LlamaConfig> {
+/**
+ * Llama or a family of the same blocks under another name.
+ *
+ * @param prefix of Hugging Face's class names
+ * @param defaults fields that config.json may leave out
+ * @param blocks what this family's blocks have whatever config.json says
+ */
+export function llamaFamily(
+  modelType: string,
+  prefix: string,
+  defaults: object = {},
+  blocks: Partial<Pick<LlamaConfig, 'projectionBias' | 'headNorms'>> = {},
+): Architecture<LlamaConfig> {
   return {
     modelType,
     backboneName: 'model',
@@ -169,7 +185,7 @@ function llamaFamily(modelType: string, prefix: string, defaults: object): Archi
       'token-classification': `${prefix}ForTokenClassification`,
     },
     ignoredParameters: [/(^|\.)rotary_emb\.inv_freq$/, /^lm_head\.weight$/],
-    parseConfig: (json) => parseLlamaConfig({ ...defaults, ...(json as object) }),
+    parseConfig: (json) => ({ ...parseLlamaConfig({ ...defaults, ...(json as object) }), ...blocks }),
     backbone: (scope, config, inputs) => llamaBackbone(scope, config, wholeContext(inputs)),
     head(scope, config, hidden, request) {
       if (request.task === 'causal-lm') {
@@ -190,7 +206,7 @@ function llamaFamily(modelType: string, prefix: string, defaults: object): Archi
   };
 }
 
-export const llama = llamaFamily('llama', 'Llama', {});
+export const llama = llamaFamily('llama', 'Llama');
 
 /** Mistral (Jiang et al., 2023): attention within a sliding window, which is all of a text that is no longer than it. */
 export const mistral = llamaFamily('mistral', 'Mistral', { max_position_embeddings: 32768 });

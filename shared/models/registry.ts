@@ -10,6 +10,7 @@ import { llama, mistral } from './llama.ts';
 import { mpnet } from './mpnet.ts';
 import { mt5 } from './mt5.ts';
 import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 import { roberta } from './roberta.ts';
 import { t5 } from './t5.ts';
 import { xlmRoberta } from './xlm-roberta.ts';
@@ -47,6 +48,7 @@ const architectures = new Map(
     register(llama),
     register(mistral),
     register(qwen2),
+    register(qwen3),
     register(mpnet),
   ].map((architecture) => [architecture.modelType, architecture]),
 );
