@@ -67,6 +67,7 @@ describe.each([
   ],
   ['gpt2', createModel(gpt2, 'causal-lm', [], 2)],
   ['llama', createModel(llama, 'causal-lm', [], 3)],
+  ['qwen3', createModel({ ...llama, model_type: 'qwen3' }, 'causal-lm', [], 3)],
 ])('createGenerator with %s', (_, model) => {
   const examples = examplesOf([3, 9, 1, 6, 9, 14]);
 
