@@ -3,12 +3,11 @@
  * positions apart, a convolution beside the first layer in v2, a pooler over the first token. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
-import { RegmeanError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { parseConfigJson, requireField } from './config.ts';
 import {
   type AttentionMasks,
   type DisentangledShape,
@@ -88,10 +87,10 @@ interface DebertaConfig extends ModelConfig {
 function parseDebertaConfig(json: unknown): DebertaConfig {
   const raw = parseConfigJson(schema, json);
   const { hidden_size: hiddenSize, num_attention_heads: heads, conv_kernel_size: width } = raw;
-  require(hiddenSize % heads === 0, 'hidden_size', `must be a multiple of ${heads} heads`, hiddenSize);
-  require(width === 0 || width % 2 === 1, 'conv_kernel_size', 'must be odd', width);
+  requireField(hiddenSize % heads === 0, 'hidden_size', `must be a multiple of ${heads} heads`, hiddenSize);
+  requireField(width === 0 || width % 2 === 1, 'conv_kernel_size', 'must be odd', width);
   const pooled = raw.pooler_hidden_size ?? hiddenSize;
-  require(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);
+  requireField(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);
   const terms = raw.pos_att_type ?? [];
   return {
     vocabSize: raw.vocab_size,
@@ -133,10 +132,6 @@ function parseDebertaConfig(json: unknown): DebertaConfig {
     hiddenDropout: raw.hidden_dropout_prob,
     classifierDropout: raw.cls_dropout ?? raw.hidden_dropout_prob,
   };
-}
-
-function require(holds: boolean, field: string, requirement: string, got: number): void {
-  if (!holds) throw new RegmeanError('invalid-input', `config.json: ${field}: ${requirement}, got ${got}`);
 }
 
 /**
