@@ -1,4 +1,4 @@
-/** @file Parts that the encoders share: multi-head attention, its mask, activations, the first token. */
+/** @file Parts that the encoders share: multi-head attention, its mask, activations, one row per sequence. */
 import { RegmeanError } from '../errors.ts';
 import { type Dim, productOf, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -97,6 +97,20 @@ export function causalMask(queries: Value, keys: Value): Value {
   return ops.where(isLater, graph.scalar(lowestFloat32), graph.scalar(0));
 }
 
+/**
+ * An additive mask that also keeps tokens apart which are more than `reach` positions from one another, before or behind.
+ *
+ * @param mask [batch, 1, 1, seq]
+ * @param positions int64 [seq]
+ * @returns [batch, 1, seq, seq]
+ */
+export function slidingMask(mask: Value, positions: Value, reach: number): Value {
+  const graph = mask.graph;
+  const distances = ops.abs(ops.sub(ops.reshape(positions, ['seq', 1]), ops.reshape(positions, [1, 'seq'])));
+  const isFar = ops.greater(distances, graph.scalar(reach, 'int64'));
+  return ops.where(isFar, graph.scalar(lowestFloat32), mask);
+}
+
 /** The activation function that a config names. */
 export function activation(name: string): (x: Value) => Value {
   if (name === 'gelu') return ops.gelu;
@@ -126,4 +140,18 @@ function geluByTanh(x: Value): Value {
 export function firstToken(hidden: Value, hiddenSize: number): Value {
   const sequences = ops.reshape(hidden, ['batch', 'seq', hiddenSize]);
   return ops.reshape(ops.slice(sequences, 1, 0, 1), ['batch', hiddenSize]);
+}
+
+/**
+ * The mean over the tokens of every sequence, padding left out.
+ *
+ * @param hidden [batch*seq, hiddenSize]
+ * @param attentionMask int32 [batch, seq]
+ * @returns [batch, hiddenSize]
+ */
+export function meanOfTokens(hidden: Value, attentionMask: Value, hiddenSize: number): Value {
+  const isToken = ops.reshape(ops.cast(attentionMask, 'float32'), ['batch', 'seq', 1]);
+  const tokens = ops.mul(ops.reshape(hidden, ['batch', 'seq', hiddenSize]), isToken);
+  const mean = ops.div(ops.reduceSum(tokens, [1], true), ops.reduceSum(isToken, [1], true)); // [batch, 1, hiddenSize]
+  return ops.reshape(mean, ['batch', hiddenSize]);
 }

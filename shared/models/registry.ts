@@ -7,6 +7,7 @@ import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama, mistral } from './llama.ts';
+import { modernBert } from './modernbert.ts';
 import { mpnet } from './mpnet.ts';
 import { mt5 } from './mt5.ts';
 import { qwen2 } from './qwen2.ts';
@@ -50,6 +51,7 @@ const architectures = new Map(
     register(qwen2),
     register(qwen3),
     register(mpnet),
+    register(modernBert),
   ].map((architecture) => [architecture.modelType, architecture]),
 );
 
