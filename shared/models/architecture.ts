@@ -92,7 +92,7 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
    *   causal-lm, [batch*target, vocab] for text2text, [masked, vocab] for masked-lm
    */
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
-  /** Parameter names of checkpoints that mean nothing here: buffers, tied copies. */
+  /** Tensors of checkpoints that mean nothing here: buffers, tied copies. Those of the backbone begin with its name here. */
   readonly ignoredParameters: readonly RegExp[];
   /** For families whose graph is part of the model's folder: writes it, when the weights are there. */
   readonly writeGraph?: (folder: string) => Promise<void>;

@@ -17,6 +17,7 @@ import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
+import { storedNames } from './stored-names.ts';
 
 /** A model in memory. */
 export interface Model extends ModelIdentity {
@@ -195,12 +196,8 @@ async function readParameters(
   parameters: ReadonlyMap<string, ParameterDeclaration>,
   request: LoadRequest,
 ): Promise<{ weights: StateDict; initialized: string[]; surplus: string[] }> {
-  const { writeGraph, backboneName } = identity.architecture;
-  // A graph names its weights itself; families know checkpoints under several names.
-  const stored =
-    writeGraph === undefined
-      ? storedNames(file, backboneName)
-      : new Map([...file.tensors.keys()].map((name) => [name, name]));
+  const { backboneName, ignoredParameters } = identity.architecture;
+  const stored = storedNames(file.tensors.keys(), parameters, backboneName);
   const weights = new Map<string, FloatTensor>();
   const initialized: string[] = [];
   const problems: string[] = [];
@@ -235,28 +232,8 @@ async function readParameters(
       `${folder}: weights must fit config.json and be finite: ${shown}${more}`,
     );
   }
-  const ignored = identity.architecture.ignoredParameters;
-  const surplus = [...stored.keys()].filter((name) => !ignored.some((pattern) => pattern.test(name)));
+  const isIgnored = (name: string): boolean =>
+    ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`));
+  const surplus = [...stored].flatMap(([name, tensor]) => (isIgnored(name) ? [] : [tensor]));
   return { weights, initialized, surplus };
-}
-
-/**
- * Our parameter name -> the file's: checkpoints of the bare backbone leave its name out, and old ones call
- * LayerNorm's weight and bias gamma and beta.
- */
-function storedNames(file: ModelWeights, backboneName: string): Map<string, string> {
-  const names = [...file.tensors.keys()];
-  const bare = backboneName !== '' && !names.some((name) => name.startsWith(`${backboneName}.`));
-  return new Map(
-    names.map((name) => {
-      const modern = name
-        .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
-        .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
-      return [bare && !isHeadName(modern) ? `${backboneName}.${modern}` : modern, name];
-    }),
-  );
-}
-
-function isHeadName(name: string): boolean {
-  return /^(classifier|cls|lm_head|pre_classifier|score|vocab_)/.test(name);
 }

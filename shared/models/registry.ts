@@ -55,6 +55,9 @@ const architectures = new Map(
   ].map((architecture) => [architecture.modelType, architecture]),
 );
 
+/** Every `model_type` that `architectureOf` knows. */
+export const modelTypes: readonly string[] = [...architectures.keys()];
+
 /** Whether `architectureOf` knows a `model_type`. */
 export function isKnownArchitecture(modelType: unknown): boolean {
   return architectures.has(String(modelType));
@@ -66,7 +69,7 @@ export function architectureOf(modelType: unknown): Architecture {
   if (architecture === undefined) {
     throw new RegmeanError(
       'unsupported',
-      `config.json: model_type must be one of ${[...architectures.keys()].join(', ')}, got ${modelType}`,
+      `config.json: model_type must be one of ${modelTypes.join(', ')}, got ${modelType}`,
     );
   }
   return architecture;

@@ -1,11 +1,9 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createModel, loadModel, readConfigJson, saveModel } from '../../../shared/models/model-folder.ts';
-import { openModelWeights } from '../../../shared/safetensors/model-weights.ts';
-import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
-import type { FloatTensor } from '../../../shared/tensor.ts';
+import { copyModel } from '../../support/copy-model.ts';
 import { torchFixtureFolder } from '../../support/torch-fixture.ts';
 
 const bertClassifier = torchFixtureFolder('bert-text-classification');
@@ -17,22 +15,6 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-model-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-/** Copies a fixture's model into `folder`, its tensors renamed, replaced or, where `change` gives null, left out. */
-async function copyModel(
-  from: string,
-  change: (name: string, tensor: FloatTensor) => [string, FloatTensor] | null,
-): Promise<void> {
-  const file = await openModelWeights(from);
-  const tensors = [];
-  for (const name of file.tensors.keys()) {
-    const changed = change(name, await file.readFloat32(name));
-    if (changed !== null) tensors.push({ name: changed[0], ...changed[1] });
-  }
-  await file.close();
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
-  await cp(join(from, 'config.json'), join(folder, 'config.json'));
-}
 
 describe('loadModel', () => {
   it('reads the labels of the head from config.json', async () => {
@@ -70,43 +52,32 @@ describe('loadModel', () => {
 
   it('refuses an encoder tensor of another shape, whatever the seed', async () => {
     const name = 'bert.encoder.layer.1.output.dense.weight';
-    await copyModel(bertClassifier, (key, tensor) =>
-      key === name ? [key, { shape: [16, 96], data: tensor.data }] : [key, tensor],
+    await copyModel(bertClassifier, folder, (tensors) =>
+      tensors.map((tensor) => (tensor.name === name ? { ...tensor, shape: [16, 96] } : tensor)),
     );
     await expect(loadModel(folder, { task: 'text-classification', headSeed: 1 })).rejects.toThrow(
       `${name} must be [32, 48], got [16, 96]`,
     );
   });
 
-  it('reads a checkpoint of the bare encoder, whose names lack the prefix', async () => {
-    await copyModel(bertClassifier, (name, tensor) =>
-      name.startsWith('bert.') ? [name.slice('bert.'.length), tensor] : null,
-    );
-    const bare = await loadModel(folder, { task: 'text-classification', headSeed: 1 });
-    const whole = await loadModel(bertClassifier, { task: 'text-classification' });
-    expect(bare.initialized).toEqual(['classifier.weight', 'classifier.bias']);
-    const name = 'bert.encoder.layer.0.attention.self.query.weight';
-    expect(bare.model.weights.get(name)).toEqual(whole.model.weights.get(name));
-  });
-
   it('reads old names of LayerNorm parameters, and ignores buffers and tied copies', async () => {
     const modern = await loadModel(bertMaskedLm, { task: 'masked-lm' });
-    await copyModel(bertMaskedLm, (name, tensor) => [
-      name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta'),
-      tensor,
-    ]);
-    const file = await openModelWeights(folder);
-    const tensors = [];
-    for (const name of file.tensors.keys()) tensors.push({ name, ...(await file.readFloat32(name)) });
-    await file.close();
-    const words = tensors.find(({ name }) => name.endsWith('word_embeddings.weight'));
-    if (words !== undefined) tensors.push({ ...words, name: 'cls.predictions.decoder.weight' });
+    const oldName = (name: string): string =>
+      name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta');
     const positions = {
       name: 'bert.embeddings.position_ids',
       shape: [1, 2],
       data: BigInt64Array.of(0n, 1n),
     };
-    await writeSafetensors(join(folder, 'model.safetensors'), [...tensors, positions]);
+    await copyModel(bertMaskedLm, folder, (tensors) => [
+      ...tensors.map((tensor) => ({ ...tensor, name: oldName(tensor.name) })),
+      ...tensors.flatMap((tensor) =>
+        tensor.name.endsWith('word_embeddings.weight')
+          ? [{ ...tensor, name: 'cls.predictions.decoder.weight' }]
+          : [],
+      ),
+      positions,
+    ]);
     const old = await loadModel(folder, { task: 'masked-lm' });
     expect(old.surplus).toEqual([]);
     expect([...old.model.weights]).toEqual([...modern.model.weights]);
@@ -120,7 +91,7 @@ describe('loadModel', () => {
   });
 
   it('refuses labels that are not numbered from 0', async () => {
-    await copyModel(bertClassifier, (name, tensor) => [name, tensor]);
+    await copyModel(bertClassifier, folder, (tensors) => tensors);
     const config = await readConfigJson(folder);
     await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, id2label: { 1: 'a', 2: 'b' } }));
     await expect(loadModel(folder, { task: 'text-classification' })).rejects.toThrow(

@@ -5,8 +5,9 @@ import { type AdamW, createAdamW } from '../../../agent/training/adamw.ts';
 import { createArena, fillArena, type ParameterArena } from '../../../agent/training/parameter-arena.ts';
 import { createLossAndGradients, type LossAndGradients } from '../../../agent/training/train-step.ts';
 import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
-import { loadModel, type Model } from '../../../shared/models/model-folder.ts';
+import { loadModel, type Model, readConfigJson } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
+import { modelTypes } from '../../../shared/models/registry.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import type { ComparableTensor } from '../../support/allclose.ts';
@@ -64,6 +65,11 @@ const logitsTolerance = 1e-5;
 const gradientTolerance = 1e-5;
 const weightTolerance = 1e-5;
 const gramTolerance = 2e-6;
+
+it('every model family has a case', async () => {
+  const configs = await Promise.all(cases.map(({ name }) => readConfigJson(torchFixtureFolder(name))));
+  expect(new Set(configs.map((config) => config.model_type))).toEqual(new Set(modelTypes));
+});
 
 describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) => {
   let fixture: TorchFixture;
