@@ -82,6 +82,10 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
     model = loaded.model;
   });
 
+  it('under the same class name', () => {
+    expect(model.configJson.architectures).toEqual([model.architecture.classNames[task]]);
+  });
+
   it('logits of every batch', async () => {
     const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
     graph.output('logits', logits);
