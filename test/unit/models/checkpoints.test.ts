@@ -116,6 +116,18 @@ it('there is a checkpoint of every family whose backbone has a name', () => {
   expect(Object.keys(published).sort()).toEqual([...named].sort());
 });
 
+it("ModernBERT's head goes on from the one of pretraining", async () => {
+  const fixture = torchFixtureFolder('modernbert-text-classification');
+  await copyModel(fixture, folder, (tensors) =>
+    tensors.filter(({ name }) => !name.startsWith('classifier.')),
+  );
+  const request = { task: 'text-classification', labels: ['a', 'b'], headSeed: 1 } as const;
+  const { model, initialized } = await loadModel(folder, request);
+  const whole = (await loadModel(fixture, { task: 'text-classification' })).model;
+  expect(initialized).toEqual(['classifier.weight', 'classifier.bias']);
+  expect(model.weights.get('head.dense.weight')).toEqual(whole.weights.get('head.dense.weight'));
+});
+
 describe.each(Object.entries(published))('%s', (modelType, { fixture, task, told, ignored }) => {
   const prefix = `${architectureOf(modelType).backboneName}.`;
   const isInBackbone = (name: string): boolean => name.startsWith(prefix);
