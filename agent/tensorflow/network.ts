@@ -7,7 +7,8 @@ import type { ModelConfig } from '../../shared/models/architecture.ts';
 import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import type { FloatTensor, StateDict } from '../../shared/tensor.ts';
 import type { LayersModelFile } from '../../shared/tensorflow/layers-model.ts';
-import { layersWithin, sourceLayerOf } from './layer-tree.ts';
+import { readInputs } from './inputs.ts';
+import { sourceLayerOf } from './layer-tree.ts';
 import { type Core, loadTensorFlow, type TensorFlow } from './library.ts';
 
 /** A network, and how examples become its inputs and its outputs logits. */
@@ -48,17 +49,7 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
       `${file.folder}: ${task} needs one output ${wanted}, got ${shapes.join(', ')}`,
     );
   }
-  const vocabSize = vocabSizeOf(file.folder, tensorFlow, model);
-  const [ids] = model.inputs as SymbolicTensor[];
-  const length = ids?.shape[1] ?? null;
-  const isMask = model.inputs.map(({ name }) => /mask/i.test(name));
-  if (isMask[0] === true || isMask.slice(1).includes(false)) {
-    const names = model.inputs.map(({ name }) => name).join(', ');
-    throw new RegmeanError(
-      'unsupported',
-      `${file.folder}: must read token ids and at most a mask, reads ${names}`,
-    );
-  }
+  const inputs = readInputs(tensorFlow, model, file.folder);
   const weights = weightsByName(model, [...file.weights.keys()]);
   const trained = new Set(model.trainableWeights);
   const activation = activationOf(tensorFlow, output);
@@ -66,28 +57,16 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
     tensorFlow,
     model,
     config: {
-      vocabSize,
+      ...inputs.config,
       hiddenSize: Number(output.shape.at(-1)),
-      maxLength: length ?? Number.POSITIVE_INFINITY,
       padTokenId: 0,
       initializerRange: 0,
-      // A pooling layer would count padding, and logits would depend on the examples beside.
-      equalLengths: length === null && !isMask.includes(true),
     },
     outputs: Number(output.shape.at(-1)),
     variables: new Map(weights.map(([name, weight]) => [name, weight.read() as Variable])),
     trainable: new Set(weights.filter(([, weight]) => trained.has(weight)).map(([name]) => name)),
-    length,
-    inputsOf(batch) {
-      const width = length ?? batch.seqLength;
-      const tensorOf = (values: Int32Array): Tensor =>
-        core.tensor2d(
-          widen(values, batch.batchSize, batch.seqLength, width),
-          [batch.batchSize, width],
-          'int32',
-        );
-      return isMask.map((mask) => tensorOf(mask ? batch.attentionMask : batch.inputIds));
-    },
+    length: inputs.length,
+    inputsOf: inputs.inputsOf,
     logitsOf: (result) => logitsFrom(core, result, activation),
   };
 }
@@ -160,20 +139,6 @@ function weightsByName(
   });
 }
 
-/** Rows of the vocabulary that the first embedding has. */
-function vocabSizeOf(folder: string, { layers }: TensorFlow, model: LayersModel): number {
-  const embedding = layersWithin(layers, model).find((layer) => layer.getClassName() === 'Embedding');
-  const size = embedding?.getConfig().inputDim;
-  if (typeof size === 'number') return size;
-  throw new RegmeanError(
-    'unsupported',
-    `${folder}: must read token ids through an Embedding layer, has none`,
-    {
-      hint: 'networks over other features are not supported',
-    },
-  );
-}
-
 /** The activation of the layer that gives an output: `linear`, `softmax`, `sigmoid`. */
 function activationOf({ layers }: TensorFlow, output: SymbolicTensor): string {
   const layer = sourceLayerOf(layers, output);
@@ -187,14 +152,6 @@ function logitsFrom(core: Core, output: Tensor, activation: string): Tensor {
   if (activation !== 'sigmoid') return output;
   const p = core.clipByValue(output, 1e-7, 1 - 1e-7);
   return core.sub(core.log(p), core.log(core.sub(1, p)));
-}
-
-/** Rows of `from` values with zeros behind them, up to `to` values each. */
-function widen(values: Int32Array, rows: number, from: number, to: number): Int32Array {
-  if (from === to) return values;
-  const wide = new Int32Array(rows * to);
-  for (let row = 0; row < rows; row++) wide.set(values.subarray(row * from, (row + 1) * from), row * to);
-  return wide;
 }
 
 /** The weights as they are now. */

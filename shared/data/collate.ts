@@ -47,9 +47,17 @@ export function collate(
     ...(task === 'text2text' && targetLength > 0
       ? { decoder: collateDecoder(chosen, targetLength, ids) }
       : {}),
+    ...(chosen[0]?.features === undefined ? {} : { features: collateFeatures(chosen) }),
     indices,
     tokens,
   };
+}
+
+function collateFeatures(examples: readonly EncodedExample[]): Float32Array {
+  const width = examples[0]?.features?.length ?? 0;
+  const all = new Float32Array(examples.length * width);
+  for (const [row, { features = [] }] of examples.entries()) all.set(features, row * width);
+  return all;
 }
 
 function exampleAt(examples: readonly EncodedExample[], index: number): EncodedExample {

@@ -17,6 +17,8 @@ export interface EncodedExample {
   /** 1 for tokens, 0 for padding, [length]. */
   readonly attentionMask: Int32Array;
   readonly labels: ExampleLabels;
+  /** What the row is, where it is numbers instead of tokens, [features]; it counts as one token then. */
+  readonly features?: Float32Array;
   /** For `text2text`: what the decoder reads, [target]; absent where it follows from the labels. */
   readonly decoderInputIds?: Int32Array;
   /**
@@ -53,6 +55,8 @@ export interface Batch {
   readonly labels: Int32Array | Float32Array | null;
   /** For `text2text`, where examples have labels or inputs of the decoder. */
   readonly decoder?: DecoderBatch;
+  /** Of examples that are numbers, [batchSize * features], row-major. */
+  readonly features?: Float32Array;
   /** Position of each row in the data set, [batchSize]. */
   readonly indices: readonly number[];
   /** Tokens without padding. */

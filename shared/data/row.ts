@@ -16,6 +16,7 @@ export type RawLabel = string | number | readonly (string | number)[] | null;
 export type RowInput =
   | { readonly kind: 'text'; readonly text: string; readonly textPair: string | null }
   | { readonly kind: 'words'; readonly words: readonly string[] }
+  | { readonly kind: 'features'; readonly features: readonly number[] }
   | {
       readonly kind: 'ids';
       readonly inputIds: readonly number[];

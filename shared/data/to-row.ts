@@ -7,6 +7,7 @@ import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
 import { show } from './row-problems.ts';
 
 const textColumns = ['text', 'sentence', 'sentence1'];
+const featuresColumn = 'features';
 const pairColumns = ['text_pair', 'sentence2'];
 const labelColumns: Readonly<Record<TaskKind, readonly string[]>> = {
   'text-classification': ['label', 'labels'],
@@ -23,11 +24,21 @@ export interface RowPurpose {
   readonly task: TaskKind;
   /** Whether every row must carry a label; otherwise label columns are not looked at. */
   readonly labelled: boolean;
+  /** What is read of a row: its text or tokens (the default), its `features`, or whichever is there. */
+  readonly reads?: 'text' | 'features' | 'any';
 }
 
 /** Why a record with `columns` cannot serve the purpose, or null. */
-export function missingColumn(columns: readonly string[], { task, labelled }: RowPurpose): string | null {
-  const inputs = [...(task === 'token-classification' ? ['tokens'] : textColumns), 'input_ids'];
+export function missingColumn(
+  columns: readonly string[],
+  { task, labelled, reads = 'text' }: RowPurpose,
+): string | null {
+  const inputs = [
+    ...(reads === 'features'
+      ? []
+      : [...(task === 'token-classification' ? ['tokens'] : textColumns), 'input_ids']),
+    ...(reads === 'text' ? [] : [featuresColumn]),
+  ];
   const labels = labelColumns[task];
   const needs = [inputs, ...(labelled && labels.length > 0 && task !== 'causal-lm' ? [labels] : [])];
   for (const names of needs) {
@@ -43,7 +54,7 @@ export function toRow(file: string, { row, values }: FileRecord, purpose: RowPur
     const columns = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined);
     const missing = missingColumn(columns, purpose);
     if (missing !== null) return missing;
-    const input = inputOf(values, columns, purpose.task);
+    const input = inputOf(values, columns, purpose);
     const wanted = purpose.labelled || isGivenTarget(input, purpose.task);
     const label = wanted ? labelOf(values, columns, purpose.task, input) : null;
     return { source: { file, row }, input, label };
@@ -62,7 +73,9 @@ class BadValue extends Error {}
 
 type Values = FileRecord['values'];
 
-function inputOf(values: Values, columns: readonly string[], task: TaskKind): RowInput {
+function inputOf(values: Values, columns: readonly string[], { task, reads }: RowPurpose): RowInput {
+  const isText = missingColumn(columns, { task, labelled: false }) === null;
+  if (reads === 'features' || !isText) return featuresOf(values);
   if (columns.includes('input_ids')) {
     const inputIds = integers(values, 'input_ids', 0);
     if (inputIds.length === 0) throw new BadValue('input_ids: must not be empty');
@@ -99,6 +112,13 @@ function inputOf(values: Values, columns: readonly string[], task: TaskKind): Ro
     text: string(values, firstPresent(columns, textColumns) ?? 'text'),
     textPair: pairColumn === null ? null : string(values, pairColumn),
   };
+}
+
+function featuresOf(values: Values): RowInput {
+  const features = list(values, featuresColumn);
+  const bad = features.find((value) => typeof value !== 'number' || !Number.isFinite(value));
+  if (bad !== undefined) throw new BadValue(`${featuresColumn}: must hold finite numbers, got ${show(bad)}`);
+  return { kind: 'features', features: features as number[] };
 }
 
 function labelOf(values: Values, columns: readonly string[], task: TaskKind, input: RowInput): RawLabel {

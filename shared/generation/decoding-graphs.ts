@@ -120,6 +120,7 @@ async function createMemorySession(
     attentionMask: graph.input('attention_mask', 'int32', ['batch', 'seq']),
     tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
     decoderInputIds: null,
+    features: null,
   });
   for (const [name, value] of memory) graph.output(name, value);
   const shapes = new Map([...memory].map(([name, { shape }]) => [name, shape]));

@@ -14,6 +14,10 @@ export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, Ru
     const { targetLength, inputIds } = batch.decoder;
     feeds.set('decoder_input_ids', { shape: [batch.batchSize, targetLength], data: inputIds });
   }
+  if (batch.features !== undefined) {
+    const width = batch.features.length / batch.batchSize;
+    feeds.set('features', { shape: [batch.batchSize, width], data: batch.features });
+  }
   if (batch.labels !== null) {
     feeds.set('labels', { shape: labelsShape(batch, task, batch.labels.length), data: batch.labels });
   }

@@ -32,7 +32,12 @@ export interface ExamplesRequest {
 
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
-  const rows = await readRows(request.files, { task: request.task, labelled: request.labelled });
+  const { features, vocabSize } = request.config;
+  const rows = await readRows(request.files, {
+    task: request.task,
+    labelled: request.labelled,
+    reads: features === undefined ? 'text' : 'features',
+  });
   const tokenizer = needsTokenizer(rows) ? await loadTokenizer(modelFolderOf(request.modelFolder)) : null;
   const named = request.task !== 'regression' && !isLanguageTask(request.task);
   const labelled = rows.some((row) => row.label !== null);
@@ -43,7 +48,8 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     named && labelled ? createLabelSpace(request.labels) : null,
     {
       maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.config.maxLength),
-      vocabSize: request.config.vocabSize,
+      vocabSize,
+      ...(features === undefined ? {} : { features }),
     },
   );
   return { rows, examples, truncated };
@@ -63,6 +69,6 @@ export function loadModelExamples(
 /** The classes that occur in data files, sorted by name; one name for regression, none for language tasks. */
 export async function labelsInFiles(files: readonly string[], task: TaskKind): Promise<readonly string[]> {
   if (isLanguageTask(task)) return [];
-  const rows = await readRows(files, { task, labelled: true });
+  const rows = await readRows(files, { task, labelled: true, reads: 'any' });
   return collectLabels(rows, task)?.names ?? ['LABEL_0'];
 }

@@ -16,11 +16,13 @@ export interface ModelConfig {
   readonly decoderStartTokenId?: number;
   /** Whether batches must hold examples of one length, because nothing tells this model what padding is. */
   readonly equalLengths?: boolean;
+  /** How many numbers an example is, of networks that read numbers instead of tokens. */
+  readonly features?: number;
   /** Tokens that end a generated text. */
   readonly endTokenIds?: readonly number[];
 }
 
-/** Inputs of a backbone, int32. */
+/** Inputs of a backbone, int32 unless said otherwise. */
 export interface BackboneInputs {
   /** [batch, seq] */
   readonly inputIds: Value;
@@ -30,6 +32,8 @@ export interface BackboneInputs {
   readonly tokenTypeIds: Value;
   /** For `text2text`: the target's tokens so far, [batch, target]. */
   readonly decoderInputIds: Value | null;
+  /** For networks that read numbers instead of tokens, float32 [batch, features]. */
+  readonly features: Value | null;
 }
 
 /** What a head is for and how many outputs it has. */

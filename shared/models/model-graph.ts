@@ -16,8 +16,8 @@ export interface ModelIdentity {
 }
 
 /**
- * A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `decoder_input_ids`, `labels`,
- * `masked_positions`.
+ * A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `decoder_input_ids`, `features`,
+ * `labels`, `masked_positions`.
  */
 export interface ModelGraph {
   readonly graph: Graph;
@@ -49,6 +49,10 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
     decoderInputIds:
       model.task === 'text2text' ? graph.input('decoder_input_ids', 'int32', ['batch', 'target']) : null,
+    features:
+      model.config.features === undefined
+        ? null
+        : graph.input('features', 'float32', ['batch', model.config.features]),
   };
   const labelCount = model.labels.length;
   const maskedPositions =

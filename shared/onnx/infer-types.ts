@@ -3,7 +3,7 @@ import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
 import { elementTypes } from '../graph/onnx-model.ts';
 import type { ValueTypes } from './import-graph.ts';
-import { knownInput } from './inputs.ts';
+import type { NetworkInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { encodeModel, type OnnxValueInfo } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
@@ -28,7 +28,7 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
       initializer: [...network.constants.values()],
       // Weights as inputs: their values are not needed.
       input: [
-        ...network.inputs.map(withNamedSizes),
+        ...network.inputs.map(infoOf),
         ...[...network.parameters].map(([name, tensor]): OnnxValueInfo => {
           const dim = shapeOfTensor(tensor).map((dimValue) => ({ dimValue }));
           return { name, type: { tensorType: { elemType: elementTypes.float32, shape: { dim } } } };
@@ -64,7 +64,7 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
   return types;
 }
 
-function withNamedSizes({ name, type }: OnnxValueInfo): OnnxValueInfo {
-  const dim = knownInput(name).shape.map((dimParam) => ({ dimParam }));
-  return { name, type: { tensorType: { ...type?.tensorType, shape: { dim } } } };
+function infoOf({ name, dtype, shape }: NetworkInput): OnnxValueInfo {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

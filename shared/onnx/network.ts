@@ -1,8 +1,8 @@
 /** @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and its parameters. */
 import { RegmeanError } from '../errors.ts';
-import { inputNames } from './inputs.ts';
+import { type NetworkInput, networkInputs } from './inputs.ts';
 import { nodeName, type OnnxSource } from './open-onnx.ts';
-import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /** The part of an ONNX graph that computes logits. */
@@ -13,7 +13,7 @@ export interface OnnxNetwork {
   /** The nodes that it needs, in an order to run them. */
   readonly nodes: readonly OnnxNode[];
   /** What is fed. */
-  readonly inputs: readonly OnnxValueInfo[];
+  readonly inputs: readonly NetworkInput[];
   /** Initializers that are trained and merged: float32, of at least one axis. */
   readonly parameters: ReadonlyMap<string, OnnxTensor>;
   /** The other initializers that the nodes read. */
@@ -42,8 +42,7 @@ export function networkOf(source: OnnxSource): OnnxNetwork {
   const read = new Set(nodes.flatMap(({ input }) => input));
   const used = graph.initializer.filter(({ name }) => read.has(name ?? ''));
   const initializers = new Set(graph.initializer.map(({ name }) => name ?? ''));
-  const inputs = graph.input.filter(({ name }) => read.has(name) && !initializers.has(name));
-  requireKnownInputs(source.path, inputs);
+  const fed = graph.input.filter(({ name }) => read.has(name) && !initializers.has(name));
   const isParameter = (tensor: OnnxTensor): boolean =>
     dtypeOfCode(tensor.dataType) === 'float32' && shapeOfTensor(tensor).length > 0;
   const named = (tensors: readonly OnnxTensor[]): Map<string, OnnxTensor> =>
@@ -53,7 +52,7 @@ export function networkOf(source: OnnxSource): OnnxNetwork {
     source,
     logits: output.name,
     nodes,
-    inputs,
+    inputs: networkInputs(source.path, fed),
     parameters,
     constants: named(used.filter((tensor) => !isParameter(tensor))),
     modules: layerModules(nodes, parameters),
@@ -69,29 +68,6 @@ function nodesFor({ node }: OnnxGraph, output: string): readonly OnnxNode[] {
     for (const name of own.input) wanted.add(name);
   }
   return needed.reverse();
-}
-
-function requireKnownInputs(path: string, inputs: readonly OnnxValueInfo[]): void {
-  const stranger = inputs.find(({ name }) => !inputNames.includes(name));
-  if (stranger !== undefined || !inputs.some(({ name }) => name === 'input_ids')) {
-    const found = inputs.map(({ name }) => name).join(', ') || 'none';
-    throw new RegmeanError(
-      'unsupported',
-      `${path}: inputs must be input_ids and perhaps ${inputNames.filter((name) => name !== 'input_ids').join(', ')}, got ${found}`,
-      { hint: 'give the inputs these names in the export (input_names), without keys and values of a past' },
-    );
-  }
-  for (const { name, type } of inputs) {
-    const dims = type?.tensorType?.shape?.dim ?? [];
-    const fixed = dims.some(({ dimValue }) => dimValue !== undefined && Number(dimValue) > 0);
-    if (dims.length === 2 && !fixed) continue;
-    const shape = dims.map(({ dimValue, dimParam }) => dimParam ?? dimValue ?? '?').join(', ');
-    throw new RegmeanError(
-      'unsupported',
-      `${path}: ${name} must be [batch, tokens] with any number of both, got [${shape}]`,
-      { hint: 'export with dynamic axes for batch and tokens (dynamic_axes)' },
-    );
-  }
 }
 
 /**

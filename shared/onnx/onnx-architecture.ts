@@ -1,7 +1,7 @@
 /** @file A network from an ONNX file as a model family of its own, so that everything works on it as on the others. */
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
-import { type DType, Graph, type Value } from '../graph/graph.ts';
+import { Graph, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import { factorsOf, multiplied } from '../graph/sizes.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
@@ -10,10 +10,9 @@ import { isLanguageTask, type LogitRows } from '../task.ts';
 import { formatShape } from '../tensor.ts';
 import { importNetwork, type ValueTypes } from './import-graph.ts';
 import { inferTypes } from './infer-types.ts';
-import { knownInput } from './inputs.ts';
+import { inputValue } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { onnxModelType } from './open-onnx.ts';
-import { dtypeOfCode } from './tensors.ts';
 
 /** Tokens that a network reads at most, where neither its configuration nor a table of positions says. */
 const defaultMaxLength = 512;
@@ -62,6 +61,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
   const { path } = network.source;
   const { rows, outputs } = kindOfLogits(path, first.logits);
   const limits = limitsOf(first.graph);
+  const features = network.inputs.find(({ role }) => role === 'features');
   const overVocabulary = rows === 'target' || outputs === limits.vocabSize;
   return {
     modelType: onnxModelType,
@@ -84,16 +84,12 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
         ...(typeof start === 'number' ? { decoderStartTokenId: start } : {}),
         endTokenIds: [config.eos_token_id ?? []].flat(),
         initializerRange: 0.02,
-        equalLengths: !network.inputs.some(({ name }) => name === 'attention_mask'),
+        equalLengths: features === undefined && !network.inputs.some(({ role }) => role === 'attention_mask'),
+        ...(features === undefined ? {} : { features: Number(features.shape[1]) }),
       };
     },
     backbone: (scope, _, given) => {
-      const inputs = new Map(
-        network.inputs.map(({ name, type }) => {
-          const dtype = inputType(path, name, type?.tensorType?.elemType);
-          return [name, ops.cast(knownInput(name).of(given), dtype)];
-        }),
-      );
+      const inputs = new Map(network.inputs.map((input) => [input.name, inputValue(input, given)]));
       const logits = importNetwork(scope, network, inputs, types);
       if (logits === null) throw new RegmeanError('unsupported', `${path}: cannot be imported`);
       return ops.reshape(logits, [flatRows[rows], outputs]);
@@ -137,22 +133,8 @@ interface Trial {
   readonly logits: Value;
 }
 
-function declaredInputs(graph: Graph, { inputs, source }: OnnxNetwork): ReadonlyMap<string, Value> {
-  return new Map(
-    inputs.map(({ name, type }) => {
-      const dtype = inputType(source.path, name, type?.tensorType?.elemType);
-      return [name, graph.input(name, dtype, knownInput(name).shape)];
-    }),
-  );
-}
-
-function inputType(path: string, name: string, code: number | undefined): DType {
-  const dtype = dtypeOfCode(code);
-  if (dtype !== undefined) return dtype;
-  throw new RegmeanError(
-    'unsupported',
-    `${path}: ${name} has an element type that is not supported (${code})`,
-  );
+function declaredInputs(graph: Graph, { inputs }: OnnxNetwork): ReadonlyMap<string, Value> {
+  return new Map(inputs.map(({ name, role, dtype, shape }) => [name, graph.input(role, dtype, shape)]));
 }
 
 /** What the rows of logits are: examples, their tokens, or the tokens of their targets. */

@@ -25,11 +25,13 @@ export interface EncodeLimits {
   readonly maxLength: number;
   /** Rows of `input_ids` are checked against it. */
   readonly vocabSize?: number;
+  /** How many numbers a row of `features` must be. */
+  readonly features?: number;
 }
 
-/** Whether any row is text or words; rows of `input_ids` need no tokenizer. */
+/** Whether any row is text or words; rows of `input_ids` or numbers need no tokenizer. */
 export function needsTokenizer(rows: readonly Row[]): boolean {
-  return rows.some(({ input }) => input.kind !== 'ids');
+  return rows.some(({ input }) => input.kind === 'text' || input.kind === 'words');
 }
 
 /**
@@ -40,7 +42,7 @@ export function needsTokenizer(rows: readonly Row[]): boolean {
  * @param tokenizer null when no row needs one, see {@link needsTokenizer}
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels, rows of
- * `input_ids` that are too long or outside the vocabulary, and text without a tokenizer
+ * `input_ids` that are too long or outside the vocabulary, features of another number, and text without a tokenizer
  */
 export async function encodeRows(
   rows: readonly Row[],
@@ -64,6 +66,17 @@ export async function encodeRows(
   checkGivenIds(rows, limits);
   const examples = rows.map(({ input, label, source }, index): EncodedExample => {
     const own = labels[index] ?? null;
+    if (input.kind === 'features') {
+      return {
+        inputIds: new Int32Array(1),
+        tokenTypeIds: new Int32Array(1),
+        attentionMask: Int32Array.of(1),
+        features: Float32Array.from(input.features),
+        labels: own,
+        wordPositions: null,
+        source,
+      };
+    }
     if (input.kind === 'ids') {
       const length = input.inputIds.length;
       const inputIds = Int32Array.from(input.inputIds);
@@ -106,7 +119,7 @@ async function encodeInputs(
   const texts: { index: number; text: string; textPair: string | null }[] = [];
   const sentences: { index: number; words: readonly string[] }[] = [];
   for (const [index, { input, source }] of rows.entries()) {
-    if (input.kind === 'ids') continue;
+    if (input.kind === 'ids' || input.kind === 'features') continue;
     if (tokenizer === null) {
       throw new RegmeanError(
         'invalid-input',
@@ -151,9 +164,11 @@ function alignLabels(labels: ExampleLabels, { wordPositions, inputIds }: TokenEn
   return aligned;
 }
 
-function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize }: EncodeLimits): void {
+function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize, features }: EncodeLimits): void {
   const problems = createRowProblems();
   for (const { input, source } of rows) {
+    if (input.kind === 'features' && features !== undefined && input.features.length !== features)
+      problems.add(source, `features: must be ${features} numbers, got ${input.features.length}`);
     if (input.kind !== 'ids') continue;
     const { length } = input.inputIds;
     const ids = [...input.inputIds, ...(input.decoderInputIds ?? [])];

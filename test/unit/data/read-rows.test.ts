@@ -120,6 +120,42 @@ describe('rows of input_ids', () => {
   });
 });
 
+describe('rows of numbers', () => {
+  const line = '{"text": "a", "features": [0.5, -1e3, 2], "label": "yes"}';
+  const inputOf = async (content: string, reads: 'text' | 'features' | 'any', name = 'rows.jsonl') => {
+    const file = await dataFile(name, content);
+    const [row] = await readRows([file], { task: 'text-classification', labelled: true, reads });
+    return row?.input;
+  };
+
+  it('are read for a network that reads numbers, whatever else a row holds', async () => {
+    const features = { kind: 'features', features: [0.5, -1000, 2] };
+    expect(await inputOf(line, 'features')).toEqual(features);
+    expect(await inputOf('features,label\n"[0.5, -1000, 2]",yes\n', 'features', 'rows.csv')).toEqual(
+      features,
+    );
+    expect(await inputOf(line.replace('"text": "a", ', ''), 'any')).toEqual(features);
+  });
+
+  it('are not looked at for a model that reads text', async () => {
+    const text = { kind: 'text', text: 'a', textPair: null };
+    expect(await inputOf(line, 'text')).toEqual(text);
+    expect(await inputOf(line, 'any')).toEqual(text);
+    await expect(inputOf('{"features": [1], "label": "yes"}', 'text')).rejects.toThrow(
+      'needs a column "text", "sentence", "sentence1" or "input_ids", got "features", "label"',
+    );
+  });
+
+  it('reject what is no number', async () => {
+    await expect(inputOf('{"features": [1, "2"], "label": "yes"}', 'features')).rejects.toThrow(
+      'features: must hold finite numbers, got "2"',
+    );
+    await expect(inputOf('{"features": 3, "label": "yes"}', 'features')).rejects.toThrow(
+      'features: must be a list (in CSV: a JSON array), got 3',
+    );
+  });
+});
+
 describe('regression labels', () => {
   it('are numbers, also as CSV text', async () => {
     const rows = await read('rows.csv', 'sentence1,sentence2,label\na,b,3.25\nc,d,-1e-2\n', 'regression');
