@@ -4,9 +4,9 @@ import type { Attributes, Dim, Op, Value, ValueType } from '../graph/graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import type { OnnxNetwork } from './network.ts';
 import { nodeName } from './open-onnx.ts';
+import { constantValue } from './operators/constants.ts';
 import { operatorFor } from './operators/index.ts';
 import { integers, type OperatorContext } from './operators/operator.ts';
-import { constantValue } from './operators/shape.ts';
 import { shapeOfTensor } from './tensors.ts';
 
 /** Element types and shapes of what nodes compute, by name. */

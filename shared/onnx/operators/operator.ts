@@ -1,6 +1,6 @@
 /** @file What a rule for reading an operator sees, and what rules share. */
 import { RegmeanError } from '../../errors.ts';
-import type { Dim, Graph, Shape, Value } from '../../graph/graph.ts';
+import type { Dim, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import type { ModuleScope } from '../../models/scope.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../schema.ts';
@@ -135,4 +135,9 @@ export function isFloat({ dtype }: Value): boolean {
 /** How many sizes of a shape are not numbers. */
 export function unknownSizes(shape: Shape): number {
   return shape.filter((size) => typeof size !== 'number').length;
+}
+
+/** An op whose output the rule states: of integers and truth values, which need no gradient. */
+export function statedOp(type: string, dtype: DType, shape: Shape): Op {
+  return { type, infer: () => [{ dtype, shape }] };
 }
