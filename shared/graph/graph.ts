@@ -61,6 +61,10 @@ export interface VjpContext {
 export interface Op {
   readonly type: string;
   readonly domain?: string;
+  /** Version of its domain's operators that it is of, where a graph must be written with at least that one. */
+  readonly version?: number;
+  /** Outputs, by index, that are not asked for: some operators do other things when they are. */
+  readonly absentOutputs?: readonly number[];
   /** Types and shapes of the outputs. Throws when the inputs do not fit. */
   infer(inputs: readonly (Value | null)[], attributes: Attributes): readonly ValueType[];
   /** Vector-Jacobian product: the cotangent of each input, null where it has none. Absent when there is no rule. */

@@ -1,5 +1,6 @@
 /**
- * @file Encodes a graph as an ONNX model (IR version 9, opset 20).
+ * @file Encodes a graph as an ONNX model (IR version 9, opset 20, or what an op asks for that is newer: nothing that ops here
+ * write means anything else in the versions up to 26).
  */
 import {
   attributeTypes,
@@ -11,8 +12,11 @@ import {
 import type { Attributes, ConstantData, DType, Graph, Shape, Value } from './graph.ts';
 
 const irVersion = 9;
-const opsetVersion = 20;
-const microsoftOpsetVersion = 1;
+
+/** Version of ONNX's operators that graphs are written with. */
+export const operatorsVersion = 20;
+
+const microsoftVersion = 1;
 
 /** ONNX's codes of element types. */
 export const elementTypes: Readonly<Record<DType, number>> = {
@@ -32,7 +36,7 @@ export function encodeOnnxModel(graph: Graph): Uint8Array {
   const nameOf = (value: Value): string => names.get(value) ?? value.name;
   const nodes = needed.map((node) => ({
     input: node.inputs.map((value) => (value === null ? '' : nameOf(value))),
-    output: node.outputs.map(nameOf),
+    output: node.outputs.map((value, at) => (node.op.absentOutputs?.includes(at) ? '' : nameOf(value))),
     name: node.name,
     opType: node.op.type,
     attribute: encodeAttributes(node.attributes),
@@ -44,10 +48,7 @@ export function encodeOnnxModel(graph: Graph): Uint8Array {
   const model = {
     irVersion,
     producerName: 'regmean',
-    opsetImport: [
-      { domain: '', version: opsetVersion },
-      { domain: 'com.microsoft', version: microsoftOpsetVersion },
-    ],
+    opsetImport: [...versionsOf(needed)].map(([domain, version]) => ({ domain, version })),
     graph: {
       name: 'regmean',
       node: [...nodes, ...copies],
@@ -59,6 +60,19 @@ export function encodeOnnxModel(graph: Graph): Uint8Array {
     },
   };
   return encodeModel(model);
+}
+
+/** The newest version that a node asks for, by domain. */
+function versionsOf(nodes: Graph['nodes']): ReadonlyMap<string, number> {
+  const versions = new Map([
+    ['', operatorsVersion],
+    ['com.microsoft', microsoftVersion],
+  ]);
+  for (const { op } of nodes) {
+    const { domain = '', version = 0 } = op;
+    versions.set(domain, Math.max(versions.get(domain) ?? 1, version));
+  }
+  return versions;
 }
 
 /** Computed values take the name of the output they are, so that no copy is needed; inputs are copied. */

@@ -1,16 +1,15 @@
 /** @file Reads the nodes of an ONNX network into a graph of ours, so that it can be differentiated and tapped. */
 import { messageOf, RegmeanError } from '../errors.ts';
-import type { Attributes, Dim, Op, Value, ValueType } from '../graph/graph.ts';
+import type { Dim, Value } from '../graph/graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import type { OnnxNetwork } from './network.ts';
 import { nodeName } from './open-onnx.ts';
 import { constantValue } from './operators/constants.ts';
 import { operatorFor } from './operators/index.ts';
-import { integers, type OperatorContext } from './operators/operator.ts';
+import { opaque, type ValueTypes } from './operators/opaque.ts';
 import { shapeOfTensor } from './tensors.ts';
 
-/** Element types and shapes of what nodes compute, by name. */
-export type ValueTypes = ReadonlyMap<string, ValueType>;
+export type { ValueTypes } from './operators/opaque.ts';
 
 /**
  * Adds an ONNX network to a graph; its parameters are declared under their initializers' names. Operators that there is no
@@ -28,7 +27,7 @@ export function importNetwork(
   types: ValueTypes | null,
 ): Value | null {
   const { graph, declarations } = scope.build;
-  const { path, opset } = network.source;
+  const { path, opset, model } = network.source;
   const values = new Map<string, Value>(inputs);
   const contents = new WeakMap<Value, readonly Dim[]>();
   for (const [name, tensor] of network.parameters) {
@@ -55,11 +54,15 @@ export function importNetwork(
       // Nodes of the graph are named after their op too: `/encoder/Conv` must not become `/encoder/Conv/Conv`.
       const scopeName = nodeName(node).replace(new RegExp(`/?${node.opType}$`), '');
       outputs = graph.scope(scopeName, () => {
-        return operatorFor(node.opType, node.domain)?.(context) ?? opaque(context, types);
+        const read = operatorFor(node.opType, node.domain)?.(context) ?? null;
+        return read ?? (types === null ? null : opaque(context, types, model.opsetImport));
       });
     } catch (error) {
-      const code = error instanceof RegmeanError ? error.code : 'unsupported';
-      throw new RegmeanError(code, `${where}: ${messageOf(error)}`, { cause: error });
+      const { code, hint } = error instanceof RegmeanError ? error : { code: 'unsupported' as const };
+      throw new RegmeanError(code, `${where}: ${messageOf(error)}`, {
+        cause: error,
+        ...(hint === undefined ? {} : { hint }),
+      });
     }
     if (outputs === null) return null;
     for (const [at, name] of node.output.entries()) {
@@ -70,32 +73,4 @@ export function importNetwork(
   const logits = values.get(network.logits);
   if (logits !== undefined) return logits;
   throw new RegmeanError('invalid-input', `${path}: no node computes the output ${network.logits}`);
-}
-
-/** A node whose operator there is no rule for, as it is. */
-function opaque(context: OperatorContext, types: ValueTypes | null): readonly Value[] | null {
-  const { graph, node } = context;
-  if (types === null) return null;
-  const outputs = node.output.map((name): ValueType => {
-    const type = types.get(name);
-    if (type !== undefined) return type;
-    // Outputs without a name are not read.
-    if (name === '') return { dtype: 'float32', shape: [] };
-    throw new RegmeanError('unsupported', `shape and element type of ${name} are not known`);
-  });
-  const op: Op = {
-    type: node.opType,
-    ...(node.domain === undefined || node.domain === '' ? {} : { domain: node.domain }),
-    infer: () => outputs,
-  };
-  const attributes: Attributes = Object.fromEntries(
-    (node.attribute ?? []).map((attribute) => [attribute.name, { kept: attribute }]),
-  );
-  const axes = integers(context, 'axes', 1);
-  // Graphs are written with operators of version 20, where reductions take their axes as an input.
-  if (node.opType.startsWith('Reduce') && 'axes' in attributes && axes !== null) {
-    const { axes: _, ...others } = attributes;
-    return graph.apply(op, [...context.inputs, graph.integers(axes)], others);
-  }
-  return graph.apply(op, context.inputs, attributes);
 }

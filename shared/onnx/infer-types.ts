@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
-import { elementTypes } from '../graph/onnx-model.ts';
+import { elementTypes, operatorsVersion } from '../graph/onnx-model.ts';
 import type { ValueTypes } from './import-graph.ts';
 import type { NetworkInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
@@ -44,20 +44,24 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
       logSeverityLevel: 3,
     });
   } catch (error) {
+    const { path, opset } = network.source;
     throw new RegmeanError(
       'unsupported',
-      `${network.source.path}: ONNX Runtime cannot load it: ${messageOf(error)}`,
+      `${path}: ONNX Runtime cannot load it (operators of version ${opset}): ${messageOf(error)}`,
       {
         cause: error,
+        ...(opset > operatorsVersion
+          ? { hint: `export again with an older opset_version, for instance ${operatorsVersion}` }
+          : {}),
       },
     );
   }
   const types = new Map<string, ValueType>();
   for (const output of session.outputMetadata) {
     if (!output.isTensor || !(output.type in elementTypes)) continue;
-    const shape = output.shape.map((size, axis) =>
-      typeof size === 'number' || inputSizes.has(size) ? size : `(${output.name}:${axis})`,
-    );
+    // Inference that fails halfway gives 0 for a size that it cannot say.
+    const isSaid = (size: number | string): boolean => inputSizes.has(String(size)) || Number(size) > 0;
+    const shape = output.shape.map((size, axis) => (isSaid(size) ? size : `(${output.name}:${axis})`));
     types.set(output.name, { dtype: output.type as DType, shape });
   }
   await session.release();

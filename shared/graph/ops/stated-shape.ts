@@ -1,5 +1,6 @@
 /** @file Ops whose output shape the caller states, because run-time tensors or a file say what it is. */
 import { type Op, positiveAxis, type Shape, sameDims, type Value } from '../graph.ts';
+import { multiplied } from '../sizes.ts';
 import { cotangentOf, inputOf, required } from './checks.ts';
 import { reshapeLike } from './shape.ts';
 
@@ -27,6 +28,12 @@ const likeInput: NonNullable<Op['vjp']> = ({ node, cotangents }) => [
  */
 export function reshapeTo(x: Value, sizes: Value, shape: Shape): Value {
   return x.graph.apply1(statedOp('Reshape', shape, likeInput), [x, sizes]);
+}
+
+/** All axes before `axis` as one, and all from it on as another: [rows, columns]. */
+export function flatten(x: Value, axis: number): Value {
+  const shape = [multiplied(x.shape.slice(0, axis)), multiplied(x.shape.slice(axis))];
+  return x.graph.apply1(statedOp('Flatten', shape, likeInput), [x], { axis: BigInt(axis) });
 }
 
 /** `x` without the dimensions of size 1 at `axes`. */

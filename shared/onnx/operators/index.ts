@@ -2,7 +2,7 @@
 import { constantOperators } from './constants.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { matrixOperators } from './matrix.ts';
-import type { Operator, OperatorTable } from './operator.ts';
+import { isStandard, type Operator, type OperatorTable } from './operator.ts';
 import { pieceOperators } from './pieces.ts';
 import { placeOperators } from './places.ts';
 import { reduceOperators } from './reduce.ts';
@@ -20,6 +20,5 @@ const operators: OperatorTable = {
 
 /** The rule for an operator; undefined where there is none. */
 export function operatorFor(type: string, domain: string | undefined): Operator | undefined {
-  const standard = domain === undefined || domain === '' || domain === 'ai.onnx';
-  return standard && Object.hasOwn(operators, type) ? operators[type] : undefined;
+  return isStandard(domain) && Object.hasOwn(operators, type) ? operators[type] : undefined;
 }

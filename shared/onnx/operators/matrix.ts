@@ -1,5 +1,5 @@
 /** @file Rules for products, normalisation and softmax. */
-import type { Dim, Shape, Value } from '../../graph/graph.ts';
+import { type Dim, positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import {
   alignedShapes,
@@ -9,6 +9,7 @@ import {
   type Operator,
   type OperatorTable,
   optionalInput,
+  statedOp,
 } from './operator.ts';
 
 const matMul: Operator = (context) => {
@@ -46,14 +47,17 @@ function alongAxis(apply: (x: Value) => Value): Operator {
   return (context) => {
     const x = input(context, 0);
     const rank = x.shape.length;
-    const given = integer(context, 'axis', context.opset < 13 ? 1 : -1);
-    const axis = given < 0 ? given + rank : given;
+    const axis = positiveAxis(integer(context, 'axis', context.opset < 13 ? 1 : -1), rank);
     if (axis === rank - 1) return [apply(x)];
     // Before version 13 all axes from this one on were taken together.
-    if (context.opset < 13) return null;
+    if (context.opset < 13) return [ops.reshapeLike(apply(ops.flatten(x, axis)), x)];
     const swap = x.shape.map((_, at) => (at === axis ? rank - 1 : at === rank - 1 ? axis : at));
     return [ops.transpose(apply(ops.transpose(x, swap)), swap)];
   };
+}
+
+function hardmax(x: Value): Value {
+  return x.graph.apply1(statedOp('Hardmax', x.dtype, x.shape), [x], { axis: -1n });
 }
 
 const layerNormalization: Operator = (context) => {
@@ -77,6 +81,7 @@ export const matrixOperators: OperatorTable = {
   Gemm: gemm,
   Softmax: alongAxis(ops.softmax),
   LogSoftmax: alongAxis(ops.logSoftmax),
+  Hardmax: alongAxis(hardmax),
   LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: simplifiedLayerNormalization,
 };

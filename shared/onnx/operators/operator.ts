@@ -39,6 +39,11 @@ export function optionalInput({ inputs }: OperatorContext, index: number): Value
   return inputs[index] ?? null;
 }
 
+/** Whether a domain is that of ONNX's own operators. */
+export function isStandard(domain: string | undefined): boolean {
+  return domain === undefined || domain === '' || domain === 'ai.onnx';
+}
+
 function attribute({ node }: OperatorContext, name: string): OnnxAttribute | undefined {
   return node.attribute?.find((own) => own.name === name);
 }
@@ -69,8 +74,8 @@ export function tensor(context: OperatorContext, name: string): OnnxTensor | und
 
 /** Integers that newer versions give as an input and older ones as an attribute; null where they are known in neither. */
 export function integers(context: OperatorContext, name: string, index: number): readonly number[] | null {
-  const given = attribute(context, name)?.ints;
-  if (given !== undefined) return given.map(Number);
+  const given = attribute(context, name);
+  if (given !== undefined) return (given.ints ?? []).map(Number);
   const value = optionalInput(context, index);
   const contents = value === null ? undefined : context.contents.get(value);
   if (contents === undefined || contents.some((size) => typeof size !== 'number')) return null;

@@ -13,11 +13,10 @@ import {
 
 /** The axes that a node reduces; all where it names none; null where they are known at run time only. */
 function axesOf(context: OperatorContext, rank: number): readonly number[] | null {
-  if (!hasIntegers(context, 'axes', 1)) {
-    const none = integer(context, 'noop_with_empty_axes', 0) === 1;
-    return none ? [] : Array.from({ length: rank }, (_, axis) => axis);
-  }
-  return integers(context, 'axes', 1)?.map((axis) => positiveAxis(axis, rank)) ?? null;
+  const given = hasIntegers(context, 'axes', 1) ? integers(context, 'axes', 1) : [];
+  if (given === null || given.length > 0) return given?.map((axis) => positiveAxis(axis, rank)) ?? null;
+  const none = integer(context, 'noop_with_empty_axes', 0) === 1;
+  return none ? [] : Array.from({ length: rank }, (_, axis) => axis);
 }
 
 function reduction(reduce: (x: Value, axes: readonly number[]) => Value): Operator {

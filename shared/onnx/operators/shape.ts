@@ -52,6 +52,8 @@ const reshape: Operator = (context) => {
       ),
     ];
   }
+  // A size of zero, where it does not say that a size is kept.
+  if (wanted.includes(0) && integer(context, 'allowzero', 0) === 1) return null;
   const shape = reshapedTo(context, x, wanted);
   if (sameDims(x.shape, shape)) return [x];
   return noted(
@@ -63,8 +65,7 @@ const reshape: Operator = (context) => {
 
 /** The shape that a reshape to `wanted` gives: 0 keeps a size, -1 takes what is left. */
 function reshapedTo(context: OperatorContext, x: Value, wanted: readonly Dim[]): Shape {
-  const keepsZero = integer(context, 'allowzero', 0) === 0;
-  const sizes = wanted.map((own, axis) => (own === 0 && keepsZero ? (x.shape[axis] as Dim) : own));
+  const sizes = wanted.map((own, axis) => (own === 0 ? (x.shape[axis] as Dim) : own));
   const open = sizes.indexOf(-1);
   const total = multiplied(x.shape);
   if (open >= 0) {
@@ -77,8 +78,7 @@ function reshapedTo(context: OperatorContext, x: Value, wanted: readonly Dim[]):
 const flatten: Operator = (context) => {
   const x = input(context, 0);
   const axis = positiveAxis(integer(context, 'axis', 1), x.shape.length);
-  const shape = [multiplied(x.shape.slice(0, axis)), multiplied(x.shape.slice(axis))];
-  return unknownSizes(shape) <= 1 ? [ops.reshape(x, shape)] : null;
+  return [ops.flatten(x, axis)];
 };
 
 const unsqueeze: Operator = (context) => {

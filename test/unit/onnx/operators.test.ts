@@ -1,30 +1,19 @@
-import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../../shared/graph/gradients.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
-import { loadModel, type Model } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import { encodeModel, type OnnxNode, type OnnxTensor } from '../../../shared/onnx/schema.ts';
-import { createRandom } from '../../../shared/random.ts';
-import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
-import type { TaskKind } from '../../../shared/task.ts';
-import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
+import type { OnnxNode } from '../../../shared/onnx/schema.ts';
+import { floats, longs, node } from '../../support/onnx-network.ts';
+import {
+  axis1,
+  expectOnnxRuntimesLogits,
+  expectSlopes,
+  mean,
+  modelOf,
+  type OperatorCase,
+} from '../../support/operator-cases.ts';
 
-interface OperatorCase {
-  readonly nodes: readonly OnnxNode[];
-  readonly initializers?: readonly OnnxTensor[];
-  readonly opset?: number;
-}
-
-const ids = { shape: [2, 5], data: Int32Array.of(1, 4, 2, 6, 0, 3, 3, 5, 1, 2) };
-const feeds = new Map<string, RunTensor>([
-  ['input_ids', ids],
-  ['attention_mask', { shape: [2, 5], data: new Int32Array(10).fill(1) }],
-  ['token_type_ids', { shape: [2, 5], data: new Int32Array(10) }],
-]);
 const far = Number.MAX_SAFE_INTEGER;
-const mean = (from: string): OnnxNode => node('ReduceMean', [from, 'axis1'], ['logits'], { keepdims: 0 });
-const axis1 = longs('axis1', [1]);
 const unary = (type: string, attributes: Parameters<typeof node>[3] = {}, opset = 18): OperatorCase => ({
   nodes: [node(type, ['x'], ['y'], attributes), mean('y')],
   initializers: [axis1],
@@ -173,39 +162,6 @@ const withoutGradient: Readonly<Record<string, OperatorCase>> = {
   Einsum: { nodes: [node('Einsum', ['x', 'x'], ['logits'], { equation: 'bsd,bsd->bd' })] },
 };
 
-async function modelOf({
-  nodes,
-  initializers,
-  opset,
-}: OperatorCase): Promise<{ model: Model; bytes: Uint8Array }> {
-  const onnx = networkModel(nodes, initializers, opset);
-  const path = await writeOnnxFile(onnx);
-  const task: TaskKind = 'text-classification';
-  return { model: (await loadModel(path, { task })).model, bytes: encodeModel(onnx) };
-}
-
-async function expectOnnxRuntimesLogits({
-  model,
-  bytes,
-}: {
-  model: Model;
-  bytes: Uint8Array;
-}): Promise<void> {
-  const original = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const long = new ort.Tensor('int64', BigInt64Array.from(ids.data, BigInt), ids.shape);
-  const { logits: expected } = await original.run({ input_ids: long });
-  const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
-  graph.output('logits', logits);
-  const session = await createSession(graph, { threads: 1 });
-  const actual = (await session.run(new Map([...model.weights, ...feeds]))).get('logits');
-  expect(actual?.shape).toEqual(expected?.dims);
-  for (const [at, value] of [...((expected?.data ?? []) as Float32Array)].entries()) {
-    expect(Number(actual?.data[at]), `logit ${at}`).toBeCloseTo(value, 5);
-  }
-  await original.release();
-  await session.dispose();
-}
-
 describe('operators with a rule give ONNX Runtime’s results and the slope of finite differences', () => {
   it.each(Object.entries(withGradient))('%s', async (_, operatorCase) => {
     const { model, bytes } = await modelOf(operatorCase);
@@ -226,35 +182,3 @@ describe('operators without a rule run as they are, and are named when a gradien
     );
   });
 });
-
-/** Compares the gradient of every parameter along a random direction with the difference of two runs. */
-async function expectSlopes(model: Model): Promise<void> {
-  const { graph, logits, parameters } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
-  const random = createRandom(11);
-  const columns = Number(logits.shape.at(-1));
-  const factors = Float32Array.from({ length: columns }, () => 2 * random() - 1);
-  const loss = ops.sumAll(ops.mul(logits, graph.constant(factors, [1, columns])));
-  graph.output('loss', loss);
-  const names = [...parameters.keys()];
-  const targets = [...parameters.values()].map(({ value }) => value);
-  for (const [at, gradient] of gradients(loss, targets).entries()) graph.output(`of ${names[at]}`, gradient);
-  const session = await createSession(graph, { threads: 1 });
-  const results = await session.run(new Map([...model.weights, ...feeds]));
-  for (const [name, { shape, data }] of model.weights) {
-    const direction = data.map(() => 2 * random() - 1);
-    const slope = direction.reduce((sum, d, i) => sum + d * Number(results.get(`of ${name}`)?.data[i]), 0);
-    const lossAt = async (step: number): Promise<number> => {
-      const moved = { shape, data: data.map((value, i) => value + step * (direction[i] as number)) };
-      const outputs = await session.run(
-        new Map<string, RunTensor>([...model.weights, ...feeds, [name, moved]]),
-      );
-      return Number(outputs.get('loss')?.data[0]);
-    };
-    const step = 2e-3;
-    expect(slope, `slope of ${name}`).toBeCloseTo(
-      ((await lossAt(step)) - (await lossAt(-step))) / (2 * step),
-      2,
-    );
-  }
-  await session.dispose();
-}
