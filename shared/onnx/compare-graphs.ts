@@ -1,7 +1,8 @@
 /** @file Whether two models are one network: agents' graphs must be the same, apart from where their weights lie. */
 import { join } from 'node:path';
 import { networkOf } from './network.ts';
-import { nodeName, onnxFile, openOnnx } from './open-onnx.ts';
+import { nodeName } from './nodes.ts';
+import { onnxFile, openOnnx } from './open-onnx.ts';
 import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from './schema.ts';
 
 /** The graph of a model folder, its parameters without their values. */
@@ -45,10 +46,9 @@ export function graphDifference(a: OnnxModel, b: OnnxModel): string | null {
   return sameBytes(withGraph(a, ends(left)), withGraph(a, ends(right))) ? null : 'inputs or outputs';
 }
 
-function withGraph({ irVersion, opsetImport, functions }: OnnxModel, part: Partial<OnnxGraph>): OnnxModel {
+function withGraph({ irVersion, opsetImport }: OnnxModel, part: Partial<OnnxGraph>): OnnxModel {
   return {
     ...(irVersion === undefined ? {} : { irVersion }),
-    ...(functions === undefined ? {} : { functions }),
     opsetImport,
     graph: { node: [], initializer: [], input: [], output: [], ...part },
   };

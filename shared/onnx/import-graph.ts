@@ -3,7 +3,7 @@ import { messageOf, RegmeanError } from '../errors.ts';
 import type { Dim, Value } from '../graph/graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import type { OnnxNetwork } from './network.ts';
-import { nodeName } from './open-onnx.ts';
+import { nodeName } from './nodes.ts';
 import { constantValue } from './operators/constants.ts';
 import { operatorFor } from './operators/index.ts';
 import { opaque, type ValueTypes } from './operators/opaque.ts';

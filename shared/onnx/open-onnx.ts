@@ -4,8 +4,12 @@ import { basename, dirname, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { weightsFile, weightsIndexFile } from '../safetensors/model-weights.ts';
-import { decodeModel, type OnnxModel, type OnnxNode, type OnnxTensor } from './schema.ts';
+import { withoutFunctions } from './inline-functions.ts';
+import { nodeName } from './nodes.ts';
+import { decodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { withRawData } from './tensors.ts';
+
+export { nodeName } from './nodes.ts';
 
 /** Name of the graph in a model folder. */
 export const onnxFile = 'model.onnx';
@@ -53,7 +57,7 @@ export function modelFolderOf(path: string): string {
  * Opens an ONNX file.
  *
  * @throws RegmeanError `not-found` without it or a file of external data; `invalid-input` when it is no ONNX file;
- *   `unsupported` for operators older than version 11, functions, and nodes with graphs of their own (If, Loop)
+ *   `unsupported` for operators older than version 11, and nodes with graphs of their own (If, Loop)
  */
 export async function openOnnx(path: string): Promise<OnnxSource> {
   const model = decodeOnnx(path, await readOnnxFile(path));
@@ -71,14 +75,15 @@ export async function openOnnx(path: string): Promise<OnnxSource> {
   return { path, folder, model: inFloat32({ ...model, graph }), opset };
 }
 
-/** The message of an ONNX file's bytes. */
+/** The message of an ONNX file's bytes, without functions of its own. */
 export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
+  let model: OnnxModel;
   try {
-    const model = decodeModel(bytes);
-    if (model.graph.node.length > 0) return model;
+    model = decodeModel(bytes);
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be an ONNX file`, { cause });
   }
+  if (model.graph.node.length > 0) return withoutFunctions(path, model);
   throw new RegmeanError('invalid-input', `${path}: must be an ONNX file with nodes, got none`);
 }
 
@@ -89,11 +94,6 @@ export async function readOnnxFile(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw new RegmeanError('not-found', `${path}: cannot be read`, { cause });
   }
-}
-
-/** Where a node stands, for messages: its name, or what it computes where it has none. */
-export function nodeName({ name, output }: OnnxNode): string {
-  return name === undefined || name === '' ? (output[0] ?? '') : name;
 }
 
 function opsetOf(path: string, { opsetImport }: OnnxModel): number {
@@ -109,12 +109,7 @@ function opsetOf(path: string, { opsetImport }: OnnxModel): number {
   );
 }
 
-function requirePlainGraph(path: string, { graph, functions }: OnnxModel): void {
-  if ((functions ?? []).length > 0) {
-    throw new RegmeanError('unsupported', `${path}: functions of the model's own are not supported`, {
-      hint: 'export with functions inlined',
-    });
-  }
+function requirePlainGraph(path: string, { graph }: OnnxModel): void {
   if ((graph.sparseInitializer ?? []).length > 0) {
     throw new RegmeanError('unsupported', `${path}: sparse initializers are not supported`);
   }

@@ -24,6 +24,7 @@ const schema = protobuf.Root.fromJSON({
         tensors: { rule: repeated, type: 'Tensor', id: 10 },
         graphs: { rule: repeated, type: 'Graph', id: 11 },
         type: { type: 'int32', id: 20 },
+        refAttrName: { type: 'string', id: 21 },
       },
     },
     Node: {
@@ -34,6 +35,7 @@ const schema = protobuf.Root.fromJSON({
         opType: { type: 'string', id: 4 },
         attribute: { rule: repeated, type: 'Attribute', id: 5 },
         domain: { type: 'string', id: 7 },
+        overload: { type: 'string', id: 8 },
       },
     },
     Tensor: {
@@ -68,6 +70,19 @@ const schema = protobuf.Root.fromJSON({
         sparseInitializer: { rule: repeated, type: 'bytes', id: 15 },
       },
     },
+    Function: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        input: { rule: repeated, type: 'string', id: 4 },
+        output: { rule: repeated, type: 'string', id: 5 },
+        attribute: { rule: repeated, type: 'string', id: 6 },
+        node: { rule: repeated, type: 'Node', id: 7 },
+        opsetImport: { rule: repeated, type: 'OperatorSet', id: 9 },
+        domain: { type: 'string', id: 10 },
+        attributeProto: { rule: repeated, type: 'Attribute', id: 11 },
+        overload: { type: 'string', id: 13 },
+      },
+    },
     Model: {
       fields: {
         irVersion: { type: 'int64', id: 1 },
@@ -76,7 +91,7 @@ const schema = protobuf.Root.fromJSON({
         graph: { type: 'Graph', id: 7 },
         opsetImport: { rule: repeated, type: 'OperatorSet', id: 8 },
         metadataProps: { rule: repeated, type: 'Entry', id: 14 },
-        functions: { rule: repeated, type: 'bytes', id: 25 },
+        functions: { rule: repeated, type: 'Function', id: 25 },
       },
     },
   },
@@ -114,6 +129,8 @@ export interface OnnxAttribute {
   readonly ints?: readonly Int64[];
   readonly strings?: readonly Uint8Array[];
   readonly graphs?: readonly OnnxGraph[];
+  /** In a function: the attribute of the call that gives the value. */
+  readonly refAttrName?: string;
 }
 
 /** NodeProto. */
@@ -124,6 +141,8 @@ export interface OnnxNode {
   readonly opType: string;
   readonly attribute?: readonly OnnxAttribute[];
   readonly domain?: string;
+  /** Tells functions of one name apart. */
+  readonly overload?: string;
 }
 
 /** ValueInfoProto of a tensor. */
@@ -150,15 +169,36 @@ export interface OnnxGraph {
   readonly sparseInitializer?: readonly Uint8Array[];
 }
 
+/** FunctionProto. */
+export interface OnnxFunction {
+  readonly name: string;
+  readonly domain?: string;
+  readonly overload?: string;
+  readonly input?: readonly string[];
+  readonly output?: readonly string[];
+  /** Names of attributes that a call may give. */
+  readonly attribute?: readonly string[];
+  readonly node: readonly OnnxNode[];
+  readonly opsetImport?: readonly OnnxOperatorSet[];
+  /** Attributes that a call may leave out, with their values then. */
+  readonly attributeProto?: readonly OnnxAttribute[];
+}
+
+/** OperatorSetIdProto. */
+export interface OnnxOperatorSet {
+  readonly domain?: string;
+  readonly version?: Int64;
+}
+
 /** ModelProto. */
 export interface OnnxModel {
   readonly irVersion?: Int64;
   readonly producerName?: string;
   readonly producerVersion?: string;
   readonly graph: OnnxGraph;
-  readonly opsetImport: readonly { readonly domain?: string; readonly version?: Int64 }[];
+  readonly opsetImport: readonly OnnxOperatorSet[];
   readonly metadataProps?: readonly { readonly key: string; readonly value: string }[];
-  readonly functions?: readonly Uint8Array[];
+  readonly functions?: readonly OnnxFunction[];
 }
 
 /** ONNX's codes of attribute types. */
@@ -182,19 +222,22 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
   const decoded = modelType.toObject(modelType.decode(bytes), { longs: String });
   const model = decoded as Partial<OnnxModel>;
   const graph: Partial<OnnxGraph> = model.graph ?? {};
+  const functions = (model.functions ?? []).map((own) => ({ ...own, node: completed(own.node ?? []) }));
   return {
     ...model,
+    ...(functions.length === 0 ? {} : { functions }),
     opsetImport: model.opsetImport ?? [],
     graph: {
       ...graph,
-      node: (graph.node ?? []).map((node) => ({
-        ...node,
-        input: node.input ?? [],
-        output: node.output ?? [],
-      })),
+      node: completed(graph.node ?? []),
       initializer: graph.initializer ?? [],
       input: graph.input ?? [],
       output: graph.output ?? [],
     },
   };
+}
+
+/** Nodes with the lists that are not in the bytes when they are empty. */
+function completed(nodes: readonly OnnxNode[]): readonly OnnxNode[] {
+  return nodes.map((node) => ({ ...node, input: node.input ?? [], output: node.output ?? [] }));
 }

@@ -14,7 +14,7 @@ const at = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-onnx-'));
-  for (const name of ['encoder', 'convolution']) {
+  for (const name of ['encoder', 'recurrent']) {
     await copyFile(
       fileURLToPath(new URL(`../fixtures/onnx/${name}.onnx`, import.meta.url)),
       at(`${name}.onnx`),
@@ -92,7 +92,7 @@ describe('two agents with a network that nobody here has heard of, from its ONNX
 
   it('contribute without training what has no gradient, from the file itself', async () => {
     for (const agent of ['north', 'south']) {
-      const file = at('convolution.onnx');
+      const file = at('recurrent.onnx');
       const data = ['--task', task, '--data', at(`${agent}.jsonl`), '--base', file];
       await run(
         'stats',
@@ -121,7 +121,7 @@ describe('two agents with a network that nobody here has heard of, from its ONNX
     await run(
       'predict',
       '--model',
-      at('convolution.onnx'),
+      at('recurrent.onnx'),
       '--task',
       task,
       '--data',
@@ -140,10 +140,10 @@ describe('two agents with a network that nobody here has heard of, from its ONNX
 
   it('are told of what cannot be trained, and of labels that the head has no outputs for', async () => {
     const train = ['train', '--task', task, '--train', at('north.jsonl'), '--out', at('never'), ...threads];
-    const convolution = await runCommand([...train, '--model', at('convolution.onnx')]);
-    expect(convolution.code).toBe(1);
-    expect(convolution.stderr).toContain('Conv (/window/Conv) has no gradient rule');
-    expect(convolution.stderr).toContain('--freeze');
+    const recurrent = await runCommand([...train, '--model', at('recurrent.onnx')]);
+    expect(recurrent.code).toBe(1);
+    expect(recurrent.stderr).toContain('LSTM (/window/LSTM) has no gradient rule');
+    expect(recurrent.stderr).toContain('--freeze');
     const labels = await runCommand([...train, '--model', at('encoder.onnx'), '--labels', 'warm,cold,mild']);
     expect(labels.code).toBe(2);
     expect(labels.stderr).toContain('has 2 outputs, got 3 labels');

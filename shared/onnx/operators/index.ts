@@ -1,8 +1,9 @@
 /** @file Every operator that is read into ops of ours. To add one: its rule in its family's file, and a line in the table there. */
+import { isStandard } from '../nodes.ts';
 import { constantOperators } from './constants.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { matrixOperators } from './matrix.ts';
-import { isStandard, type Operator, type OperatorTable } from './operator.ts';
+import type { Operator, OperatorTable } from './operator.ts';
 import { pieceOperators } from './pieces.ts';
 import { placeOperators } from './places.ts';
 import { reduceOperators } from './reduce.ts';

@@ -1,7 +1,8 @@
 import { RegmeanError } from '../../errors.ts';
 import type { Value, ValueType } from '../../graph/graph.ts';
+import { isStandard } from '../nodes.ts';
 import type { OnnxModel } from '../schema.ts';
-import { isStandard, type OperatorContext } from './operator.ts';
+import type { OperatorContext } from './operator.ts';
 import { renewed } from './versions.ts';
 
 /** Element types and shapes of what nodes compute, by name. */

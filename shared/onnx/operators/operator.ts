@@ -39,11 +39,6 @@ export function optionalInput({ inputs }: OperatorContext, index: number): Value
   return inputs[index] ?? null;
 }
 
-/** Whether a domain is that of ONNX's own operators. */
-export function isStandard(domain: string | undefined): boolean {
-  return domain === undefined || domain === '' || domain === 'ai.onnx';
-}
-
 function attribute({ node }: OperatorContext, name: string): OnnxAttribute | undefined {
   return node.attribute?.find((own) => own.name === name);
 }
