@@ -5,6 +5,7 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { weightsFile, weightsIndexFile } from '../safetensors/model-weights.ts';
 import { withoutFunctions } from './inline-functions.ts';
+import { withLiftedWeights } from './lift-constants.ts';
 import { nodeName } from './nodes.ts';
 import { decodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { withRawData } from './tensors.ts';
@@ -75,7 +76,7 @@ export async function openOnnx(path: string): Promise<OnnxSource> {
   return { path, folder, model: inFloat32({ ...model, graph }), opset };
 }
 
-/** The message of an ONNX file's bytes, without functions of its own. */
+/** The message of an ONNX file's bytes: plain nodes, without functions of its own, and all weights as initializers. */
 export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
   let model: OnnxModel;
   try {
@@ -83,7 +84,7 @@ export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be an ONNX file`, { cause });
   }
-  if (model.graph.node.length > 0) return withoutFunctions(path, model);
+  if (model.graph.node.length > 0) return withLiftedWeights(withoutFunctions(path, model));
   throw new RegmeanError('invalid-input', `${path}: must be an ONNX file with nodes, got none`);
 }
 

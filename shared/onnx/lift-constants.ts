@@ -1,0 +1,98 @@
+/**
+ * @file Weights that an exporter wrote as Constant nodes become initializers, so that they are trained, merged and stored as
+ * the others are. Numbers that belong to the computation (scales, masks, epsilons) stay where they are.
+ */
+import { isStandard } from './nodes.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
+import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
+
+/** A matrix of so many elements is a weight, whatever reads it. */
+const weightSize = 64;
+
+/** Where operators have their weights, by input. */
+const weightInputs: Readonly<Record<string, readonly number[]>> = {
+  MatMul: [1],
+  Gemm: [1, 2],
+  Conv: [1, 2],
+  BatchNormalization: [1, 2, 3, 4],
+  GroupNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  RMSNormalization: [1],
+  SimplifiedLayerNormalization: [1],
+};
+
+/** Operators that hand a weight on. */
+const carriers: ReadonlySet<string> = new Set(['Transpose', 'Identity']);
+
+/** The model with Constant nodes that hold weights as initializers of the same names. */
+export function withLiftedWeights(model: OnnxModel): OnnxModel {
+  const { node: nodes, initializer } = model.graph;
+  const constants = new Map(
+    nodes.flatMap((node): [string, OnnxTensor][] => {
+      const tensor = floatConstant(node);
+      return tensor === undefined ? [] : [[tensor.name ?? '', tensor]];
+    }),
+  );
+  if (constants.size === 0) return model;
+  const weights = weightNames(model, constants);
+  const lifted = [...constants].flatMap(([name, tensor]) => {
+    const shape = shapeOfTensor(tensor);
+    const isLarge = shape.length > 1 && shape.reduce((product, size) => product * size, 1) >= weightSize;
+    return isLarge || weights.has(name) ? [tensor] : [];
+  });
+  if (lifted.length === 0) return model;
+  const names = new Set(lifted.map(({ name }) => name));
+  return {
+    ...model,
+    graph: {
+      ...model.graph,
+      node: nodes.filter(({ opType, output }) => opType !== 'Constant' || !names.has(output[0])),
+      initializer: [...initializer, ...lifted],
+    },
+  };
+}
+
+/** The tensor of a Constant node of floats with axes, under the name of its value. */
+function floatConstant({ opType, domain, attribute, output }: OnnxNode): OnnxTensor | undefined {
+  if (opType !== 'Constant' || !isStandard(domain)) return undefined;
+  const [given] = attribute ?? [];
+  const { t, floats } = given ?? {};
+  const [name = ''] = output;
+  if (given?.name === 'value_floats') {
+    const values = floats ?? [];
+    return { name, dims: [values.length], dataType: 1, floatData: values };
+  }
+  if (t === undefined || dtypeOfCode(t.dataType) !== 'float32' || shapeOfTensor(t).length === 0)
+    return undefined;
+  return { ...t, name };
+}
+
+/** Names of constants that stand where operators have weights, or are added to a product with a weight: biases. */
+function weightNames({ graph }: OnnxModel, constants: ReadonlyMap<string, unknown>): ReadonlySet<string> {
+  const { node: nodes, initializer } = graph;
+  const stored = new Set(initializer.map(({ name }) => name));
+  const carried = new Map(
+    nodes.flatMap(({ opType, input, output }) =>
+      carriers.has(opType) ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
+    ),
+  );
+  const sourceOf = (name: string): string => {
+    const from = carried.get(name);
+    return from === undefined ? name : sourceOf(from);
+  };
+  const found = new Set<string>();
+  const products = new Set<string>();
+  for (const { opType, input, output } of nodes) {
+    for (const index of weightInputs[opType] ?? []) {
+      const name = sourceOf(input[index] ?? '');
+      if (constants.has(name)) found.add(name);
+    }
+    const right = sourceOf(input[1] ?? '');
+    if (opType === 'MatMul' && (found.has(right) || stored.has(right))) products.add(output[0] ?? '');
+    if (opType === 'Add' && input.some((name) => products.has(name))) {
+      for (const name of input) if (constants.has(name)) found.add(name);
+    }
+  }
+  return found;
+}
