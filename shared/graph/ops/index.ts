@@ -1,5 +1,6 @@
 /** @file Every op of the graph, by family. To add one: its family's file, and a case in the ops' gradient tests. */
 export * from './activation.ts';
+export * from './convolution.ts';
 export * from './dropout.ts';
 export * from './elementwise.ts';
 export * from './indexing.ts';

@@ -58,7 +58,7 @@ const scatterElementsOp: Op = {
 };
 
 /** `target` with `updates` added at `indices` along an axis; equal indices add up. */
-function scatterAdd(target: Value, indices: Value, updates: Value, axis: number): Value {
+export function scatterAdd(target: Value, indices: Value, updates: Value, axis: number): Value {
   return target.graph.apply1(scatterElementsOp, [target, indices, updates], {
     axis: BigInt(axis),
     reduction: 'add',
@@ -73,11 +73,16 @@ const gatherElementsOp: Op = {
     return [{ dtype: x.dtype, shape: indices.shape }];
   },
   vjp: ({ node, cotangents }) => {
-    const x = inputOf(node, 0);
-    const scattered = scatterAdd(zerosLike(x), inputOf(node, 1), cotangentOf(cotangents), x.shape.length - 1);
-    return [scattered, null];
+    const axis = Number(node.attributes.axis);
+    const dy = cotangentOf(cotangents);
+    return [scatterAdd(zerosLike(inputOf(node, 0)), inputOf(node, 1), dy, axis), null];
   },
 };
+
+/** Elements at indices of one axis: of each row of that axis, as many as there are indices. */
+export function gatherElements(x: Value, indices: Value, axis: number): Value {
+  return x.graph.apply1(gatherElementsOp, [x, indices], { axis: BigInt(axis) });
+}
 
 /**
  * One element of each row of the last axis.
@@ -87,7 +92,79 @@ const gatherElementsOp: Op = {
  * @returns [rows, 1]
  */
 export function gatherLast(x: Value, indices: Value): Value {
-  return x.graph.apply1(gatherElementsOp, [x, indices], { axis: BigInt(x.shape.length - 1) });
+  return gatherElements(x, indices, x.shape.length - 1);
+}
+
+const scatterNdOp: Op = {
+  type: 'ScatterND',
+  infer: (inputs) => {
+    const { dtype, shape } = required('ScatterND', inputs, 0);
+    return [{ dtype, shape }];
+  },
+};
+
+const gatherNdOp: Op = {
+  type: 'GatherND',
+  infer: (inputs) => {
+    const x = required('GatherND', inputs, 0);
+    const indices = required('GatherND', inputs, 1);
+    const rest = x.shape.slice(Number(indices.shape.at(-1)));
+    return [{ dtype: x.dtype, shape: [...indices.shape.slice(0, -1), ...rest] }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const x = inputOf(node, 0);
+    const inputs = [zerosLike(x), inputOf(node, 1), cotangentOf(cotangents)];
+    return [x.graph.apply1(scatterNdOp, inputs, { reduction: 'add' }), null];
+  },
+};
+
+/**
+ * Elements, or slices, at places of several axes.
+ *
+ * @param indices int64 [.., n]: places in the first n axes
+ * @returns [.., the other axes of x]
+ */
+export function gatherNd(x: Value, indices: Value): Value {
+  return x.graph.apply1(gatherNdOp, [x, indices]);
+}
+
+/** What `topK` takes: the largest, or the smallest; in order, or in any. */
+export interface TopKOptions {
+  readonly largest: boolean;
+  readonly sorted: boolean;
+}
+
+/**
+ * The k largest or smallest elements of an axis, and their places.
+ *
+ * @param count int64 [1]: k
+ * @param size k, or a name for it
+ * @returns values, and indices as int64
+ */
+export function topK(
+  x: Value,
+  count: Value,
+  axis: number,
+  size: Dim,
+  { largest, sorted }: TopKOptions,
+): readonly Value[] {
+  const shape = x.shape.with(axis, size);
+  const op: Op = {
+    type: 'TopK',
+    infer: () => [
+      { dtype: x.dtype, shape },
+      { dtype: 'int64', shape },
+    ],
+    vjp: ({ node, cotangents }) => {
+      const { outputs } = node;
+      return [
+        scatterAdd(zerosLike(inputOf(node, 0)), outputs[1] as Value, cotangentOf(cotangents), axis),
+        null,
+      ];
+    },
+  };
+  const flag = (value: boolean): bigint => (value ? 1n : 0n);
+  return x.graph.apply(op, [x, count], { axis: BigInt(axis), largest: flag(largest), sorted: flag(sorted) });
 }
 
 const cumSumOp: Op = {

@@ -1,9 +1,9 @@
-/** @file Layer normalisation, with and without the mean. */
+/** @file Layer normalisation, with and without the mean, and normalisation by statistics that are given. */
 import type { Dim, Op, Value } from '../graph.ts';
 import { cotangentOf, inputOf, outputOf, required, requireSameDim } from './checks.ts';
-import { add, mul, sub } from './elementwise.ts';
-import { meanLast } from './reduce.ts';
-import { cast } from './shape.ts';
+import { add, addScalar, div, mul, sqrt, sub } from './elementwise.ts';
+import { meanLast, reduceSum } from './reduce.ts';
+import { cast, unsqueeze, zerosLike } from './shape.ts';
 
 const layerNormalizationOp: Op = {
   type: 'LayerNormalization',
@@ -78,4 +78,41 @@ const rmsNormalizationOp: Op = {
  */
 export function rmsNormalization(x: Value, scale: Value, epsilon: number): Value {
   return x.graph.apply1(rmsNormalizationOp, [x, scale], { axis: -1n, epsilon });
+}
+
+const batchNormalizationOp: Op = {
+  type: 'BatchNormalization',
+  infer: (inputs) => {
+    const { dtype, shape } = required('BatchNormalization', inputs, 0);
+    return [{ dtype, shape }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const dy = cotangentOf(cotangents);
+    const x = inputOf(node, 0);
+    const along = (perChannel: Value): Value =>
+      x.shape.slice(2).reduce<Value>((value, _, at) => unsqueeze(value, at + 1), perChannel);
+    const deviation = sqrt(addScalar(inputOf(node, 4), Number(node.attributes.epsilon)));
+    const normalized = div(sub(x, along(inputOf(node, 3))), along(deviation));
+    const others = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+    const zeros = zerosLike(inputOf(node, 3));
+    return [
+      mul(dy, along(div(inputOf(node, 1), deviation))),
+      reduceSum(mul(dy, normalized), others, false),
+      reduceSum(dy, others, false),
+      zeros,
+      zeros,
+    ];
+  },
+};
+
+/**
+ * Normalises every channel (axis 1) by a mean and a variance that were collected before, then scales and shifts. The
+ * statistics are not trained: their gradient is zero.
+ *
+ * @param x [rows, channels, ..]
+ * @param channels scale, bias, mean and variance, each [channels]
+ * @param epsilon added to the variance
+ */
+export function batchNormalization(x: Value, channels: readonly Value[], epsilon: number): Value {
+  return x.graph.apply1(batchNormalizationOp, [x, ...channels], { epsilon });
 }

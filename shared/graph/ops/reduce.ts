@@ -1,9 +1,9 @@
-/** @file Sums and means over axes. */
+/** @file Sums, means and extremes over axes. */
 import { RegmeanError } from '../../errors.ts';
 import { type Dim, type Op, positiveAxis, productOf, type Value } from '../graph.ts';
-import { cotangentOf, inputOf, required } from './checks.ts';
-import { div, mulScalar } from './elementwise.ts';
-import { expandLike } from './shape.ts';
+import { cotangentOf, inputOf, outputOf, required } from './checks.ts';
+import { div, equal, mul, mulScalar } from './elementwise.ts';
+import { cast, expandLike } from './shape.ts';
 
 const reduceSumOps = new Map<string, Op>();
 
@@ -42,6 +42,40 @@ export function reduceSum(x: Value, axes: readonly number[], keepDims: boolean):
 export function sumAll(x: Value): Value {
   const axes = x.shape.map((_, axis) => axis);
   return axes.length === 0 ? x : reduceSum(x, axes, false);
+}
+
+const extremeOps = new Map<string, Op>();
+
+function extremeOp(type: 'ReduceMax' | 'ReduceMin', axes: readonly number[]): Op {
+  const key = `${type}:${axes.join(',')}`;
+  const known = extremeOps.get(key);
+  if (known !== undefined) return known;
+  const op: Op = {
+    type,
+    infer: (inputs) => {
+      const x = required(type, inputs, 0);
+      return [{ dtype: x.dtype, shape: x.shape.map((dim, axis): Dim => (axes.includes(axis) ? 1 : dim)) }];
+    },
+    vjp: ({ node, cotangents }) => {
+      const x = inputOf(node, 0);
+      const taken = cast(equal(x, outputOf(node)), x.dtype);
+      return [mul(taken, div(cotangentOf(cotangents), reduceSum(taken, axes, true))), null];
+    },
+  };
+  extremeOps.set(key, op);
+  return op;
+}
+
+/** The largest element over axes, which stay as dimensions of size 1; equal ones share the gradient. */
+export function reduceMax(x: Value, axes: readonly number[]): Value {
+  const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
+  return x.graph.apply1(extremeOp('ReduceMax', positive), [x, x.graph.integers(positive)]);
+}
+
+/** The smallest element over axes, which stay as dimensions of size 1; equal ones share the gradient. */
+export function reduceMin(x: Value, axes: readonly number[]): Value {
+  const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
+  return x.graph.apply1(extremeOp('ReduceMin', positive), [x, x.graph.integers(positive)]);
 }
 
 /** The mean over axes, which stay as dimensions of size 1; their sizes may be known only at run time. */

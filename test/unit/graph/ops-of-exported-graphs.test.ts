@@ -1,0 +1,175 @@
+/** @file Ops that networks from ONNX files are read into, beside those of the project's own models. */
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../../../shared/graph/gradients.ts';
+import { Graph, type Value } from '../../../shared/graph/graph.ts';
+import * as ops from '../../../shared/graph/ops/index.ts';
+import { createSession } from '../../../shared/runtime/session.ts';
+import { checkOp } from '../../support/check-op.ts';
+
+interface Window {
+  readonly strides?: readonly number[];
+  readonly dilations?: readonly number[];
+  readonly pads?: readonly number[];
+  readonly group?: number;
+}
+
+const one = { strides: [1], dilations: [1], pads: [0, 0], group: 1 };
+
+/** A convolution whose kernel has as many elements as its second input says. */
+function convolved(options: Window): (x: Value, weight: Value, bias?: Value) => Value {
+  return (x, weight, bias) => {
+    const full = { ...one, ...options };
+    const sizes = full.strides.map((stride, at) => {
+      const reach = (full.dilations[at] ?? 1) * (Number(weight.shape[at + 2]) - 1) + 1;
+      const padded =
+        Number(x.shape[at + 2]) + (full.pads[at] ?? 0) + (full.pads[at + full.strides.length] ?? 0);
+      return Math.floor((padded - reach) / stride) + 1;
+    });
+    return ops.convolution(x, weight, bias ?? null, sizes, full);
+  };
+}
+
+describe('convolution agrees with finite differences, in input, kernel and bias', () => {
+  const dtype = 'float32';
+  it.each<[string, number[][], Window]>([
+    ['of one axis', [[2, 3, 6], [4, 3, 3], [4]], {}],
+    [
+      'padded differently at both ends',
+      [
+        [2, 3, 5],
+        [2, 3, 4],
+      ],
+      { pads: [3, 1] },
+    ],
+    [
+      'padded by more than the kernel reaches',
+      [
+        [1, 2, 4],
+        [2, 2, 2],
+      ],
+      { pads: [2, 3] },
+    ],
+    [
+      'with steps, the last elements left over',
+      [
+        [2, 2, 8],
+        [3, 2, 3],
+      ],
+      { strides: [2] },
+    ],
+    [
+      'with steps, padding and dilation',
+      [[2, 2, 9], [3, 2, 3], [3]],
+      { strides: [3], pads: [2, 1], dilations: [2] },
+    ],
+    [
+      'in groups',
+      [
+        [2, 4, 5],
+        [6, 2, 3],
+      ],
+      { group: 2, pads: [1, 1] },
+    ],
+    [
+      'of every channel by itself, with steps',
+      [
+        [2, 3, 7],
+        [3, 1, 3],
+      ],
+      { group: 3, strides: [2] },
+    ],
+    [
+      'of two axes',
+      [[2, 2, 5, 4], [3, 2, 3, 2], [3]],
+      { strides: [2, 1], dilations: [1, 2], pads: [1, 0, 1, 1] },
+    ],
+  ])('%s', (_, shapes, options) => checkOp({ shapes, build: convolved(options), dtype }));
+
+  it('gives sums of products', () =>
+    checkOp({
+      shapes: [
+        [1, 1, 4],
+        [1, 1, 2],
+      ],
+      build: convolved({}),
+      dtype,
+      reference: (x, w) => [0, 1, 2].map((at) => (x[at] ?? 0) * (w[0] ?? 0) + (x[at + 1] ?? 0) * (w[1] ?? 0)),
+    }));
+});
+
+describe('pooling and extremes agree with finite differences', () => {
+  it('maxPool with overlapping windows', () =>
+    checkOp({
+      shapes: [[2, 3, 7]],
+      dtype: 'float32',
+      build: (x) => ops.maxPool(x, [3], { kernel_shape: [3n], strides: [2n] }),
+    }));
+  it('reduceMax and reduceMin', () =>
+    checkOp({
+      shapes: [[2, 3, 4]],
+      dtype: 'float32',
+      build: (x) => ops.add(ops.reduceMax(x, [1]), ops.reduceMin(x, [1, 2])),
+    }));
+  it('reduceMax gives equal elements equal parts of the gradient', async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', [1, 4]);
+    const [dx] = gradients(ops.sumAll(ops.reduceMax(x, [1])), [x]);
+    graph.output('dx', dx as Value);
+    const session = await createSession(graph);
+    const feeds = new Map([['x', { shape: [1, 4], data: Float32Array.of(3, 1, 3, 2) }]]);
+    expect((await session.run(feeds)).get('dx')?.data).toEqual(Float32Array.of(0.5, 0, 0.5, 0));
+    await session.dispose();
+  });
+  it('topK of a middle axis', () =>
+    checkOp({
+      shapes: [[2, 5, 2]],
+      build: (x) => ops.topK(x, x.graph.integers([2]), 1, 2, { largest: true, sorted: true })[0] as Value,
+    }));
+});
+
+describe('ops that move elements agree with finite differences', () => {
+  it('flatten', () => checkOp({ shapes: [[2, 3, 2]], build: (x) => ops.flatten(x, 2), reference: (x) => x }));
+  it('gatherElements of the first axis, some twice', () =>
+    checkOp({
+      shapes: [[3, 2]],
+      build: (x) => ops.gatherElements(x, x.graph.constant(BigInt64Array.of(2n, 0n, 2n, 1n), [2, 2]), 0),
+      reference: (x) => [x[4] ?? 0, x[1] ?? 0, x[4] ?? 0, x[3] ?? 0],
+    }));
+  it('gatherNd of slices, one twice', () =>
+    checkOp({
+      shapes: [[2, 3, 2]],
+      build: (x) => ops.gatherNd(x, x.graph.constant(BigInt64Array.of(1n, 2n, 0n, 0n, 1n, 2n), [3, 2])),
+      reference: (x) => [10, 11, 0, 1, 10, 11].map((at) => x[at] ?? 0),
+    }));
+});
+
+it('batchNormalization has gradients in input, scale and shift, and none in its statistics', async () => {
+  const statistics = (graph: Graph): Value[] => [
+    graph.constant(Float32Array.of(0.2, -0.1, 0.4), [3]),
+    graph.constant(Float32Array.of(0.5, 1, 2), [3]),
+  ];
+  await checkOp({
+    shapes: [[2, 3, 4], [3], [3]],
+    dtype: 'float32',
+    build: (x, scale, bias) => ops.batchNormalization(x, [scale, bias, ...statistics(x.graph)], 1e-5),
+  });
+  const graph = new Graph();
+  const inputs = ['x', 'scale', 'bias', 'mean', 'variance'].map((name) =>
+    graph.input(name, 'float32', name === 'x' ? [2, 3] : [3]),
+  );
+  const [x, ...channels] = inputs as [Value, ...Value[]];
+  const found = gradients(ops.sumAll(ops.batchNormalization(x, channels, 1e-5)), inputs.slice(3));
+  for (const [at, gradient] of found.entries()) graph.output(`d${at}`, gradient);
+  const session = await createSession(graph);
+  const results = await session.run(
+    new Map(
+      inputs.map(({ name, shape }) => {
+        const data = Float32Array.from({ length: name === 'x' ? 6 : 3 }, (_, at) => at + 1);
+        return [name, { shape: shape.map(Number), data }];
+      }),
+    ),
+  );
+  expect(results.get('d0')?.data).toEqual(new Float32Array(3));
+  expect(results.get('d1')?.data).toEqual(new Float32Array(3));
+  await session.dispose();
+});
