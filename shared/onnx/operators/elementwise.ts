@@ -1,5 +1,5 @@
 /** @file Rules for operators on every element by itself. */
-import type { Dim, Op, Value } from '../../graph/graph.ts';
+import { broadcastShapes, type Dim, type Op, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { added, divided, multiplied, subtracted } from '../../graph/sizes.ts';
 import { dropout } from '../../models/scope.ts';
@@ -7,14 +7,17 @@ import {
   aligned,
   float,
   input,
+  integer,
   isFloat,
+  keptAttributes,
   noted,
   numberOf,
   type Operator,
   type OperatorContext,
   type OperatorTable,
   optionalInput,
-  text,
+  statedOp,
+  unary,
 } from './operator.ts';
 
 type Pair = (a: Value, b: Value) => Value;
@@ -79,18 +82,27 @@ function broadcast(a: Value, b: Value): Dim[] {
 
 /** An operator with the shape of its input and no gradient. */
 function withoutGradient(type: string, result?: 'bool'): Operator {
-  const op: Op = {
-    type,
-    infer: (inputs) => {
-      const x = inputs[0] as Value;
-      return [{ dtype: result ?? x.dtype, shape: x.shape }];
-    },
+  return (context) => {
+    const x = input(context, 0);
+    const op = statedOp(type, result ?? x.dtype, x.shape);
+    return [x.graph.apply1(op, context.inputs, keptAttributes(context.node))];
   };
-  return (context) => [input(context, 0).graph.apply1(op, context.inputs)];
 }
 
-function unary(apply: (x: Value) => Value): Operator {
-  return (context) => [apply(input(context, 0))];
+/** An operator on pairs of integers, or one that has no gradient. */
+function pairsWithoutGradient(type: string, ofSizes?: (a: Dim, b: Dim) => Dim | undefined): Operator {
+  return (context) => {
+    const [a, b] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
+    const op = statedOp(type, a.dtype, broadcastShapes(type, a.shape, b.shape));
+    const value = a.graph.apply1(op, [a, b], keptAttributes(context.node));
+    return noted(context, value, ofSizes === undefined ? undefined : pairwise(context, ofSizes));
+  };
+}
+
+/** The remainder with the sign of the divisor. */
+function remainder(a: Dim, b: Dim): Dim | undefined {
+  if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return undefined;
+  return ((a % b) + b) % b;
 }
 
 /** Two or more operands, one after another. */
@@ -105,9 +117,6 @@ function folded(apply: Pair): Operator {
     ];
   };
 }
-
-const zeroOf = (x: Value): Value => x.graph.scalar(0, x.dtype);
-const choose = (condition: Value, a: Value, b: Value): Value => ops.where(condition, a, b);
 
 const clip: Operator = (context) => {
   const x = input(context, 0);
@@ -124,36 +133,6 @@ const power: Operator = (context) => {
   return [ops.pow(base, ops.cast(exponent, base.dtype))];
 };
 
-const gelu: Operator = (context) => {
-  const x = input(context, 0);
-  if (text(context, 'approximate', 'none') === 'none') return [ops.gelu(x)];
-  const cubic = ops.add(x, ops.mulScalar(ops.mul(x, ops.mul(x, x)), 0.044715));
-  const squashed = ops.tanh(ops.mulScalar(cubic, Math.sqrt(2 / Math.PI)));
-  return [ops.mul(ops.mulScalar(x, 0.5), ops.addScalar(squashed, 1))];
-};
-
-const leakyRelu: Operator = (context) => {
-  const x = input(context, 0);
-  return [choose(ops.greater(x, zeroOf(x)), x, ops.mulScalar(x, float(context, 'alpha', 0.01)))];
-};
-
-const pRelu: Operator = (context) => {
-  const [x, slope] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
-  return [choose(ops.greater(x, zeroOf(x)), x, ops.mul(x, slope))];
-};
-
-const elu: Operator = (context) => {
-  const x = input(context, 0);
-  // Of the lower part alone, so that e^x does not overflow where it is not taken.
-  const below = ops.addScalar(ops.exp(ops.min(x, zeroOf(x))), -1);
-  return [choose(ops.greater(x, zeroOf(x)), x, ops.mulScalar(below, float(context, 'alpha', 1)))];
-};
-
-function hardSigmoid(x: Value, alpha: number, beta: number): Value {
-  const line = ops.addScalar(ops.mulScalar(x, alpha), beta);
-  return ops.min(ops.max(line, zeroOf(x)), x.graph.scalar(1, x.dtype));
-}
-
 const whereOperator: Operator = (context) => {
   const [condition, a, b] = aligned([input(context, 0), input(context, 1), input(context, 2)]) as [
     Value,
@@ -168,7 +147,7 @@ const whereOperator: Operator = (context) => {
           const own = (list: readonly Dim[]): Dim => list[list.length === 1 ? 0 : at] as Dim;
           return own(test) === 1 ? own(first) : own(second);
         });
-  return noted(context, choose(condition, a, b), known);
+  return noted(context, ops.where(condition, a, b), known);
 };
 
 const dropoutOperator: Operator = (context) => {
@@ -194,24 +173,12 @@ export const elementwiseOperators: OperatorTable = {
   Sin: unary(ops.sin),
   Cos: unary(ops.cos),
   Erf: unary(ops.erf),
-  Tanh: unary(ops.tanh),
-  Sigmoid: unary(ops.sigmoid),
-  Softplus: unary(ops.softplus),
-  Softsign: unary((x) => ops.div(x, ops.addScalar(ops.abs(x), 1))),
-  Mish: unary((x) => ops.mul(x, ops.tanh(ops.softplus(x)))),
-  Relu: unary(ops.relu),
-  LeakyRelu: leakyRelu,
-  PRelu: pRelu,
-  Elu: elu,
-  HardSigmoid: (context) => [
-    hardSigmoid(input(context, 0), float(context, 'alpha', 0.2), float(context, 'beta', 0.5)),
-  ],
-  HardSwish: unary((x) => ops.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
-  Gelu: gelu,
   Clip: clip,
   Min: folded(ops.min),
   Max: folded(ops.max),
   Sum: folded(ops.add),
+  Mean: (context) =>
+    folded(ops.add)(context)?.map((sum) => ops.mulScalar(sum, 1 / context.inputs.length)) ?? null,
   Where: whereOperator,
   Dropout: dropoutOperator,
   Equal: comparison('Equal', (a, b) => a === b),
@@ -228,6 +195,14 @@ export const elementwiseOperators: OperatorTable = {
   Round: withoutGradient('Round'),
   Sign: withoutGradient('Sign'),
   IsNaN: withoutGradient('IsNaN', 'bool'),
+  IsInf: withoutGradient('IsInf', 'bool'),
+  Mod: (context) =>
+    pairsWithoutGradient('Mod', integer(context, 'fmod', 0) === 0 ? remainder : undefined)(context),
+  BitShift: pairsWithoutGradient('BitShift'),
+  BitwiseAnd: pairsWithoutGradient('BitwiseAnd'),
+  BitwiseOr: pairsWithoutGradient('BitwiseOr'),
+  BitwiseXor: pairsWithoutGradient('BitwiseXor'),
+  BitwiseNot: withoutGradient('BitwiseNot'),
 };
 
 /** Exported graphs mark sizes that are to be kept with -1. */

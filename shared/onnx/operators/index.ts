@@ -1,8 +1,13 @@
 /** @file Every operator that is read into ops of ours. To add one: its rule in its family's file, and a line in the table there. */
 import { isStandard } from '../nodes.ts';
+import { activationOperators } from './activation.ts';
+import { attentionOperators } from './attention.ts';
 import { constantOperators } from './constants.ts';
+import { convolutionOperators } from './convolution.ts';
+import { einsum } from './einsum.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { matrixOperators } from './matrix.ts';
+import { normalizationOperators } from './normalization.ts';
 import type { Operator, OperatorTable } from './operator.ts';
 import { pieceOperators } from './pieces.ts';
 import { placeOperators } from './places.ts';
@@ -10,13 +15,18 @@ import { reduceOperators } from './reduce.ts';
 import { shapeOperators } from './shape.ts';
 
 const operators: OperatorTable = {
+  ...activationOperators,
+  ...attentionOperators,
   ...constantOperators,
+  ...convolutionOperators,
   ...elementwiseOperators,
   ...matrixOperators,
+  ...normalizationOperators,
   ...pieceOperators,
   ...placeOperators,
   ...reduceOperators,
   ...shapeOperators,
+  Einsum: einsum,
 };
 
 /** The rule for an operator; undefined where there is none. */

@@ -1,4 +1,4 @@
-/** @file Rules for products, normalisation and softmax. */
+/** @file Rules for products and softmax. */
 import { type Dim, positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import {
@@ -12,18 +12,25 @@ import {
   statedOp,
 } from './operator.ts';
 
-const matMul: Operator = (context) => {
-  const [a, b] = [input(context, 0), input(context, 1)];
-  if (a.shape.length < 2 || b.shape.length < 2) return null;
-  // The last two axes are the products' own; the others broadcast.
+/** The product over the last two axes; the others broadcast. */
+export function product(a: Value, b: Value): Value {
   const inner = (typeof b.shape.at(-2) === 'number' ? b.shape.at(-2) : a.shape.at(-1)) as Dim;
   const [left, right] = alignedShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)]) as [Shape, Shape];
-  return [
-    ops.matMul(
-      ops.withShape(a, [...left, a.shape.at(-2) as Dim, inner]),
-      ops.withShape(b, [...right, inner, b.shape.at(-1) as Dim]),
-    ),
-  ];
+  return ops.matMul(
+    ops.withShape(a, [...left, a.shape.at(-2) as Dim, inner]),
+    ops.withShape(b, [...right, inner, b.shape.at(-1) as Dim]),
+  );
+}
+
+/** A vector on the left is a row, on the right a column; its axis is not in the result. */
+const matMul: Operator = (context) => {
+  const [a, b] = [input(context, 0), input(context, 1)];
+  if (a.shape.length === 0 || b.shape.length === 0) return null;
+  const [isRow, isColumn] = [a.shape.length === 1, b.shape.length === 1];
+  const made = product(isRow ? ops.unsqueeze(a, 0) : a, isColumn ? ops.unsqueeze(b, 1) : b);
+  const rank = made.shape.length;
+  const dropped = [...(isRow ? [rank - 2] : []), ...(isColumn ? [rank - 1] : [])];
+  return [dropped.length === 0 ? made : ops.squeeze(made, dropped)];
 };
 
 const gemm: Operator = (context) => {
@@ -60,21 +67,6 @@ function hardmax(x: Value): Value {
   return x.graph.apply1(statedOp('Hardmax', x.dtype, x.shape), [x], { axis: -1n });
 }
 
-const layerNormalization: Operator = (context) => {
-  const [x, scale, bias] = [input(context, 0), input(context, 1), optionalInput(context, 2)];
-  const axis = integer(context, 'axis', -1);
-  if (axis !== -1 && axis !== x.shape.length - 1) return null;
-  return [ops.layerNormalization(x, scale, bias, float(context, 'epsilon', 1e-5))];
-};
-
-/** Not of ONNX itself: what ONNX Runtime calls RMS normalisation in graphs that it has optimized. */
-const simplifiedLayerNormalization: Operator = (context) => {
-  const x = input(context, 0);
-  const axis = integer(context, 'axis', -1);
-  if (axis !== -1 && axis !== x.shape.length - 1) return null;
-  return [ops.rmsNormalization(x, input(context, 1), float(context, 'epsilon', 1e-5))];
-};
-
 /** Operators on matrices by type. */
 export const matrixOperators: OperatorTable = {
   MatMul: matMul,
@@ -82,6 +74,4 @@ export const matrixOperators: OperatorTable = {
   Softmax: alongAxis(ops.softmax),
   LogSoftmax: alongAxis(ops.logSoftmax),
   Hardmax: alongAxis(hardmax),
-  LayerNormalization: layerNormalization,
-  SimplifiedLayerNormalization: simplifiedLayerNormalization,
 };

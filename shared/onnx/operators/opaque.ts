@@ -2,7 +2,7 @@ import { RegmeanError } from '../../errors.ts';
 import type { Value, ValueType } from '../../graph/graph.ts';
 import { isStandard } from '../nodes.ts';
 import type { OnnxModel } from '../schema.ts';
-import type { OperatorContext } from './operator.ts';
+import { keptAttributes, type OperatorContext } from './operator.ts';
 import { renewed } from './versions.ts';
 
 /** Element types and shapes of what nodes compute, by name. */
@@ -34,6 +34,5 @@ export function opaque(
   }
   const { domain = '' } = node;
   const version = Number(opsetImport.find((own) => own.domain === domain)?.version ?? 1);
-  const kept = (node.attribute ?? []).map((attribute) => [attribute.name, { kept: attribute }] as const);
-  return graph.apply({ ...known, domain, version }, inputs, Object.fromEntries(kept));
+  return graph.apply({ ...known, domain, version }, inputs, keptAttributes(node));
 }

@@ -1,6 +1,6 @@
 /** @file What a rule for reading an operator sees, and what rules share. */
 import { RegmeanError } from '../../errors.ts';
-import type { Dim, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
+import type { Attributes, Dim, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import type { ModuleScope } from '../../models/scope.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../schema.ts';
@@ -60,6 +60,11 @@ export function float(context: OperatorContext, name: string, otherwise: number)
 export function text(context: OperatorContext, name: string, otherwise: string): string {
   const value = attribute(context, name)?.s;
   return value === undefined ? otherwise : Buffer.from(value).toString();
+}
+
+/** The attributes of a node, as they are. */
+export function keptAttributes({ attribute = [] }: OnnxNode): Attributes {
+  return Object.fromEntries(attribute.map((own) => [own.name, { kept: own }]));
 }
 
 /** A tensor attribute. */
@@ -140,4 +145,9 @@ export function unknownSizes(shape: Shape): number {
 /** An op whose output the rule states: of integers and truth values, which need no gradient. */
 export function statedOp(type: string, dtype: DType, shape: Shape): Op {
   return { type, infer: () => [{ dtype, shape }] };
+}
+
+/** An operator on one value. */
+export function unary(apply: (x: Value) => Value): Operator {
+  return (context) => [apply(input(context, 0))];
 }

@@ -11,11 +11,13 @@ import {
   isFloat,
   newSize,
   noted,
+  numberOf,
   type Operator,
   type OperatorContext,
   type OperatorTable,
   optionalInput,
   statedOp,
+  text,
 } from './operator.ts';
 
 const concat: Operator = (context) => {
@@ -77,7 +79,8 @@ const slice: Operator = (context) => {
   if (starts === undefined || ends === undefined) return null;
   const axes = optionalInput(context, 3) === null ? starts.map((_, at) => at) : integers(context, 'axes', 3);
   const steps = optionalInput(context, 4) === null ? starts.map(() => 1) : integers(context, 'steps', 4);
-  if (axes === null || steps === null || steps.some((step) => step !== 1)) return null;
+  if (axes === null || steps === null) return null;
+  if (steps.some((step) => step !== 1)) return stepped(context, { starts, ends, axes, steps });
   if (starts.some((start) => typeof start !== 'number')) return null;
   let value = x;
   for (const [at, start] of starts.entries()) {
@@ -92,6 +95,60 @@ const slice: Operator = (context) => {
       ? elements.slice(from < 0 ? from + elements.length : from).slice(0, length)
       : undefined;
   return noted(context, value, known);
+};
+
+/** Where a slice begins and ends, for each axis. */
+interface Bounds {
+  readonly starts: readonly Dim[];
+  readonly ends: readonly Dim[];
+  readonly axes: readonly number[];
+  readonly steps: readonly number[];
+}
+
+/** Every so many elements, also backwards: of axes whose size is known now. */
+function stepped(context: OperatorContext, { starts, ends, axes, steps }: Bounds): readonly Value[] | null {
+  const x = input(context, 0);
+  let value = x;
+  let elements = context.contents.get(x);
+  for (const [at, step] of steps.entries()) {
+    const axis = positiveAxis(axes[at] as number, x.shape.length);
+    const [length, start, end] = [x.shape[axis], starts[at], ends[at]];
+    if (typeof length !== 'number' || typeof start !== 'number' || typeof end !== 'number') return null;
+    const bound = (place: number, least: number, most: number): number =>
+      Math.max(least, Math.min(most, place < 0 ? place + length : place));
+    const [first, last] =
+      step > 0
+        ? [bound(start, 0, length), bound(end, 0, length)]
+        : [bound(start, 0, length - 1), bound(end, -1, length - 1)];
+    const count = Math.max(0, Math.ceil((last - first) / step));
+    const places = Array.from({ length: count }, (_, place) => first + place * step);
+    value = ops.gather(value, x.graph.integers(places), axis);
+    elements = elements?.filter((_, place) => places.includes(place));
+    if (step < 0) elements = elements?.toReversed();
+  }
+  return noted(context, value, x.shape.length === 1 ? elements : undefined);
+}
+
+/** Numbers around a tensor, or with pads below zero fewer of its own. */
+const pad: Operator = (context) => {
+  const x = input(context, 0);
+  const pads = integers(context, 'pads', 1);
+  const given = optionalInput(context, 2);
+  const value = given === null ? 0 : numberOf(given);
+  const named = optionalInput(context, 3);
+  const axes = named === null ? x.shape.map((_, axis) => axis) : integers(context, 'axes', 3);
+  if (pads === null || axes === null || value === undefined || !Number.isFinite(value)) return null;
+  if (text(context, 'mode', 'constant') !== 'constant' || x.dtype === 'bool') return null;
+  // Around zero, where padding is with zeros.
+  let result = value === 0 ? x : ops.addScalar(x, -value);
+  for (const [at, own] of axes.entries()) {
+    const axis = positiveAxis(own, x.shape.length);
+    const [before = 0, after = 0] = [pads[at], pads[at + axes.length]];
+    if (before === 0 && after === 0) continue;
+    const size = added(x.shape[axis] as Dim, before + after) ?? newSize(context, axis);
+    result = ops.padAxis(result, axis, x.graph.integers([before]), x.graph.integers([after]), size);
+  }
+  return [value === 0 ? result : ops.addScalar(result, value)];
 };
 
 /** Elements of one axis from `start` to `end`, both counted from either side; `end` may be a size with a name. */
@@ -137,4 +194,5 @@ export const pieceOperators: OperatorTable = {
   Concat: concat,
   Split: split,
   Slice: slice,
+  Pad: pad,
 };

@@ -110,8 +110,10 @@ const transpose: Operator = (context) => {
 
 const expand: Operator = (context) => {
   const [x, sizes] = [input(context, 0), input(context, 1)];
-  const wanted = context.contents.get(sizes);
-  if (wanted === undefined) return null;
+  const count = sizes.shape[0];
+  if (typeof count !== 'number') return null;
+  const unknown = Array.from({ length: count }, (_, axis) => newSize(context, axis));
+  const wanted = context.contents.get(sizes) ?? unknown;
   const [from, to] = alignedShapes([x.shape, wanted]) as [Shape, Shape];
   const rank = Math.max(from.length, to.length);
   const shape = Array.from({ length: rank }, (_, axis): Dim => {
@@ -121,11 +123,42 @@ const expand: Operator = (context) => {
   return [sameDims(x.shape, shape) ? x : ops.expandTo(ops.withShape(x, from), sizes, shape)];
 };
 
+/** Copies along axes: an axis of size 1 is expanded, another one gets an axis for its copies, which is joined with it. */
+const tile: Operator = (context) => {
+  const [x, repeats] = [input(context, 0), input(context, 1)];
+  const wanted = context.contents.get(repeats);
+  if (wanted === undefined) return null;
+  if (wanted.every((count, axis) => count === 1 || x.shape[axis] === 1)) {
+    const shape = x.shape.map((own, axis) => (own === 1 ? (wanted[axis] as Dim) : own));
+    return [sameDims(x.shape, shape) ? x : ops.expandTo(x, repeats, shape)];
+  }
+  if (wanted.some((count) => typeof count !== 'number')) return null;
+  const graph = x.graph;
+  const counts = wanted.map(Number);
+  const total = x.shape.map((own, axis) => multiplied([counts[axis] ?? 1, own]));
+  const apart = x.shape.reduce<Value>((value, _, axis) => ops.unsqueeze(value, 2 * axis), x);
+  const copies = apart.shape.map((own, axis) => (axis % 2 === 0 ? (counts[axis / 2] ?? 1) : own));
+  const wide = ops.expandTo(apart, graph.integers(counts.flatMap((count) => [count, 1])), copies);
+  const sizes = ops.concat(
+    counts.map((count, axis) =>
+      ops.unsqueeze(ops.mul(ops.sizeOfAxis(x, axis), graph.scalar(count, 'int64')), 0),
+    ),
+    0,
+  );
+  return [ops.reshapeTo(wide, sizes, total)];
+};
+
 const cast: Operator = (context) => {
   const x = input(context, 0);
   const dtype = dtypeOfCode(integer(context, 'to', 0));
   if (dtype === undefined) return null;
   const value = ops.cast(x, dtype);
+  return value === x ? [x] : noted(context, value, isFloat(value) ? undefined : context.contents.get(x));
+};
+
+const castLike: Operator = (context) => {
+  const [x, like] = [input(context, 0), input(context, 1)];
+  const value = ops.cast(x, like.dtype);
   return value === x ? [x] : noted(context, value, isFloat(value) ? undefined : context.contents.get(x));
 };
 
@@ -142,5 +175,7 @@ export const shapeOperators: OperatorTable = {
   Squeeze: squeeze,
   Transpose: transpose,
   Expand: expand,
+  Tile: tile,
   Cast: cast,
+  CastLike: castLike,
 };

@@ -7,7 +7,7 @@
 import { RegmeanError } from '../../errors.ts';
 import type { Attributes, Value } from '../../graph/graph.ts';
 import { operatorsVersion } from '../../graph/onnx-model.ts';
-import { integer, integers, type OperatorContext, text } from './operator.ts';
+import { integer, integers, keptAttributes, type OperatorContext, text } from './operator.ts';
 
 /** Inputs and attributes of a node. */
 export interface NodeForm {
@@ -117,9 +117,7 @@ const changes: Readonly<Record<string, readonly Change[]>> = {
  */
 export function renewed(context: OperatorContext): NodeForm {
   const { node, opset, inputs } = context;
-  const attributes: Attributes = Object.fromEntries(
-    (node.attribute ?? []).map((attribute) => [attribute.name, { kept: attribute }]),
-  );
+  const attributes = keptAttributes(node);
   const own = Object.hasOwn(changes, node.opType) ? (changes[node.opType] ?? []) : [];
   return own
     .filter(({ version }) => version > opset && version <= operatorsVersion)
