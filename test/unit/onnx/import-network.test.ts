@@ -43,6 +43,7 @@ const layersOf = {
   'mean-pooled': ['first', 'second'],
   'torch-encoder': ['layer.self_attn.out_proj', 'layer.linear1', 'layer.linear2', 'tags'],
   recurrent: ['project', 'classifier'],
+  convolution: ['classifier'],
   functions: ['first.dense', 'second.dense', 'tags'],
 } as const;
 
