@@ -57,6 +57,20 @@ const scatterElementsOp: Op = {
   },
 };
 
+const replaceElementsOp: Op = {
+  ...scatterElementsOp,
+  vjp: ({ node, cotangents }) => {
+    const [dy, indices, axis] = [cotangentOf(cotangents), inputOf(node, 1), Number(node.attributes.axis)];
+    const zeros = zerosLike(inputOf(node, 2));
+    return [scatterElements(dy, indices, zeros, axis), null, gatherElements(dy, indices, axis)];
+  },
+};
+
+/** `target` with `updates` in the place of the elements at `indices` along an axis. */
+export function scatterElements(target: Value, indices: Value, updates: Value, axis: number): Value {
+  return target.graph.apply1(replaceElementsOp, [target, indices, updates], { axis: BigInt(axis) });
+}
+
 /** `target` with `updates` added at `indices` along an axis; equal indices add up. */
 export function scatterAdd(target: Value, indices: Value, updates: Value, axis: number): Value {
   return target.graph.apply1(scatterElementsOp, [target, indices, updates], {
@@ -102,6 +116,19 @@ const scatterNdOp: Op = {
     return [{ dtype, shape }];
   },
 };
+
+const replaceNdOp: Op = {
+  ...scatterNdOp,
+  vjp: ({ node, cotangents }) => {
+    const [dy, indices] = [cotangentOf(cotangents), inputOf(node, 1)];
+    return [scatterNd(dy, indices, zerosLike(inputOf(node, 2))), null, gatherNd(dy, indices)];
+  },
+};
+
+/** `target` with `updates` in the place of elements, or slices, at places of several axes. */
+export function scatterNd(target: Value, indices: Value, updates: Value): Value {
+  return target.graph.apply1(replaceNdOp, [target, indices, updates]);
+}
 
 const gatherNdOp: Op = {
   type: 'GatherND',

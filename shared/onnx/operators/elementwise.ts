@@ -130,6 +130,8 @@ const power: Operator = (context) => {
   const base = input(context, 0);
   const exponent = input(context, 1);
   if (numberOf(exponent) === undefined) return null;
+  // The result is of the base's type, but the exponent may not be an integer.
+  if (!isFloat(base) && exponent.dtype !== base.dtype) return null;
   return [ops.pow(base, ops.cast(exponent, base.dtype))];
 };
 
@@ -151,8 +153,9 @@ const whereOperator: Operator = (context) => {
 };
 
 const dropoutOperator: Operator = (context) => {
-  const ratio = numberOf(optionalInput(context, 1)) ?? float(context, 'ratio', 0.5);
-  return [dropout(context.scope, input(context, 0), ratio)];
+  const given = optionalInput(context, 1);
+  const ratio = given === null ? float(context, 'ratio', 0.5) : numberOf(given);
+  return ratio === undefined ? null : [dropout(context.scope, input(context, 0), ratio)];
 };
 
 /** Elementwise operators by type. */

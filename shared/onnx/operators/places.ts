@@ -12,17 +12,18 @@ import {
   type OperatorTable,
   optionalInput,
   statedOp,
+  text,
 } from './operator.ts';
 
 const gather: Operator = (context) => {
   const [x, indices] = [input(context, 0), input(context, 1)];
   const axis = positiveAxis(integer(context, 'axis', 0), x.shape.length);
-  const elements = context.contents.get(x);
+  const elements = x.shape.length === 1 ? context.contents.get(x) : undefined;
   const places = context.contents.get(indices);
   const known =
     elements === undefined || places === undefined
       ? undefined
-      : places.map((place) => elements.at(Number(place)));
+      : places.map((place) => (typeof place === 'number' ? elements.at(place) : undefined));
   const value = ops.gather(x, indices, axis);
   return noted(context, value, known?.every((own) => own !== undefined) === true ? known : undefined);
 };
@@ -37,6 +38,15 @@ const gatherNd: Operator = (context) => {
   if (integer(context, 'batch_dims', 0) !== 0 || typeof indices.shape.at(-1) !== 'number') return null;
   return [ops.gatherNd(x, indices)];
 };
+
+/** Updates in the place of elements; a gradient for those that replace, not for those that are added or compared. */
+function scattered(scatter: (data: Value, indices: Value, updates: Value, axis: number) => Value): Operator {
+  return (context) => {
+    const [data, indices, updates] = [input(context, 0), input(context, 1), input(context, 2)];
+    if (text(context, 'reduction', 'none') !== 'none') return null;
+    return [scatter(data, indices, updates, positiveAxis(integer(context, 'axis', 0), data.shape.length))];
+  };
+}
 
 const topK: Operator = (context) => {
   const [x, count] = [input(context, 0), input(context, 1)];
@@ -98,6 +108,8 @@ export const placeOperators: OperatorTable = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
+  ScatterElements: scattered(ops.scatterElements),
+  ScatterND: scattered(ops.scatterNd),
   TopK: topK,
   ArgMax: placeOf('ArgMax'),
   ArgMin: placeOf('ArgMin'),

@@ -6,6 +6,7 @@ import {
   input,
   integer,
   integers,
+  isFloat,
   type Operator,
   type OperatorContext,
   type OperatorTable,
@@ -40,6 +41,11 @@ function extreme(reduce: (x: Value, axes: readonly number[]) => Value): Operator
   return (context) => (input(context, 0).dtype === 'bool' ? null : reduction(reduce)(context));
 }
 
+/** Integers are rounded in ways of their own. */
+function ofFloats(rule: Operator): Operator {
+  return (context) => (isFloat(input(context, 0)) ? rule(context) : null);
+}
+
 const squareSum = (x: Value, axes: readonly number[]): Value => ops.reduceSum(ops.mul(x, x), axes, true);
 
 const logSumExp = (x: Value, axes: readonly number[]): Value => {
@@ -51,12 +57,12 @@ const logSumExp = (x: Value, axes: readonly number[]): Value => {
 /** Reductions by type. */
 export const reduceOperators: OperatorTable = {
   ReduceSum: reduction((x, axes) => ops.reduceSum(x, axes, true)),
-  ReduceMean: reduction(ops.reduceMean),
+  ReduceMean: ofFloats(reduction(ops.reduceMean)),
   ReduceSumSquare: reduction(squareSum),
   ReduceL1: reduction((x, axes) => ops.reduceSum(ops.abs(x), axes, true)),
-  ReduceLogSum: reduction((x, axes) => ops.log(ops.reduceSum(x, axes, true))),
-  ReduceLogSumExp: reduction(logSumExp),
+  ReduceLogSum: ofFloats(reduction((x, axes) => ops.log(ops.reduceSum(x, axes, true)))),
+  ReduceLogSumExp: ofFloats(reduction(logSumExp)),
   ReduceMax: extreme(ops.reduceMax),
   ReduceMin: extreme(ops.reduceMin),
-  ReduceL2: reduction((x, axes) => ops.sqrt(squareSum(x, axes))),
+  ReduceL2: ofFloats(reduction((x, axes) => ops.sqrt(squareSum(x, axes)))),
 };

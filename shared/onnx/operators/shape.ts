@@ -1,5 +1,5 @@
 /** @file Rules for operators that change the shape of a tensor, and for those that exported graphs compute shapes with. */
-import { type Dim, positiveAxis, type Shape, sameDims, type Value } from '../../graph/graph.ts';
+import { type Dim, type DType, positiveAxis, type Shape, sameDims, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { divided, inOrderOf, multiplied, sameSize } from '../../graph/sizes.ts';
 import { dtypeOfCode } from '../tensors.ts';
@@ -149,18 +149,20 @@ const tile: Operator = (context) => {
 };
 
 const cast: Operator = (context) => {
-  const x = input(context, 0);
   const dtype = dtypeOfCode(integer(context, 'to', 0));
-  if (dtype === undefined) return null;
-  const value = ops.cast(x, dtype);
-  return value === x ? [x] : noted(context, value, isFloat(value) ? undefined : context.contents.get(x));
+  return dtype === undefined ? null : converted(context, dtype);
 };
 
-const castLike: Operator = (context) => {
-  const [x, like] = [input(context, 0), input(context, 1)];
-  const value = ops.cast(x, like.dtype);
-  return value === x ? [x] : noted(context, value, isFloat(value) ? undefined : context.contents.get(x));
-};
+const castLike: Operator = (context) => converted(context, input(context, 1).dtype);
+
+function converted(context: OperatorContext, dtype: DType): readonly Value[] {
+  const x = input(context, 0);
+  const value = ops.cast(x, dtype);
+  if (value === x) return [x];
+  const known = isFloat(value) ? undefined : context.contents.get(x);
+  // A size that has only a name is at least 1.
+  return noted(context, value, dtype === 'bool' ? known?.map((own) => (own === 0 ? 0 : 1)) : known);
+}
 
 const identity: Operator = (context) => [input(context, 0)];
 

@@ -141,6 +141,25 @@ describe('ops that move elements agree with finite differences', () => {
       build: (x) => ops.gatherNd(x, x.graph.constant(BigInt64Array.of(1n, 2n, 0n, 0n, 1n, 2n), [3, 2])),
       reference: (x) => [10, 11, 0, 1, 10, 11].map((at) => x[at] ?? 0),
     }));
+  it('scatterElements', () =>
+    checkOp({
+      shapes: [
+        [3, 2],
+        [2, 2],
+      ],
+      build: (x, updates) =>
+        ops.scatterElements(x, x.graph.constant(BigInt64Array.of(2n, 0n, 1n, 1n), [2, 2]), updates, 0),
+      reference: (x, u) => [x[0] ?? 0, u[1] ?? 0, u[2] ?? 0, u[3] ?? 0, u[0] ?? 0, x[5] ?? 0],
+    }));
+  it('scatterNd of slices', () =>
+    checkOp({
+      shapes: [
+        [3, 2],
+        [1, 2],
+      ],
+      build: (x, updates) => ops.scatterNd(x, x.graph.constant(BigInt64Array.of(1n), [1, 1]), updates),
+      reference: (x, u) => [x[0] ?? 0, x[1] ?? 0, u[0] ?? 0, u[1] ?? 0, x[4] ?? 0, x[5] ?? 0],
+    }));
 });
 
 it('batchNormalization has gradients in input, scale and shift, and none in its statistics', async () => {

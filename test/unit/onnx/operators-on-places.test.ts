@@ -149,6 +149,21 @@ const moved: Readonly<Record<string, OperatorCase>> = {
     nodes: [node('GatherND', ['x', 'which'], ['logits'])],
     initializers: [{ ...longs('which', [0, 4, 1, 2]), dims: [2, 2] }],
   },
+  'ScatterND and ScatterElements, in the place of tokens': {
+    nodes: [
+      node('ScatterND', ['x', 'which', 'rows'], ['s']),
+      node('ScatterElements', ['s', 'columns', 'numbers'], ['t'], { axis: 2 }),
+      node('Mul', ['t', 't'], ['y']),
+      mean('y'),
+    ],
+    initializers: [
+      axis1,
+      { ...longs('which', [0, 4, 1, 2]), dims: [2, 2] },
+      floats('rows', [2, 4], [1, 2, 3, 4, 5, 6, 7, 8]),
+      { ...longs('columns', [3, 0]), dims: [1, 2, 1] },
+      floats('numbers', [1, 2, 1], [0.5, -2]),
+    ],
+  },
   'TopK of tokens': {
     nodes: [node('TopK', ['x', 'two'], ['y', 'which'], { axis: 1 }), mean('y')],
     initializers: [axis1, longs('two', [2])],
@@ -168,6 +183,28 @@ const counted: Readonly<Record<string, OperatorCase>> = {
       node('GatherND', ['x', 'which'], ['logits']),
     ],
     initializers: places,
+  },
+  'Where asks whether there are tokens': {
+    nodes: [
+      ...size(1, 'tokens'),
+      node('Cast', ['tokens'], ['some'], { to: 9 }),
+      node('Where', ['some', 'four', 'two'], ['width']),
+      node('Concat', ['keep', 'keep', 'width'], ['sizes'], { axis: 0 }),
+      node('Reshape', ['x', 'sizes'], ['y']),
+      mean('y'),
+    ],
+    initializers: [...places, longs('four', [4]), longs('two', [2]), longs('keep', [0])],
+  },
+  'powers and means of integers, which are rounded': {
+    nodes: [
+      node('Pow', ['input_ids', 'root'], ['p']),
+      node('ReduceMean', ['p', 'axis1'], ['m']),
+      node('Cast', ['m'], ['f'], { to: 1 }),
+      node('Unsqueeze', ['f', 'axis1'], ['w']),
+      node('Mul', ['w', 'x'], ['y']),
+      mean('y'),
+    ],
+    initializers: [axis1, floats('root', [], [1.5])],
   },
   'OneHot of tokens': {
     nodes: [
