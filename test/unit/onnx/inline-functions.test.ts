@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +130,10 @@ describe("functions of a model's own", () => {
     for (const folder of folders) await saveModel(folder, model);
     const [a = '', b = ''] = folders;
     expect(graphDifference(await readGraph(a), await readGraph(b))).toBeNull();
+    // A folder with the exported file itself, which a round may begin from.
+    const exported = await mkdtemp(join(tmpdir(), 'regmean-functions-'));
+    await copyFile(file, join(exported, 'model.onnx'));
+    expect(graphDifference(await readGraph(exported), await readGraph(a))).toBeNull();
     const stored = decodeModel(await readFile(join(a, 'model.onnx')));
     expect(stored.functions).toBeUndefined();
     expect(stored.opsetImport.map(({ domain }) => domain ?? '')).toEqual(['']);
