@@ -6,6 +6,9 @@ import { RegmeanError } from '../errors.ts';
 import { isStandard, nodeName } from './nodes.ts';
 import type { OnnxAttribute, OnnxFunction, OnnxModel, OnnxNode } from './schema.ts';
 
+/** Nodes that calls may become: functions that call each other twice could be any number. */
+const maxNodes = 200_000;
+
 /** What stays the same while calls are replaced. */
 interface Inlining {
   readonly path: string;
@@ -14,13 +17,16 @@ interface Inlining {
   readonly versions: Map<string, string>;
   /** Names that calls gave to their insides. */
   readonly taken: Set<string>;
+  /** Nodes that calls became, of all. */
+  readonly count: { nodes: number };
 }
 
 /**
  * The model with every call of a function of its own replaced by the function's nodes. Inner values and nodes are named after
  * the call: `/encoder/Linear` makes `/encoder/Linear/MatMul`.
  *
- * @throws RegmeanError `unsupported` for functions that call themselves, or whose operators are of another version
+ * @throws RegmeanError `unsupported` for functions that call themselves, whose operators are of another version, or that
+ *   become more nodes than any network has
  */
 export function withoutFunctions(path: string, model: OnnxModel): OnnxModel {
   const { functions = [], ...rest } = model;
@@ -33,6 +39,7 @@ export function withoutFunctions(path: string, model: OnnxModel): OnnxModel {
     functions: new Map(functions.map((own) => [keyOf(own.domain, own.name, own.overload), own])),
     versions,
     taken: new Set(),
+    count: { nodes: 0 },
   };
   const node = inlined(inlining, model.graph.node, []);
   const used = new Set(node.map(({ domain }) => standardName(domain)));
@@ -57,6 +64,13 @@ function inlined(
       );
     }
     requireSameVersions(inlining, called);
+    inlining.count.nodes += called.node.length;
+    if (inlining.count.nodes > maxNodes) {
+      throw new RegmeanError(
+        'unsupported',
+        `${inlining.path}: functions must become at most ${maxNodes} nodes`,
+      );
+    }
     return inlined(inlining, bodyOf(inlining, called, node), [...callers, called]);
   });
 }

@@ -72,18 +72,13 @@ function floatConstant({ opType, domain, attribute, output }: OnnxNode): OnnxTen
 function weightNames({ graph }: OnnxModel, constants: ReadonlyMap<string, unknown>): ReadonlySet<string> {
   const { node: nodes, initializer } = graph;
   const stored = new Set(initializer.map(({ name }) => name));
-  const carried = new Map(
-    nodes.flatMap(({ opType, input, output }) =>
-      carriers.has(opType) ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
-    ),
-  );
-  const sourceOf = (name: string): string => {
-    const from = carried.get(name);
-    return from === undefined ? name : sourceOf(from);
-  };
+  // Nodes stand in the order they run in, so that what hands a weight on is seen before what reads it.
+  const sources = new Map<string, string>();
+  const sourceOf = (name: string): string => sources.get(name) ?? name;
   const found = new Set<string>();
   const products = new Set<string>();
   for (const { opType, input, output } of nodes) {
+    if (carriers.has(opType)) sources.set(output[0] ?? '', sourceOf(input[0] ?? ''));
     for (const index of weightInputs[opType] ?? []) {
       const name = sourceOf(input[index] ?? '');
       if (constants.has(name)) found.add(name);

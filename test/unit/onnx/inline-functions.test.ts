@@ -147,6 +147,21 @@ describe("functions of a model's own", () => {
     expect(after?.logits?.data).toEqual(before?.logits?.data);
   });
 
+  it('that become too many nodes, each calling another ten times, are refused', () => {
+    const functions = Array.from(
+      { length: 8 },
+      (_, at): OnnxFunction => ({
+        ...bent,
+        name: `F${at}`,
+        node: Array.from({ length: 10 }, (__, each) => call(`c${each}`, `F${at + 1}`, ['v'], [`w${each}`])),
+      }),
+    );
+    const model = network([call('/a', 'F0', ['x'], ['y']), mean('y')], functions);
+    expect(() => withoutFunctions('net.onnx', model)).toThrow(
+      'net.onnx: functions must become at most 200000 nodes',
+    );
+  });
+
   it('that call themselves, or are of other versions, are refused', async () => {
     const endless: OnnxFunction = {
       ...bent,
