@@ -18,13 +18,40 @@ const inputSizes: ReadonlySet<string> = new Set(['batch', 'seq', 'target']);
  * @throws RegmeanError `unsupported` when ONNX Runtime cannot load the network
  */
 export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
-  const { model } = network.source;
   const outputs = network.nodes.flatMap(({ output }) => output.filter((name) => name !== ''));
+  const found = await inferredOutputs(network, outputs, []);
+  // Nothing tells a scalar from a tensor whose number of axes is not known, except the size of its shape.
+  const bare = found.filter(({ shape }) => shape.length === 0).map(({ name }) => name);
+  const shapes = bare.length === 0 ? [] : await inferredOutputs(network, bare.map(shapeName), bare);
+  const unknown = new Set(shapes.filter(({ shape }) => shape[0] !== 0).map(({ name }) => name));
+  const types = new Map<string, ValueType>();
+  for (const output of found) {
+    if (unknown.has(shapeName(output.name)) || !(output.type in elementTypes)) continue;
+    // Inference that fails halfway gives 0 for a size that it cannot say.
+    const isSaid = (size: number | string): boolean => inputSizes.has(String(size)) || Number(size) > 0;
+    const shape = output.shape.map((size, axis) => (isSaid(size) ? size : `(${output.name}:${axis})`));
+    types.set(output.name, { dtype: output.type as DType, shape });
+  }
+  return types;
+}
+
+const shapeName = (name: string): string => `${name}#shape`;
+
+/** What ONNX Runtime says of outputs; of `measured` values the shape is an output too, called as `shapeName` says. */
+async function inferredOutputs(
+  network: OnnxNetwork,
+  outputs: readonly string[],
+  measured: readonly string[],
+): Promise<ort.InferenceSession.TensorValueMetadata[]> {
+  const { path, opset, model } = network.source;
   const bytes = encodeModel({
     ...model,
     graph: {
       name: 'types',
-      node: network.nodes,
+      node: [
+        ...network.nodes,
+        ...measured.map((name) => ({ opType: 'Shape', input: [name], output: [shapeName(name)] })),
+      ],
       initializer: [...network.constants.values()],
       // Weights as inputs: their values are not needed.
       input: [
@@ -44,7 +71,6 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
       logSeverityLevel: 3,
     });
   } catch (error) {
-    const { path, opset } = network.source;
     throw new RegmeanError(
       'unsupported',
       `${path}: ONNX Runtime cannot load it (operators of version ${opset}): ${messageOf(error)}`,
@@ -56,16 +82,9 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
       },
     );
   }
-  const types = new Map<string, ValueType>();
-  for (const output of session.outputMetadata) {
-    if (!output.isTensor || !(output.type in elementTypes)) continue;
-    // Inference that fails halfway gives 0 for a size that it cannot say.
-    const isSaid = (size: number | string): boolean => inputSizes.has(String(size)) || Number(size) > 0;
-    const shape = output.shape.map((size, axis) => (isSaid(size) ? size : `(${output.name}:${axis})`));
-    types.set(output.name, { dtype: output.type as DType, shape });
-  }
+  const found = session.outputMetadata.filter((output) => output.isTensor);
   await session.release();
-  return types;
+  return found;
 }
 
 function infoOf({ name, dtype, shape }: NetworkInput): OnnxValueInfo {

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { encodeOnnxModel } from '../../../shared/graph/onnx-model.ts';
+import { loadModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import { decodeModel, type OnnxNode } from '../../../shared/onnx/schema.ts';
-import { floats, longs, node } from '../../support/onnx-network.ts';
+import {
+  attributeTypes,
+  decodeModel,
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxModel,
+  type OnnxNode,
+} from '../../../shared/onnx/schema.ts';
+import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import {
   axis1,
   expectOnnxRuntimesLogits,
@@ -154,6 +162,32 @@ describe('operators of newer versions', () => {
     await expect(refused).rejects.toMatchObject({
       hint: 'export again with an older opset_version, for instance 20',
     });
+  });
+});
+
+describe('operators of other domains', () => {
+  const withOther = (type: string, attribute: readonly OnnxAttribute[]): OnnxModel => {
+    const other = { ...node(type, ['m'], ['logits']), domain: 'ai.onnx.ml', attribute };
+    const onnx = networkModel([node('ReduceMean', ['x', 'axis1'], ['m'], { keepdims: 0 }), other], [axis1]);
+    return { ...onnx, opsetImport: [...onnx.opsetImport, { domain: 'ai.onnx.ml', version: 3 }] };
+  };
+  const open = async (model: OnnxModel) =>
+    loadModel(await writeOnnxFile(model), { task: 'text-classification' });
+
+  it('run as they are, of the version that the file says', async () => {
+    const file = withOther('Binarizer', [{ name: 'threshold', type: attributeTypes.float, f: 0.1 }]);
+    const { model } = await open(file);
+    await expectOnnxRuntimesLogits({ model, bytes: encodeModel(file) });
+  });
+
+  it('are refused when ONNX Runtime cannot say how many axes they give', async () => {
+    const file = withOther('Scaler', [
+      { name: 'offset', type: attributeTypes.floats, floats: [0.5, 0, -1, 2] },
+      { name: 'scale', type: attributeTypes.floats, floats: [1, 2, 3, 4] },
+    ]);
+    await expect(open(file)).rejects.toThrow(
+      'node /logits/Scaler (Scaler): shape and element type of logits are not known',
+    );
   });
 });
 
