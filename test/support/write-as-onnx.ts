@@ -21,10 +21,17 @@ export async function writeAsOnnx(model: Model): Promise<string> {
       rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     }),
   );
+  const read = new Set([...exported.graph.node.flatMap(({ input }) => input), 'logits']);
+  // Exporters leave out optional outputs at the end that nothing reads, such as the mean of a LayerNormalization.
+  const node = exported.graph.node.map((own) => ({
+    ...own,
+    output: own.output.slice(0, own.output.findLastIndex((name) => read.has(name)) + 1),
+  }));
   return writeOnnxFile({
     ...exported,
     graph: {
       ...exported.graph,
+      node,
       input: exported.graph.input.filter(({ name }) => !model.weights.has(name)),
       initializer: [...exported.graph.initializer, ...weights],
     },
