@@ -1,6 +1,7 @@
 /** @file Kernels that the WASM backend lacks and training needs. */
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Core } from './library.ts';
+
+type Core = typeof import('@tensorflow/tfjs-core');
 
 const segmentSum = 'UnsortedSegmentSum';
 

@@ -3,23 +3,20 @@
  * backward, clipping, AdamW; without dropout).
  * Usage: node dist/test/bench/families.js [rounds] [family..]
  */
-import { adamWDefaults, createAdamW } from '../../agent/training/adamw.ts';
-import { createArena, fillArena } from '../../agent/training/parameter-arena.ts';
-import { createLossAndGradients } from '../../agent/training/train-step.ts';
 import { createModel } from '../../shared/models/model-folder.ts';
 import { createRandom } from '../../shared/random.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { feedsOf } from '../support/fixture-feeds.ts';
 import type { FixtureBatch } from '../support/torch-fixture.ts';
-import { mediansOfAlternating, secondsOf, type Timed } from './support/alternate.ts';
+import { mediansOfAlternating, type Timed } from './support/alternate.ts';
 import { printReport } from './support/report.ts';
 import { startTorch } from './support/torch.ts';
+import { startTraining } from './support/training-side.ts';
 
 const threads = 2;
 const batchSize = 8;
 const seqLength = 128;
 const targetLength = 32;
-const learningRate = 1e-5;
 
 interface BenchFamily {
   readonly task: TaskKind;
@@ -119,26 +116,14 @@ function randomBatch({ task, config }: BenchFamily): FixtureBatch {
 async function measure(name: string, family: BenchFamily, rounds: number): Promise<void> {
   const { config, task } = family;
   const model = createModel(config, task, task === 'text-classification' ? ['negative', 'positive'] : [], 1);
-  const shapes = new Map([...model.weights].map(([parameter, tensor]) => [parameter, tensor.shape]));
-  const parameters = createArena(shapes);
-  const gradientArena = createArena(shapes);
-  fillArena(parameters, model.weights);
-  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults, threads);
-  const options = { parameters: parameters.tensors, gradientArena, dropoutSeed: null, threads };
-  const backward = await createLossAndGradients(model, options);
+  const training = await startTraining(model, { dropoutSeed: null, threads });
   const batch = randomBatch(family);
   const feeds = feedsOf(task, batch);
   const torch = await startTorch('families.py', { threads, config, batch });
-  const works: Timed<'backward' | 'optimizer' | 'torch'>[] = [
-    async () => ({
-      backward: await secondsOf(() => backward.run(feeds)),
-      optimizer: await secondsOf(() => optimizer.step(learningRate)),
-    }),
-  ];
+  const works: Timed<'backward' | 'optimizer' | 'torch'>[] = [() => training.step(feeds)];
   if (torch !== null) works.push(async () => ({ torch: await torch.time('step') }));
   const median = await mediansOfAlternating(rounds, works);
-  await backward.dispose();
-  await optimizer.dispose();
+  await training.dispose();
   torch?.close();
 
   const ours = median('backward') + median('optimizer');

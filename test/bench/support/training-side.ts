@@ -1,0 +1,46 @@
+/** @file This project's side of a benchmark of fine-tuning. */
+import { adamWDefaults, createAdamW } from '../../../agent/training/adamw.ts';
+import { createArena, fillArena } from '../../../agent/training/parameter-arena.ts';
+import { createLossAndGradients } from '../../../agent/training/train-step.ts';
+import type { Model } from '../../../shared/models/model-folder.ts';
+import type { RunTensor } from '../../../shared/runtime/session.ts';
+import { secondsOf } from './alternate.ts';
+
+const learningRate = 1e-5;
+
+/** A model ready to be fine-tuned. */
+export interface TrainingSide {
+  /** Takes a step: forward, backward, clipping, AdamW. Returns the seconds of its two parts. */
+  step(
+    feeds: ReadonlyMap<string, RunTensor>,
+  ): Promise<{ readonly backward: number; readonly optimizer: number }>;
+  dispose(): Promise<void>;
+}
+
+/** Prepares a model; `dropoutSeed` null leaves dropout out. */
+export async function startTraining(
+  model: Model,
+  { dropoutSeed, threads }: { readonly dropoutSeed: number | null; readonly threads: number },
+): Promise<TrainingSide> {
+  const shapes = new Map([...model.weights].map(([name, tensor]) => [name, tensor.shape]));
+  const parameters = createArena(shapes);
+  const gradientArena = createArena(shapes);
+  fillArena(parameters, model.weights);
+  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults, threads);
+  const backward = await createLossAndGradients(model, {
+    parameters: parameters.tensors,
+    gradientArena,
+    dropoutSeed,
+    threads,
+  });
+  return {
+    step: async (feeds) => ({
+      backward: await secondsOf(() => backward.run(feeds)),
+      optimizer: await secondsOf(() => optimizer.step(learningRate)),
+    }),
+    async dispose() {
+      await backward.dispose();
+      await optimizer.dispose();
+    },
+  };
+}
