@@ -16,8 +16,8 @@ function padOp(shape: Shape): Op {
     infer: (inputs) => [{ dtype: required('Pad', inputs, 0).dtype, shape }],
     vjp: ({ node, cotangents }) => {
       const x = inputOf(node, 0);
-      const inputs = [cotangentOf(cotangents), neg(inputOf(node, 1)), null, inputOf(node, 3)];
-      return [x.graph.apply1(padOp(x.shape), inputs), null, null, null];
+      const inputs = [cotangentOf(cotangents), neg(inputOf(node, 1))];
+      return [x.graph.apply1(padOp(x.shape), inputs), null];
     },
   };
   padOps.set(key, op);
@@ -31,9 +31,12 @@ function padOp(shape: Shape): Op {
  * @param size of the axis afterwards
  */
 export function padAxis(x: Value, axis: number, before: Value, after: Value, size: Dim): Value {
-  const shape = x.shape.map((dim, at) => (at === axis ? size : dim));
-  const inputs = [x, concat([before, after], 0), null, x.graph.integers([axis])];
-  return x.graph.apply1(padOp(shape), inputs);
+  const graph = x.graph;
+  const zeros = (count: number): Value[] => (count > 0 ? [graph.integers(Array<number>(count).fill(0))] : []);
+  const [front, back] = [zeros(axis), zeros(x.shape.length - axis - 1)];
+  // Sizes of every axis: ONNX Runtime's optimizer moves a Transpose over a Pad as if axes were never named.
+  const pads = concat([...front, before, ...back, ...front, after, ...back], 0);
+  return graph.apply1(padOp(x.shape.with(axis, size)), [x, pads]);
 }
 
 /** Elements moved `by` places towards the end of an axis (below zero: the beginning), zeros where none came from. */

@@ -28,6 +28,15 @@ const moved: Readonly<Record<string, OperatorCase>> = {
     nodes: [node('Slice', ['x', 'from', 'to', 'axis1'], ['y']), mean('y')],
     initializers: [axis1, longs('from', [-2]), longs('to', [far])],
   },
+  'Slice of tokens behind a Transpose': {
+    nodes: [
+      node('Transpose', ['x'], ['t'], { perm: [0, 2, 1] }),
+      node('Slice', ['t', 'from', 'to', 'axis2'], ['s']),
+      node('Exp', ['s'], ['e']),
+      node('ReduceMean', ['e', 'axis2'], ['logits'], { keepdims: 0 }),
+    ],
+    initializers: [longs('from', [1]), longs('to', [4]), longs('axis2', [2])],
+  },
   'Slice without the last token': {
     nodes: [node('Slice', ['x', 'from', 'to', 'axis1'], ['y']), mean('y')],
     initializers: [axis1, longs('from', [1]), longs('to', [-1])],
