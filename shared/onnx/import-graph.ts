@@ -49,7 +49,7 @@ export function importNetwork(
       throw new RegmeanError('invalid-input', `${where}: input ${name} is computed nowhere before`);
     });
     const context = { graph, scope, node, opset, inputs: inputsOfNode, contents };
-    let outputs: readonly Value[] | null;
+    let outputs: readonly (Value | null)[] | null;
     try {
       // Nodes of the graph are named after their op too: `/encoder/Conv` must not become `/encoder/Conv/Conv`.
       const scopeName = nodeName(node).replace(new RegExp(`/?${node.opType}$`), '');
@@ -66,8 +66,8 @@ export function importNetwork(
     }
     if (outputs === null) return null;
     for (const [at, name] of node.output.entries()) {
-      const value = outputs[at];
-      if (value !== undefined) values.set(name, value);
+      const value = outputs[at] ?? null;
+      if (value !== null) values.set(name, value);
     }
   }
   const logits = values.get(network.logits);

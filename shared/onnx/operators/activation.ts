@@ -8,11 +8,15 @@ const isAbove = (x: Value, limit: number): Value => ops.greater(x, x.graph.scala
 
 const gelu: Operator = (context) => {
   const x = input(context, 0);
-  if (text(context, 'approximate', 'none') === 'none') return [ops.gelu(x)];
+  return [text(context, 'approximate', 'none') === 'none' ? ops.gelu(x) : geluByTanh(x)];
+};
+
+/** GELU's approximation: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+export function geluByTanh(x: Value): Value {
   const cubic = ops.add(x, ops.mulScalar(ops.mul(x, ops.mul(x, x)), 0.044715));
   const squashed = ops.tanh(ops.mulScalar(cubic, Math.sqrt(2 / Math.PI)));
-  return [ops.mul(ops.mulScalar(x, 0.5), ops.addScalar(squashed, 1))];
-};
+  return ops.mul(ops.mulScalar(x, 0.5), ops.addScalar(squashed, 1));
+}
 
 const leakyRelu: Operator = (context) => {
   const x = input(context, 0);
@@ -57,11 +61,14 @@ const shrink: Operator = (context) => {
   return [ops.where(isAbove(ops.neg(x), limit), ops.addScalar(x, bias), above)];
 };
 
-const swish: Operator = (context) => {
-  const x = input(context, 0);
-  const alpha = float(context, 'alpha', 1);
-  return [ops.mul(x, ops.sigmoid(alpha === 1 ? x : ops.mulScalar(x, alpha)))];
-};
+/** x sigmoid(alpha x) */
+export function swish(alpha: number): Operator {
+  return (context) => {
+    const x = input(context, 0);
+    const factor = float(context, 'alpha', alpha);
+    return [ops.mul(x, ops.sigmoid(factor === 1 ? x : ops.mulScalar(x, factor)))];
+  };
+}
 
 function hardSigmoid(x: Value, alpha: number, beta: number): Value {
   const line = ops.addScalar(ops.mulScalar(x, alpha), beta);
@@ -83,7 +90,7 @@ export const activationOperators: OperatorTable = {
   Selu: selu,
   ThresholdedRelu: thresholdedRelu,
   Shrink: shrink,
-  Swish: swish,
+  Swish: swish(1),
   HardSigmoid: (context) => [
     hardSigmoid(input(context, 0), float(context, 'alpha', 0.2), float(context, 'beta', 0.5)),
   ],

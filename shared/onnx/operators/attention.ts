@@ -16,11 +16,25 @@ import {
 const lowest = -3e38;
 
 /** [batch, tokens, heads * size] -> [batch, heads, tokens, size] */
-function withHeads(x: Value, heads: number): Value {
+export function withHeads(x: Value, heads: number): Value {
   const [batch, tokens, width] = x.shape as [Dim, Dim, Dim];
   const size = Number(width) / heads;
   const apart = ops.reshapeTo(x, x.graph.integers([0, 0, heads, size]), [batch, tokens, heads, size]);
   return ops.transpose(apart, [0, 2, 1, 3]);
+}
+
+/** [batch, heads, tokens, size] -> [batch, tokens, heads * size] */
+export function withoutHeads(x: Value): Value {
+  const [batch, heads, tokens, size] = x.shape as [Dim, Dim, Dim, Dim];
+  const width = Number(heads) * Number(size);
+  const rows = ops.transpose(x, [0, 2, 1, 3]);
+  return ops.reshapeTo(rows, x.graph.integers([0, 0, width]), [batch, tokens, width]);
+}
+
+/** Whether a key stands at or before a query: bool [queries, keys] of [.., queries, size] and [.., keys, size] by head. */
+export function isNotLater(query: Value, key: Value): Value {
+  const rows = ops.unsqueeze(ops.positionsOf(query, 2), 1);
+  return ops.greater(ops.addScalar(rows, 1), ops.positionsOf(key, 2));
 }
 
 /** [batch, heads, tokens, size], each head as often as queries read it. */
@@ -66,10 +80,7 @@ const attention: Operator = (context) => {
     const [left, right] = aligned([scores, mask]) as [Value, Value];
     scores = ops.add(left, right);
   }
-  if (integer(context, 'is_causal', 0) === 1) {
-    const rows = ops.unsqueeze(ops.positionsOf(query, 2), 1);
-    allowed.push(ops.greater(ops.add(rows, graph.scalar(1, 'int64')), ops.positionsOf(key, 2)));
-  }
+  if (integer(context, 'is_causal', 0) === 1) allowed.push(isNotLater(query, key));
   for (const own of allowed) {
     const [test, left] = aligned([own, scores]) as [Value, Value];
     scores = ops.where(test, left, graph.scalar(lowest, scores.dtype));
@@ -81,11 +92,7 @@ const attention: Operator = (context) => {
     weights = ops.mul(left, test);
   }
   const mixed = product(weights, value);
-  if (!flat) return [mixed];
-  const [batch, , tokens] = mixed.shape as [Dim, number, Dim, number];
-  const width = Number(mixed.shape[1]) * Number(mixed.shape[3]);
-  const rows = ops.transpose(mixed, [0, 2, 1, 3]);
-  return [ops.reshapeTo(rows, graph.integers([0, 0, width]), [batch, tokens, width])];
+  return [flat ? withoutHeads(mixed) : mixed];
 };
 
 const rotaryEmbedding: Operator = (context) => {
@@ -95,22 +102,40 @@ const rotaryEmbedding: Operator = (context) => {
   const count = integer(context, 'num_heads', 0);
   if (typeof x.shape.at(-1) !== 'number' || (flat && count === 0)) return null;
   const heads = flat ? withHeads(x, count) : x;
-  const size = Number(heads.shape[3]);
-  const width = integer(context, 'rotary_embedding_dim', 0) || size;
   const [cosine, sine] = [1, 2].map((index) => {
     const table = input(context, index);
-    const rows = positions === null ? table : ops.gather(table, positions);
-    return ops.unsqueeze(rows, 1);
+    return positions === null ? table : ops.gather(table, positions);
   }) as [Value, Value];
-  const graph = x.graph;
-  const interleaved = integer(context, 'interleaved', 0) === 1;
+  const width = integer(context, 'rotary_embedding_dim', 0) || Number(heads.shape[3]);
+  const turned = rotated(heads, cosine, sine, width, integer(context, 'interleaved', 0) === 1);
+  return [flat ? withoutHeads(turned) : turned];
+};
+
+/**
+ * Pairs of the first elements of every token, turned by angles (Su et al., RoFormer, 2021).
+ *
+ * @param heads [batch, heads, tokens, size]
+ * @param cosine of the angles, [batch, tokens, width / 2] or [tokens, width / 2], like sine
+ * @param width elements that are turned
+ * @param interleaved whether neighbours are pairs, or elements of both halves
+ */
+export function rotated(
+  heads: Value,
+  cosine: Value,
+  sine: Value,
+  width: number,
+  interleaved: boolean,
+): Value {
+  const graph = heads.graph;
+  const size = Number(heads.shape[3]);
   const places = (part: number): Value =>
     graph.integers(
       Array.from({ length: width / 2 }, (_, at) => (interleaved ? 2 * at + part : at + (part * width) / 2)),
     );
   const [real, imaginary] = [0, 1].map((part) => ops.gather(heads, places(part), 3)) as [Value, Value];
-  const times = (a: Value, b: Value): Value => {
-    const [left, right] = aligned([a, b]) as [Value, Value];
+  const times = (part: Value, factor: Value): Value => {
+    const ofHeads = factor.shape.length === 2 ? factor : ops.unsqueeze(factor, 1);
+    const [left, right] = aligned([part, ofHeads]) as [Value, Value];
     return ops.mul(left, right);
   };
   const turned = [
@@ -127,10 +152,8 @@ const rotaryEmbedding: Operator = (context) => {
         heads.shape.with(3, width),
       )
     : ops.concat(turned, 3);
-  const whole = width === size ? joined : ops.concat([joined, ops.slice(heads, 3, width, size)], 3);
-  if (!flat) return [whole];
-  return [ops.reshapeTo(ops.transpose(whole, [0, 2, 1, 3]), graph.integers([0, 0, -1]), x.shape)];
-};
+  return width === size ? joined : ops.concat([joined, ops.slice(heads, 3, width, size)], 3);
+}
 
 /** Attention by type. */
 export const attentionOperators: OperatorTable = { Attention: attention, RotaryEmbedding: rotaryEmbedding };

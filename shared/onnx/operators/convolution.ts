@@ -59,7 +59,8 @@ function padsOf(
   return mode === 'SAME_UPPER' ? [...less, ...more] : [...more, ...less];
 }
 
-const conv: Operator = (context) => {
+/** Convolution over any number of axes. */
+export const conv: Operator = (context) => {
   const [x, weight, bias] = [input(context, 0), input(context, 1), optionalInput(context, 2)];
   const kernel = weight.shape.slice(2);
   if (kernel.length === 0 || !weight.shape.every((size) => typeof size === 'number')) return null;

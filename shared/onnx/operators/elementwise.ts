@@ -107,15 +107,15 @@ function remainder(a: Dim, b: Dim): Dim | undefined {
 
 /** Two or more operands, one after another. */
 function folded(apply: Pair): Operator {
-  return ({ inputs }) => {
-    const values = inputs.filter((value) => value !== null);
-    return [
-      values.reduce((a, b) => {
-        const [left, right] = aligned([a, b]) as [Value, Value];
-        return apply(left, right);
-      }),
-    ];
-  };
+  return (context) => [foldedValue(apply, context)];
+}
+
+function foldedValue(apply: Pair, { inputs }: OperatorContext): Value {
+  const values = inputs.filter((value) => value !== null);
+  return values.reduce((a, b) => {
+    const [left, right] = aligned([a, b]) as [Value, Value];
+    return apply(left, right);
+  });
 }
 
 const clip: Operator = (context) => {
@@ -180,8 +180,7 @@ export const elementwiseOperators: OperatorTable = {
   Min: folded(ops.min),
   Max: folded(ops.max),
   Sum: folded(ops.add),
-  Mean: (context) =>
-    folded(ops.add)(context)?.map((sum) => ops.mulScalar(sum, 1 / context.inputs.length)) ?? null,
+  Mean: (context) => [ops.mulScalar(foldedValue(ops.add, context), 1 / context.inputs.length)],
   Where: whereOperator,
   Dropout: dropoutOperator,
   Equal: comparison('Equal', (a, b) => a === b),

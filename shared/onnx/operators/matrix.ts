@@ -33,7 +33,8 @@ const matMul: Operator = (context) => {
   return [dropped.length === 0 ? made : ops.squeeze(made, dropped)];
 };
 
-const gemm: Operator = (context) => {
+/** The product of two matrices, transposed where attributes say so, and a bias. */
+export const gemm: Operator = (context) => {
   const [a, b, bias] = [input(context, 0), input(context, 1), optionalInput(context, 2)];
   const options = {
     transA: integer(context, 'transA', 0) === 1,

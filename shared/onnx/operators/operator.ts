@@ -21,8 +21,11 @@ export interface OperatorContext {
   readonly contents: WeakMap<Value, readonly Dim[]>;
 }
 
-/** Reads a node of one operator into ops of ours; null where its attributes ask for what there is no op for. */
-export type Operator = (context: OperatorContext) => readonly Value[] | null;
+/**
+ * Reads a node of one operator into ops of ours; null where its attributes ask for what there is no op for. An output that is
+ * not asked for may be null.
+ */
+export type Operator = (context: OperatorContext) => readonly (Value | null)[] | null;
 
 /** Rules by operator type. */
 export type OperatorTable = Readonly<Record<string, Operator>>;
@@ -37,6 +40,11 @@ export function input({ inputs }: OperatorContext, index: number): Value {
 /** The input at an index, where it is given. */
 export function optionalInput({ inputs }: OperatorContext, index: number): Value | null {
   return inputs[index] ?? null;
+}
+
+/** Whether the output at an index is asked for. */
+export function isAsked({ node }: OperatorContext, index: number): boolean {
+  return (node.output[index] ?? '') !== '';
 }
 
 function attribute({ node }: OperatorContext, name: string): OnnxAttribute | undefined {
