@@ -45,6 +45,11 @@ export function node(
   return { name: `/${output[0]}/${opType}`, opType, input, output, attribute };
 }
 
+/** A node of ONNX Runtime's own operators. */
+export function microsoftNode(...given: Parameters<typeof node>): OnnxNode {
+  return { ...node(...given), domain: 'com.microsoft' };
+}
+
 /** A network from `x` (the looked-up rows, [batch, seq, 4]) to `logits`. */
 export function networkModel(
   nodes: readonly OnnxNode[],
@@ -56,7 +61,10 @@ export function networkModel(
   const dim = [{ dimParam: 'batch' }, { dimParam: 'tokens' }];
   return {
     irVersion: 8,
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [
+      { domain: '', version: opset },
+      { domain: 'com.microsoft', version: 1 },
+    ],
     graph: {
       name: 'test',
       node: [node('Gather', ['table', 'input_ids'], ['x']), ...nodes],

@@ -1,5 +1,5 @@
 /** @file Every operator that is read into ops of ours. To add one: its rule in its family's file, and a line in the table there. */
-import { isStandard } from '../nodes.ts';
+import { isStandard, microsoftDomain } from '../nodes.ts';
 import { activationOperators } from './activation.ts';
 import { attentionOperators } from './attention.ts';
 import { constantOperators } from './constants.ts';
@@ -7,6 +7,7 @@ import { convolutionOperators } from './convolution.ts';
 import { einsum } from './einsum.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { matrixOperators } from './matrix.ts';
+import { microsoftOperators } from './microsoft.ts';
 import { normalizationOperators } from './normalization.ts';
 import type { Operator, OperatorTable } from './operator.ts';
 import { pieceOperators } from './pieces.ts';
@@ -31,5 +32,6 @@ const operators: OperatorTable = {
 
 /** The rule for an operator; undefined where there is none. */
 export function operatorFor(type: string, domain: string | undefined): Operator | undefined {
-  return isStandard(domain) && Object.hasOwn(operators, type) ? operators[type] : undefined;
+  const table = isStandard(domain) ? operators : domain === microsoftDomain ? microsoftOperators : {};
+  return Object.hasOwn(table, type) ? table[type] : undefined;
 }
