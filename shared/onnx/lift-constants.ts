@@ -2,15 +2,17 @@
  * @file Weights that an exporter wrote as Constant nodes become initializers, so that they are trained, merged and stored as
  * the others are. Numbers that belong to the computation (scales, masks, epsilons) stay where they are.
  */
-import { isStandard } from './nodes.ts';
+import { isStandard, microsoftDomain } from './nodes.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /** A matrix of so many elements is a weight, whatever reads it. */
 const weightSize = 64;
 
+type WeightInputs = Readonly<Record<string, readonly number[]>>;
+
 /** Where operators have their weights, by input. */
-const weightInputs: Readonly<Record<string, readonly number[]>> = {
+const standardWeights: WeightInputs = {
   MatMul: [1],
   Gemm: [1, 2],
   Conv: [1, 2],
@@ -21,6 +23,25 @@ const weightInputs: Readonly<Record<string, readonly number[]>> = {
   RMSNormalization: [1],
   SimplifiedLayerNormalization: [1],
 };
+
+/** Where ONNX Runtime's own operators have them. */
+const microsoftWeights: WeightInputs = {
+  Attention: [1, 2],
+  BiasGelu: [1],
+  EmbedLayerNormalization: [2, 3, 4, 5, 6],
+  FastGelu: [1],
+  FusedConv: [1, 2],
+  FusedGemm: [1, 2],
+  FusedMatMul: [1],
+  MultiHeadAttention: [3],
+  SkipLayerNormalization: [2, 3, 4],
+  SkipSimplifiedLayerNormalization: [2, 3],
+};
+
+function weightInputs({ opType, domain }: OnnxNode): readonly number[] {
+  const table = isStandard(domain) ? standardWeights : domain === microsoftDomain ? microsoftWeights : {};
+  return Object.hasOwn(table, opType) ? (table[opType] ?? []) : [];
+}
 
 /** Operators that hand a weight on. */
 const carriers: ReadonlySet<string> = new Set(['Transpose', 'Identity']);
@@ -77,9 +98,10 @@ function weightNames({ graph }: OnnxModel, constants: ReadonlyMap<string, unknow
   const sourceOf = (name: string): string => sources.get(name) ?? name;
   const found = new Set<string>();
   const products = new Set<string>();
-  for (const { opType, input, output } of nodes) {
+  for (const node of nodes) {
+    const { opType, input, output } = node;
     if (carriers.has(opType)) sources.set(output[0] ?? '', sourceOf(input[0] ?? ''));
-    for (const index of weightInputs[opType] ?? []) {
+    for (const index of weightInputs(node)) {
       const name = sourceOf(input[index] ?? '');
       if (constants.has(name)) found.add(name);
     }

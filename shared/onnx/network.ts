@@ -1,7 +1,8 @@
 /** @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and its parameters. */
 import { RegmeanError } from '../errors.ts';
 import { type NetworkInput, networkInputs } from './inputs.ts';
-import { nodeName, type OnnxSource } from './open-onnx.ts';
+import { layerNames } from './layer-names.ts';
+import type { OnnxSource } from './open-onnx.ts';
 import type { OnnxGraph, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
@@ -55,7 +56,7 @@ export function networkOf(source: OnnxSource): OnnxNetwork {
     inputs: networkInputs(source.path, fed),
     parameters,
     constants: named(used.filter((tensor) => !isParameter(tensor))),
-    modules: layerModules(nodes, parameters),
+    modules: layerNames(nodes, new Set(parameters.keys())),
   };
 }
 
@@ -68,49 +69,4 @@ function nodesFor({ node }: OnnxGraph, output: string): readonly OnnxNode[] {
     for (const name of own.input) wanted.add(name);
   }
   return needed.reverse();
-}
-
-/**
- * Names of layers whose weights have none: exporters fold a transposed weight into `onnx::MatMul_123`. The layer is then
- * called after its bias, or after the path of the node that reads it.
- */
-function layerModules(
-  nodes: readonly OnnxNode[],
-  parameters: ReadonlyMap<string, OnnxTensor>,
-): ReadonlyMap<string, string> {
-  const transposed = new Map(
-    nodes.flatMap(({ opType, input, output }) =>
-      opType === 'Transpose' || opType === 'Identity' ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
-    ),
-  );
-  const layers: { readonly weight: string; readonly bias: string | undefined; readonly path: string }[] = [];
-  for (const node of nodes) {
-    if (node.opType !== 'MatMul' && node.opType !== 'Gemm') continue;
-    const right = node.input[1] ?? '';
-    const weight = parameters.has(right) ? right : (transposed.get(right) ?? '');
-    if (!parameters.has(weight) || weight.endsWith('.weight')) continue;
-    const bias = node.opType === 'Gemm' ? node.input[2] : biasAdded(nodes, node.output[0] ?? '', parameters);
-    layers.push({ weight, bias, path: nodeName(node) });
-  }
-  const modules = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const { weight, bias, path } of layers) {
-    if (modules.has(weight)) continue;
-    const parts = path.split('/').filter((part) => part !== '');
-    const readable = parts.length > 1 ? [parts.slice(0, -1).join('.'), parts.join('.')] : [];
-    const ofBias = bias?.endsWith('.bias') === true ? [bias.slice(0, -'.bias'.length)] : [];
-    const module = [...ofBias, ...readable, weight].find((name) => !taken.has(name)) ?? weight;
-    taken.add(module);
-    if (module !== weight) modules.set(weight, module);
-  }
-  return modules;
-}
-
-function biasAdded(
-  nodes: readonly OnnxNode[],
-  product: string,
-  parameters: ReadonlyMap<string, OnnxTensor>,
-): string | undefined {
-  const sum = nodes.find(({ opType, input }) => opType === 'Add' && input.includes(product));
-  return sum?.input.find((name) => parameters.has(name));
 }

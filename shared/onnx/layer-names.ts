@@ -1,0 +1,78 @@
+/** @file What linear layers are called whose weights do not say it. */
+import { isStandard, microsoftDomain, nodeName } from './nodes.ts';
+import type { OnnxNode } from './schema.ts';
+
+/** Operators that multiply by their second input, and the input that is their bias; null where others add it. */
+const products: Readonly<Record<string, Readonly<Record<string, number | null>>>> = {
+  '': { MatMul: null, Gemm: 2 },
+  [microsoftDomain]: { FusedMatMul: null, TransposeMatMul: null, FusedGemm: 2, Attention: 2 },
+};
+
+/** Operators that add a bias to a product, and where it stands; null where it may be any input. */
+const additions: Readonly<Record<string, Readonly<Record<string, number | null>>>> = {
+  '': { Add: null },
+  [microsoftDomain]: {
+    BiasGelu: 1,
+    FastGelu: 1,
+    SkipLayerNormalization: 4,
+    SkipSimplifiedLayerNormalization: 3,
+  },
+};
+
+function placeIn(table: typeof products, { opType, domain }: OnnxNode): number | null | undefined {
+  const own = table[isStandard(domain) ? '' : (domain ?? '')] ?? {};
+  return Object.hasOwn(own, opType) ? own[opType] : undefined;
+}
+
+/**
+ * Names of layers whose weights have none: exporters fold a transposed weight into `onnx::MatMul_123`, and optimizers join
+ * weights. The layer is then called after its bias, or after the path of the node that reads it.
+ *
+ * @param parameters names of initializers that are trained
+ * @returns names of layers by their weight's name, where it is another one
+ */
+export function layerNames(
+  nodes: readonly OnnxNode[],
+  parameters: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const transposed = new Map(
+    nodes.flatMap(({ opType, input, output }) =>
+      opType === 'Transpose' || opType === 'Identity' ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
+    ),
+  );
+  const names = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const node of nodes) {
+    const place = placeIn(products, node);
+    if (place === undefined) continue;
+    const right = node.input[1] ?? '';
+    const weight = parameters.has(right) ? right : (transposed.get(right) ?? '');
+    if (!parameters.has(weight) || weight.endsWith('.weight') || names.has(weight)) continue;
+    const bias = place === null ? biasAdded(nodes, node.output[0] ?? '', parameters) : node.input[place];
+    const parts = nodeName(node)
+      .split('/')
+      .filter((part) => part !== '');
+    const readable = parts.length > 1 ? [parts.slice(0, -1).join('.'), parts.join('.')] : [];
+    const ofBias = bias?.endsWith('.bias') === true ? [bias.slice(0, -'.bias'.length)] : [];
+    // Optimizers call the weight that they join `Attention_0_qkv_weight`.
+    const ofWeight = node.opType === 'Attention' ? [weight.replace(/_weights?$/, '')] : [];
+    const name = [...ofBias, ...readable, ...ofWeight, weight].find((own) => !taken.has(own)) ?? weight;
+    taken.add(name);
+    names.set(weight, name);
+  }
+  return new Map([...names].filter(([weight, name]) => name !== weight));
+}
+
+function biasAdded(
+  nodes: readonly OnnxNode[],
+  product: string,
+  parameters: ReadonlySet<string>,
+): string | undefined {
+  for (const node of nodes) {
+    const place = node.input.includes(product) ? placeIn(additions, node) : undefined;
+    if (place === undefined) continue;
+    const bias = place === null ? node.input.find((name) => parameters.has(name)) : node.input[place];
+    if (bias !== undefined && parameters.has(bias)) return bias;
+  }
+  return undefined;
+}
