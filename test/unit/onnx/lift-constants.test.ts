@@ -14,7 +14,14 @@ import {
   type OnnxModel,
   type OnnxNode,
 } from '../../../shared/onnx/schema.ts';
-import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
+import {
+  floats,
+  longs,
+  microsoftNode,
+  networkModel,
+  node,
+  writeOnnxFile,
+} from '../../support/onnx-network.ts';
 import { axis1, expectOnnxRuntimesLogits, expectSlopes, mean } from '../../support/operator-cases.ts';
 
 const waves = (count: number, shift: number): number[] =>
@@ -78,6 +85,23 @@ describe('weights in Constant nodes', () => {
     expect(kernel?.externalData?.[0]).toEqual({ key: 'location', value: 'model.safetensors' });
     expect(graph.node.filter(({ opType }) => opType === 'Constant')).toHaveLength(1);
     await (await ort.InferenceSession.create(join(folder, 'model.onnx'))).release();
+  });
+
+  it('are trained in operators that ONNX Runtime fused too', async () => {
+    const fused = networkModel(
+      [
+        constant('qkv', [4, 12], waves(48, 3)),
+        constant('qkvBias', [12], waves(12, 4)),
+        microsoftNode('Attention', ['x', 'qkv', 'qkvBias'], ['a'], { num_heads: 2 }),
+        constant('bias', [4], waves(4, 5)),
+        microsoftNode('BiasGelu', ['a', 'bias'], ['y']),
+        mean('y'),
+      ],
+      [axis1],
+    );
+    const model = await opened(fused);
+    expect([...model.weights.keys()].sort()).toEqual(['bias', 'qkv', 'qkvBias', 'table']);
+    await expectOnnxRuntimesLogits({ model, bytes: encodeModel(fused) });
   });
 
   it('may differ between graphs that are the same', async () => {

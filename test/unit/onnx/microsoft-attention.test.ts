@@ -168,6 +168,21 @@ const cases: Readonly<Record<string, OperatorCase>> = {
     node('Identity', ['input_ids'], ['places']),
   ]),
   'RotaryEmbedding of two heads': rotated({ num_heads: 2 }, 1),
+  'RotaryEmbedding of a part of every head': rotated({ num_heads: 1, rotary_embedding_dim: 2 }, 1),
+  'RotaryEmbedding of a tensor by head': {
+    nodes: [
+      ...biasOfAll.slice(0, 2),
+      microsoftNode('RotaryEmbedding', ['byHead', 'places', 'cos', 'sin'], ['r']),
+      node('Mul', ['r', 'byHead'], ['y']),
+      node('ReduceMean', ['y'], ['m'], { axes: [2], keepdims: 0 }),
+      node('Reshape', ['m', 'flat'], ['logits']),
+    ],
+    initializers: [
+      ...[...given, longs('places', [3]), longs('flat', [0, 4])],
+      ...[waves('cos', 8, 1), waves('sin', 8, 1)],
+    ],
+    opset: 17,
+  },
 };
 
 describe('ONNX Runtime’s attention gives its results and the slope of finite differences', () => {

@@ -56,6 +56,46 @@ const convolved = (input: readonly string[], attributes: Given): OperatorCase =>
 });
 
 const scale = [waves('scale', 4), waves('shift', 4), waves('bias', 4)];
+/** Tokens above this count. */
+const least: OnnxTensor = {
+  name: 'least',
+  dims: [],
+  dataType: 6,
+  rawData: new Uint8Array(Int32Array.of(2).buffer),
+};
+
+/** Tables of words and places, and the tokens in the element type that lookups are given. */
+const embedded = (
+  more: readonly string[],
+  before: readonly OnnxNode[],
+  attributes: Given = {},
+): OperatorCase => ({
+  nodes: [
+    node('Cast', ['input_ids'], ['ids'], { to: 6 }),
+    ...before,
+    microsoftNode(
+      'EmbedLayerNormalization',
+      ['ids', '', 'words', 'places', '', 'scale', 'shift', ...more],
+      ['n', 'count', 'sum'],
+      attributes,
+    ),
+    node('Cast', ['count'], ['number'], { to: 1 }),
+    node('Unsqueeze', ['number', 'ends'], ['numbers']),
+    node('Mul', ['n', 'sum'], ['p']),
+    node('Add', ['p', 'numbers'], ['q']),
+    node('Mul', ['q', 'x'], ['y']),
+    mean('y'),
+  ],
+  initializers: [
+    axis1,
+    ...scale.slice(0, 2),
+    longs('ends', [1, 2]),
+    waves('words', 7, 4),
+    waves('places', 9, 4),
+    least,
+  ],
+});
+
 /** The fourth output is asked for too. */
 const skipped = (type: string, input: readonly string[], attributes: Given = {}): OperatorCase => ({
   nodes: [
@@ -134,6 +174,20 @@ const cases: Readonly<Record<string, OperatorCase>> = {
     ],
     initializers: [axis1, ...scale, longs('axis0', [0])],
   },
+  'SkipLayerNormalization of small numbers': {
+    nodes: [
+      node('Mul', ['x', 'little'], ['l']),
+      microsoftNode('SkipLayerNormalization', ['l', 'l', 'scale'], ['y']),
+      mean('y'),
+    ],
+    initializers: [axis1, ...scale, floats('little', [], [1e-3])],
+  },
+  'EmbedLayerNormalization without segments and mask': embedded([], []),
+  'EmbedLayerNormalization with a mask, and places of tokens': embedded(
+    ['mask', 'ids'],
+    [node('Greater', ['ids', 'least'], ['on']), node('Cast', ['on'], ['mask'], { to: 6 })],
+    { epsilon: { f: 0.2 } },
+  ),
   SkipSimplifiedLayerNormalization: skipped('SkipSimplifiedLayerNormalization', ['x', 'e', 'scale', 'bias']),
 };
 

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { layerNames } from '../../../shared/onnx/layer-names.ts';
+import type { OnnxNode } from '../../../shared/onnx/schema.ts';
+import { microsoftNode, node } from '../../support/onnx-network.ts';
+
+/** The names of layers, with everything that has no dash as a parameter. */
+function namesOf(...nodes: readonly OnnxNode[]): Record<string, string> {
+  const inputs = nodes.flatMap(({ input }) => input.filter((name) => !name.startsWith('-')));
+  return Object.fromEntries(layerNames(nodes, new Set(inputs)));
+}
+const called = (own: OnnxNode, name: string): OnnxNode => ({ ...own, name });
+
+describe('a layer whose weight has no name of its own', () => {
+  it.each([
+    ['Gemm', [node('Gemm', ['-x', 'w', 'dense.bias'], ['-y'])]],
+    ['FusedGemm', [microsoftNode('FusedGemm', ['-x', 'w', 'dense.bias'], ['-y'])]],
+    ['Attention', [microsoftNode('Attention', ['-x', 'w', 'dense.bias'], ['-y'])]],
+    ['Add', [node('MatMul', ['-x', 'w'], ['-p']), node('Add', ['-p', 'dense.bias'], ['-y'])]],
+    [
+      'BiasGelu',
+      [node('MatMul', ['-x', 'w'], ['-p']), microsoftNode('BiasGelu', ['-p', 'dense.bias'], ['-y'])],
+    ],
+    [
+      'SkipLayerNormalization',
+      [
+        microsoftNode('FusedMatMul', ['-x', 'w'], ['-p']),
+        microsoftNode(
+          'SkipLayerNormalization',
+          ['-x', '-p', 'norm.weight', 'norm.bias', 'dense.bias'],
+          ['-y'],
+        ),
+      ],
+    ],
+    [
+      'SkipSimplifiedLayerNormalization',
+      [
+        node('MatMul', ['-x', 'w'], ['-p']),
+        microsoftNode('SkipSimplifiedLayerNormalization', ['-p', '-x', 'norm.weight', 'dense.bias'], ['-y']),
+      ],
+    ],
+  ])('is called after its bias in %s', (_, nodes) => {
+    expect(namesOf(...nodes)).toEqual({ w: 'dense' });
+  });
+
+  it('is called after the path of its node, where the bias does not tell', () => {
+    const product = called(node('MatMul', ['-x', 'onnx::MatMul_7'], ['-p']), '/encoder/dense/MatMul');
+    const scaled = microsoftNode('SkipLayerNormalization', ['-p', '-x', 'norm.weight', 'norm.bias'], ['-y']);
+    expect(namesOf(product, scaled)).toEqual({ 'onnx::MatMul_7': 'encoder.dense' });
+  });
+
+  it('is called after the joined weight of Attention, without saying weight', () => {
+    const first = called(
+      microsoftNode('Attention', ['-x', 'Attention_0_qkv_weight', 'b'], ['-y']),
+      'Attention_0',
+    );
+    const second = called(microsoftNode('Attention', ['-y', 'qkv_weights', 'b'], ['-z']), 'Attention');
+    expect(namesOf(first, second)).toEqual({ Attention_0_qkv_weight: 'Attention_0_qkv', qkv_weights: 'qkv' });
+  });
+
+  it('keeps its weight’s name in an attention of the standard, whose inputs are no weights', () => {
+    expect(namesOf(node('Attention', ['-q', 'keys', 'values'], ['-y']))).toEqual({});
+  });
+});
