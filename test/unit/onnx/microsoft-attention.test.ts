@@ -147,10 +147,12 @@ const cases: Readonly<Record<string, OperatorCase>> = {
     ...attention([], two),
     nodes: [
       microsoftNode('Attention', ['x', 'w', 'b'], ['y', 'present'], two),
-      node('ReduceMean', ['present'], ['p'], { axes: [0, 2, 3], keepdims: 0 }),
+      node('Gather', ['present', 'second'], ['values']),
+      node('ReduceMean', ['values'], ['v'], { axes: [1, 2], keepdims: 0 }),
       node('ReduceMean', ['y'], ['m'], { axes: [1], keepdims: 0 }),
-      node('Concat', ['p', 'm'], ['logits'], { axis: 1 }),
+      node('Concat', ['v', 'm'], ['logits'], { axis: 1 }),
     ],
+    initializers: [...(attention([], two).initializers ?? []), longs('second', 1)],
   },
   'MultiHeadAttention whose keys and values are asked for': {
     ...multiHead([]),
