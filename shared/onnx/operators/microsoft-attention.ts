@@ -2,6 +2,7 @@
  * @file Rules for ONNX Runtime's attention, taken apart: Attention projects to queries, keys and values with one matrix, which is
  * a linear layer; MultiHeadAttention is given them. Nodes that are given keys and values of a past are not read.
  */
+import { RegmeanError } from '../../errors.ts';
 import type { Dim, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { lowestFloat32 } from '../../models/attention.ts';
@@ -93,6 +94,12 @@ const attention: Operator = (context) => {
   if (hasPast || integer(context, 'do_rotary', 0) === 1 || typeof total !== 'number' || heads === 0)
     return null;
   const widths = integers(context, 'qkv_hidden_sizes', -1) ?? [total / 3, total / 3, total / 3];
+  if (widths.length !== 3 || widths.some((width) => width % heads !== 0)) {
+    throw new RegmeanError(
+      'invalid-input',
+      `Attention: widths of queries, keys and values must be multiples of ${heads} heads, got ${widths.join(', ')}`,
+    );
+  }
   // [batch, tokens, hidden] x [hidden, widths of queries, keys and values]
   const projected = product(x, weight);
   const parts = columns(bias === null ? projected : add(projected, bias), widths);

@@ -241,3 +241,9 @@ it('attention with a mask in a form that is not read runs as it is, and is named
     'gradients: Attention (/y/Attention) has no gradient rule',
   );
 });
+
+it('attention whose weight cannot be told apart by head is refused, with the widths', async () => {
+  await expect(modelOf(attention([], { num_heads: 5 }))).rejects.toThrow(
+    'node /y/Attention (Attention): Attention: widths of queries, keys and values must be multiples of 5 heads, got 4, 4, 4',
+  );
+});

@@ -1,5 +1,10 @@
 import { describe, it } from 'vitest';
-import type { OnnxNode, OnnxTensor } from '../../../shared/onnx/schema.ts';
+import {
+  attributeTypes,
+  type OnnxAttribute,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../../../shared/onnx/schema.ts';
 import { floats, longs, microsoftNode, node } from '../../support/onnx-network.ts';
 import {
   axis1,
@@ -107,6 +112,9 @@ const skipped = (type: string, input: readonly string[], attributes: Given = {})
   initializers: [axis1, ...scale],
 });
 
+const leaky = convolved(['c', 'k', 'kb'], { activation: 'LeakyRelu' });
+const slope: OnnxAttribute = { name: 'activation_params', type: attributeTypes.floats, floats: [0.3] };
+
 const cases: Readonly<Record<string, OperatorCase>> = {
   Gelu: one('Gelu', ['x']),
   BiasGelu: one('BiasGelu', ['x', 'bias'], {}, [waves('bias', 4)]),
@@ -157,6 +165,12 @@ const cases: Readonly<Record<string, OperatorCase>> = {
   }),
   'FusedGemm with Tanh': gemmed({ activation: 'Tanh', transB: 1 }),
   'FusedConv with Relu': convolved(['c', 'k', 'kb'], { activation: 'Relu' }),
+  'FusedConv with LeakyRelu': {
+    ...leaky,
+    nodes: leaky.nodes.map((own) =>
+      own.opType === 'FusedConv' ? { ...own, attribute: [...(own.attribute ?? []), slope] } : own,
+    ),
+  },
   'FusedConv of a sum': convolved(['c', 'k', 'kb', 'c'], { activation: 'Tanh' }),
   SkipLayerNormalization: skipped('SkipLayerNormalization', ['x', 'e', 'scale', 'shift']),
   'SkipLayerNormalization with a bias and without a shift': skipped(
