@@ -101,3 +101,10 @@ export async function expectSlopes(model: Model, only?: readonly string[]): Prom
   }
   await session.dispose();
 }
+
+/** Compares a case with ONNX Runtime's results, and the gradients of its parameters with finite differences. */
+export async function checkOperator(operatorCase: OperatorCase): Promise<void> {
+  const { model, bytes } = await modelOf(operatorCase);
+  await expectOnnxRuntimesLogits({ model, bytes });
+  await expectSlopes(model);
+}
