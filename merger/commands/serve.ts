@@ -25,7 +25,10 @@ export function registerMergerServeCommand(parent: Command): void {
     .option('--tls-key <file>', 'private key of --tls-cert, PEM')
     .option('--client-ca <file>', "authority that signs the agents' certificates: turns on mutual TLS")
     .option('--plaintext', 'no TLS: only where the network itself is private')
-    .option('--exit-when-finished', 'end when the round is merged (exit code 0) or has failed (1)')
+    .option(
+      '--exit-when-finished',
+      'end when the round is merged (exit code 0) or has failed (1), and no agent has asked for anything for 10 seconds',
+    )
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../service/serve.ts');
       await serve(flags);

@@ -16,6 +16,9 @@ import { createLog, type Log } from './log.ts';
 import { createRoundWork } from './round-work.ts';
 import { startServer } from './server.ts';
 
+/** How long no agent may have asked for anything before a merger with `exitWhenFinished` ends. */
+const quietMs = { merged: 10_000, failed: 1_000 };
+
 /** What a merger serves, where, and how privately. */
 export interface ServeOptions extends ServerSecurity {
   /** Path of the recipe file. */
@@ -24,7 +27,7 @@ export interface ServeOptions extends ServerSecurity {
   readonly store: string;
   /** `host:port`. */
   readonly listen: string;
-  /** Whether to end once the round is merged or has failed. */
+  /** Whether to end once the round is merged or has failed, and agents have had time to hear of it and to fetch the model. */
   readonly exitWhenFinished?: boolean;
 }
 
@@ -67,7 +70,13 @@ async function serveRound(
   log.info('listening', { address, security });
 
   const finished = new AbortController();
-  if (options.exitWhenFinished === true) void controller.finished().then(() => finished.abort());
+  if (options.exitWhenFinished === true) {
+    void controller.finished().then(async () => {
+      const hasFailed = controller.standing().state === 'failed';
+      await server.activity.quiet(hasFailed ? quietMs.failed : quietMs.merged, stopRequest);
+      finished.abort();
+    });
+  }
   await aborted(AbortSignal.any([stopRequest, finished.signal]));
   log.info('stopping', { reason: finished.signal.aborted ? 'the round is finished' : 'asked to stop' });
   stopWork.abort();

@@ -9,6 +9,7 @@ import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v
 import { packageDefinition, RoundService } from '../../shared/wire/protocol.ts';
 import { toStatus } from '../../shared/wire/status.ts';
 import type { RoundController } from '../round/round-controller.ts';
+import { type CallActivity, createCallActivity } from './call-activity.ts';
 import { takeContribution } from './contribute-handler.ts';
 import { sendFile } from './fetch-handler.ts';
 import type { Log } from './log.ts';
@@ -41,6 +42,8 @@ export interface ServerOptions {
 /** A running server. */
 export interface RunningServer {
   readonly port: number;
+  /** Which calls it is answering. */
+  readonly activity: CallActivity;
   /** Ends the uploads, lets calls finish for a moment, and stops. */
   stop(): Promise<void>;
 }
@@ -56,13 +59,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     'grpc.keepalive_timeout_ms': keepaliveMs,
   });
   if (!widenReceiveWindow(server, receiveWindowBytes)) options.log.warn('receive-window-not-widened');
-  server.addService(RoundService.service, roundHandlers(options));
+  const activity = createCallActivity();
+  server.addService(RoundService.service, roundHandlers(options, activity));
   const health = new HealthImplementation({ '': 'SERVING', [serviceName]: 'SERVING' });
   health.addToServer(server);
   new ReflectionService(packageDefinition).addToServer(server);
   const port = await bind(server, options.listen, options.credentials);
   return {
     port,
+    activity,
     async stop() {
       for (const name of ['', serviceName]) health.setStatus(name, 'NOT_SERVING');
       await options.controller.close();
@@ -80,7 +85,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function roundHandlers({ controller, mutualTls, log }: ServerOptions): RoundServiceHandlers {
+function roundHandlers(
+  { controller, mutualTls, log }: ServerOptions,
+  activity: CallActivity,
+): RoundServiceHandlers {
   const { paths, base } = controller.round;
   let fused: Promise<readonly FolderFile[]> | undefined;
   const fusedFiles = (): Promise<readonly FolderFile[]> => {
@@ -106,12 +114,12 @@ function roundHandlers({ controller, mutualTls, log }: ServerOptions): RoundServ
     return failure;
   };
   const endOf = (call: AnyCall, work: Promise<void>): void => {
-    work.catch((error: unknown) => call.emit('error', failWith(call, error)));
+    activity.during(work).catch((error: unknown) => call.emit('error', failWith(call, error)));
   };
 
   return {
     GetRound(call, callback: sendUnaryData<GetRoundResponse>) {
-      describe().then(
+      activity.during(describe()).then(
         (round) => callback(null, { round }),
         (error: unknown) => callback(failWith(call, error)),
       );

@@ -66,6 +66,16 @@ describe('a round', () => {
     await expectSameFile(fixture.path('fused'), fixture.path('offline'), 'model.safetensors');
   });
 
+  it('is given back before a merger ends that was asked to exit when it is finished', async () => {
+    const merger = await startRound([], ['--exit-when-finished']);
+    const fetch = ['agent', 'fetch', '--wait', '--out', fixture.path('fused'), ...plain(merger)];
+    const waiting = startCommand(fetch);
+    await waiting.waitFor(/round reviews: open/);
+    for (const agent of ['north', 'south']) await contribute(merger, agent);
+    expect(await waiting.result).toMatchObject({ code: 0 });
+    expect(await merger.result).toMatchObject({ code: 0 });
+  });
+
   it('merges after a restart when the merger died between the last contribution and the merge', async () => {
     const first = await startRound();
     await contribute(first, 'north');
