@@ -9,10 +9,12 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
-import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import { namedLabels } from '../../shared/models/labels.ts';
+import { loadModel, type Model, readConfigJson } from '../../shared/models/model-folder.ts';
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
+import { checkKeptHead, classesInBaseOrder } from './head-classes.ts';
 import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
 import type { TrainingOptions } from './training-options.ts';
 
@@ -38,8 +40,11 @@ export interface TrainingRun {
 
 /** Loads model, data and any unfinished state of a training. Throws before anything is written. */
 export async function prepareTraining(options: TrainingOptions): Promise<TrainingRun> {
-  const labels = options.labels ?? (await labelsFor(options));
+  const inBase = await labelsOfBase(options);
+  const labels = options.labels ?? (await labelsFor(options, inBase));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
+  const note = checkKeptHead(loaded, inBase, options.model);
+  if (note !== null) process.stderr.write(`${note}\n`);
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
       files,
@@ -99,12 +104,21 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   };
 }
 
+/** The classes that the base names; null where it names none. */
+async function labelsOfBase({ model, task }: TrainingOptions): Promise<readonly string[] | null> {
+  if ((await onnxFileOf(model)) !== null) return (await loadModel(model, { task })).model.labels;
+  return namedLabels(await readConfigJson(model), task, model);
+}
+
 /** The classes of the training files; of a network whose head cannot be renewed its own, where it knows them all. */
-async function labelsFor({ model, task, trainFiles }: TrainingOptions): Promise<readonly string[]> {
+async function labelsFor(
+  { model, task, trainFiles }: TrainingOptions,
+  inBase: readonly string[] | null,
+): Promise<readonly string[]> {
   const inData = await labelsInFiles(trainFiles, task);
-  if ((await onnxFileOf(model)) === null) return inData;
-  const { model: untrained } = await loadModel(model, { task });
-  return inData.every((name) => untrained.labels.includes(name)) ? untrained.labels : inData;
+  const isFixed = (await onnxFileOf(model)) !== null;
+  if (isFixed && inBase !== null && inData.every((name) => inBase.includes(name))) return inBase;
+  return classesInBaseOrder(inData, inBase);
 }
 
 /** What must be equal for a saved state to continue this training. */

@@ -34,6 +34,22 @@ export function labelsOf(
   });
 }
 
+/** The classes that config.json names; null where it names none. */
+export function namedLabels(
+  configJson: Readonly<Record<string, unknown>>,
+  task: TaskKind,
+  where: string,
+): readonly string[] | null {
+  const { id2label } = configJson;
+  const isNamed = typeof id2label === 'object' && id2label !== null && !Array.isArray(id2label);
+  return isNamed && task !== 'regression' && !isLanguageTask(task) ? labelsOf(configJson, task, where) : null;
+}
+
+/** Whether two lists hold the same names, in whatever order. */
+export function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}
+
 /** Names of a head's outputs: the classes, or one name for the value of regression, which has no classes. */
 export function outputNames(task: TaskKind, labels: readonly string[]): readonly string[] {
   return task === 'regression' && labels.length === 0 ? ['LABEL_0'] : labels;

@@ -101,6 +101,21 @@ describe('runTraining', () => {
     expect(model.labels).toEqual(['cold', 'edge', 'warm']);
   });
 
+  it('keeps each class its row of a head that the base has, whatever order the data would give them', async () => {
+    const trained = await toyOptions('text-classification', { labels: ['warm', 'cold'] });
+    await runTraining(trained);
+    const still = { model: trained.out, learningRate: 1e-9 };
+    const again = await shortOptions(still);
+    const result = await runTraining(again);
+    expect(result.labels).toEqual(['warm', 'cold']);
+    const data = { task: 'text-classification', dataFiles: trained.devFiles, batchSize: 16 } as const;
+    const scores = await evaluateModels({ ...data, models: [trained.out, again.out], ensemble: false });
+    expect(scores[1]?.metrics).toEqual(scores[0]?.metrics);
+    await expect(runTraining(await shortOptions({ ...still, labels: ['cold', 'warm'] }))).rejects.toThrow(
+      `--labels: must stand in the order of the head of ${trained.out}: warm,cold, got cold,warm`,
+    );
+  });
+
   it('says which of the labels it was given occur in its data', async () => {
     const labels = ['tepid', 'warm', 'hot', 'cold'];
     const options = await shortOptions({ labels });
