@@ -26,7 +26,10 @@ export interface LayersNetwork {
   readonly length: number | null;
   /** The inputs of the model for a batch, in its order. */
   inputsOf(batch: Batch): Tensor[];
-  /** Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch, seq, outputs]. */
+  /**
+   * Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch, seq, outputs]. For regression the
+   * output itself.
+   */
   logitsOf(output: Tensor): Tensor;
 }
 
@@ -52,7 +55,8 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
   const inputs = readInputs(tensorFlow, model, file.folder);
   const weights = weightsByName(model, [...file.weights.keys()]);
   const trained = new Set(model.trainableWeights);
-  const activation = activationOf(tensorFlow, output);
+  // Only classes have logits; a value is what the model itself says.
+  const activation = task === 'regression' ? 'linear' : activationOf(tensorFlow, output);
   return {
     tensorFlow,
     model,

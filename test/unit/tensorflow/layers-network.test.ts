@@ -136,6 +136,22 @@ describe('a LayersModel', () => {
     },
   );
 
+  it('says for regression what its own output is, and is trained on that, whatever it ends with', async () => {
+    const path = await write({ outputs: 1, activation: 'sigmoid' });
+    const { network } = await openModel(path, 'regression');
+    const { core } = network.tensorFlow;
+    const [example] = examplesOf(1).map((own) => ({ ...own, labels: 0.25 }));
+    if (example === undefined) throw new Error('toyRows must give a row');
+    const ids = core.tensor2d(example.inputIds, [1, example.inputIds.length], 'int32');
+    const output = network.model.predict(ids);
+    const value = (Array.isArray(output) ? output[0] : output)?.dataSync()[0] ?? Number.NaN;
+    const [predicted] = await createLayersPredictor(network, 'regression').predict([example], 1);
+    expect(value).toBeGreaterThan(0);
+    expect(predicted?.[0]).toBeCloseTo(value, 6);
+    const batch = collate([example], [0], network.config, 'regression');
+    expect(lossOf(network, 'regression', batch).dataSync()[0]).toBeCloseTo((value - 0.25) ** 2, 6);
+  });
+
   it('gives an example the logits that it has alone, although its pooling would count padding', async () => {
     const { network } = await openModel(await write(), 'text-classification');
     const predictor = createLayersPredictor(network, 'text-classification');
