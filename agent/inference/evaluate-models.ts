@@ -12,11 +12,11 @@ import {
   withClasses,
 } from '../../shared/inference/labelled-examples.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
-import { type OpenPredictor, openPredictor } from './open-predictor.ts';
 
 const ensembleName = 'ensemble';
 

@@ -5,10 +5,10 @@ import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
+import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
-import { type OpenPredictor, openPredictor } from './open-predictor.ts';
 import type { PredictOptions } from './predict-options.ts';
 
 /**

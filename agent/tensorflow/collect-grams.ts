@@ -7,11 +7,11 @@ import type { Batch, EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import type { Core } from '../../shared/tensorflow/library.ts';
+import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
 import type { CollectedGrams, GramPassOptions } from '../statistics/collect-grams.ts';
 import { type DenseGroup, denseLayers, groupDenses, inputsOfGroup } from './dense-groups.ts';
 import { recordDenseInputs } from './dense-inputs.ts';
-import type { Core } from './library.ts';
-import type { LayersNetwork } from './network.ts';
 
 /**
  * Collects the Grams of a LayersModel over examples; see `collectGrams` of agent/statistics.

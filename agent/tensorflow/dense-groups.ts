@@ -1,9 +1,9 @@
 /** @file The Dense layers of a LayersModel, and which of them read the same activation and so have one Gram. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { RegmeanError } from '../../shared/errors.ts';
+import { type Layer, layersWithin } from '../../shared/tensorflow/layer-tree.ts';
+import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
 import type { DenseInput } from './dense-inputs.ts';
-import { type Layer, layersWithin } from './layer-tree.ts';
-import type { LayersNetwork } from './network.ts';
 
 /** A Dense layer with the name of its kernel among the parameters: `left/kernel` of the module `left`. */
 export interface Dense {

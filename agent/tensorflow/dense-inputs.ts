@@ -5,8 +5,8 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { type Layer, layersWithin, timeDistributedLayer } from './layer-tree.ts';
-import type { TensorFlow } from './library.ts';
+import { type Layer, layersWithin, timeDistributedLayer } from '../../shared/tensorflow/layer-tree.ts';
+import type { TensorFlow } from '../../shared/tensorflow/library.ts';
 
 /** What a Dense layer reads in one use. */
 export interface DenseInput {

@@ -6,10 +6,10 @@ import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { collectLayersGrams } from './collect-grams.ts';
-import { type OpenLayersModel, openModel } from './open-model.ts';
 
 /** A LayersModel as the source of a contribution. One that `regmean train` did not write is written anew in a temporary folder. */
 export async function openLayersSource(

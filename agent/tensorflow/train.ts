@@ -15,12 +15,12 @@ import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
+import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
+import { createLayersPredictor } from '../../shared/tensorflow/predictor.ts';
 import type { TrainingResult } from '../training/run-training.ts';
 import { linearSchedule } from '../training/schedule.ts';
 import type { TrainingOptions } from '../training/training-options.ts';
-import { type LayersNetwork, weightsOf } from './network.ts';
-import { type OpenLayersModel, openModel } from './open-model.ts';
-import { createLayersPredictor } from './predictor.ts';
 import { createStep } from './training-step.ts';
 
 /** The best epoch so far. */

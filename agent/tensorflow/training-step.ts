@@ -3,12 +3,12 @@ import type { AdamOptimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorf
 import type { Batch } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { ignoredLabel } from '../../shared/task.ts';
+import { layersWithin } from '../../shared/tensorflow/layer-tree.ts';
+import type { Core } from '../../shared/tensorflow/library.ts';
+import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
+import type { OpenLayersModel } from '../../shared/tensorflow/open-model.ts';
 import { adamWDefaults } from '../training/adamw.ts';
 import { isDecayed } from '../training/parameter-arena.ts';
-import { layersWithin } from './layer-tree.ts';
-import type { Core } from './library.ts';
-import type { LayersNetwork } from './network.ts';
-import type { OpenLayersModel } from './open-model.ts';
 
 const tunedElsewhere = 'a model that was fine-tuned elsewhere can still be contributed: regmean stats';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openModel } from '../../agent/tensorflow/open-model.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { openLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { openModel } from '../../shared/tensorflow/open-model.ts';
 import { saveLayersModel, writeTinyLayersModel } from '../support/tiny-layers-model.ts';
 import { toyRows, writeRows } from '../support/tiny-model.ts';
 import { runCommand } from '../support/wire-process.ts';
@@ -147,6 +147,16 @@ describe('two agents with a TensorFlow.js model', () => {
     const own = [...((Array.isArray(output) ? output[0] : output)?.dataSync() ?? [])];
     expect(own).toHaveLength(2);
     for (const [index, logit] of own.entries()) expect(logit).toBeCloseTo(logits[index] ?? Number.NaN, 5);
+  });
+
+  it('are merged with the coefficients that are best on validation data', async () => {
+    const flags = ['--validation', at('test.jsonl'), '--trials', '3', '--alpha', '0.5,0.9', '--json'];
+    const made = JSON.parse(await run('merge', at('north'), at('south'), '--out', at('searched'), ...flags));
+    const scores = made.search.trials.map(({ score }: { score: number }) => score);
+    expect(scores).toHaveLength(6);
+    const args = ['--model', at('searched'), ...task, '--data', at('test.jsonl'), '--json'];
+    const [score] = JSON.parse(await run('evaluate', ...args));
+    expect(score.metrics.accuracy).toBeCloseTo(Math.max(...scores), 10);
   });
 
   it('do so with convolutions, recurrent and normalisation layers and models inside of it', async () => {

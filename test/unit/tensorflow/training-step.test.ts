@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { weightsOf } from '../../../agent/tensorflow/network.ts';
-import { openModel } from '../../../agent/tensorflow/open-model.ts';
 import { createStep, lossOf, trainingLoss } from '../../../agent/tensorflow/training-step.ts';
 import { collate } from '../../../shared/data/collate.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
+import { weightsOf } from '../../../shared/tensorflow/network.ts';
+import { openModel } from '../../../shared/tensorflow/open-model.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 

@@ -1,9 +1,9 @@
 /** @file What a LayersModel reads: token ids, perhaps with a mask, through an Embedding; or numbers. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { Batch } from '../../shared/data/example.ts';
-import { RegmeanError } from '../../shared/errors.ts';
-import type { ModelConfig } from '../../shared/models/architecture.ts';
+import type { Batch } from '../data/example.ts';
+import { RegmeanError } from '../errors.ts';
+import type { ModelConfig } from '../models/architecture.ts';
 import { layersWithin } from './layer-tree.ts';
 import type { TensorFlow } from './library.ts';
 

@@ -1,5 +1,5 @@
 /** @file Loads TensorFlow.js when a model of its own is given, and only then. */
-import { RegmeanError } from '../../shared/errors.ts';
+import { RegmeanError } from '../errors.ts';
 import { completeWasmKernels } from './wasm-kernels.ts';
 
 /** `@tensorflow/tfjs-core`. */

@@ -1,14 +1,14 @@
 /** @file A LayersModel ready to run: what it reads, what it says, and its weights as variables. */
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { Batch } from '../../shared/data/example.ts';
-import { RegmeanError } from '../../shared/errors.ts';
-import type { ModelConfig } from '../../shared/models/architecture.ts';
-import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
-import type { FloatTensor, StateDict } from '../../shared/tensor.ts';
-import type { LayersModelFile } from '../../shared/tensorflow/layers-model.ts';
+import type { Batch } from '../data/example.ts';
+import { RegmeanError } from '../errors.ts';
+import type { ModelConfig } from '../models/architecture.ts';
+import { logitRowsOf, type TaskKind } from '../task.ts';
+import type { FloatTensor, StateDict } from '../tensor.ts';
 import { readInputs } from './inputs.ts';
 import { sourceLayerOf } from './layer-tree.ts';
+import type { LayersModelFile } from './layers-model.ts';
 import { type Core, loadTensorFlow, type TensorFlow } from './library.ts';
 
 /** A network, and how examples become its inputs and its outputs logits. */

@@ -1,9 +1,10 @@
 /** @file A model of any kind, ready to predict. */
-import { createPredictor, type Predictor } from '../../shared/inference/predictor.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
-import type { ModelIdentity } from '../../shared/models/model-graph.ts';
-import type { TaskKind } from '../../shared/task.ts';
-import { isLayersModel, layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
+
+import { loadModel } from '../models/model-folder.ts';
+import type { ModelIdentity } from '../models/model-graph.ts';
+import type { TaskKind } from '../task.ts';
+import { isLayersModel, layersModelFolder } from '../tensorflow/layers-model.ts';
+import { createPredictor, type Predictor } from './predictor.ts';
 
 /** A model and its predictor, which the caller disposes of. */
 export interface OpenPredictor {

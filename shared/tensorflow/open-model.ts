@@ -1,11 +1,12 @@
-/** @file A LayersModel for a task, as the agent's commands need it. */
+/** @file A LayersModel for a task, as commands need it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RegmeanError } from '../../shared/errors.ts';
-import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { labelsOf, outputNames } from '../../shared/models/labels.ts';
-import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
-import { type LayersModelFile, openLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { RegmeanError } from '../errors.ts';
+import { listFolder } from '../files/atomic-folder.ts';
+import { labelsOf, outputNames } from '../models/labels.ts';
+import { isLanguageTask, type TaskKind } from '../task.ts';
+import { type LayersModelFile, openLayersModel } from './layers-model.ts';
+import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
 
 /** A LayersModel with its task and classes. */
@@ -40,10 +41,17 @@ export async function openModel(
       { hint: 'the outputs of a LayersModel are what it was built with: build it for these classes' },
     );
   }
-  process.stderr.write(
-    `TensorFlow.js ${network.tensorFlow.core.version_core}, backend ${network.tensorFlow.backend}\n`,
-  );
+  announce(network.tensorFlow);
   return { file, network, task, labels: own };
+}
+
+const announced = new Set<string>();
+
+/** Says what computes, once: a search opens many models. */
+function announce({ core, backend }: TensorFlow): void {
+  const line = `TensorFlow.js ${core.version_core}, backend ${backend}\n`;
+  if (!announced.has(line)) process.stderr.write(line);
+  announced.add(line);
 }
 
 async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {

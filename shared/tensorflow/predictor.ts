@@ -1,8 +1,8 @@
-import { collate } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
-import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
-import type { ExampleLogits, Predictor } from '../../shared/inference/predictor.ts';
-import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
+import { collate } from '../data/collate.ts';
+import type { EncodedExample } from '../data/example.ts';
+import { planEvaluationBatches } from '../data/plan-batches.ts';
+import type { ExampleLogits, Predictor } from '../inference/predictor.ts';
+import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { LayersNetwork } from './network.ts';
 
 /** A LayersModel as a predictor; its weights are read at each run. */
