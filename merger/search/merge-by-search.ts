@@ -5,7 +5,7 @@ import { openContribution } from '../../shared/contribution/open-contribution.ts
 import { RegmeanError } from '../../shared/errors.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor } from '../../shared/inference/predictor.ts';
+import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
@@ -118,15 +118,17 @@ async function scoreFolder(
   { validationFiles, maxLength }: SearchOptions,
   threads: number | undefined,
 ): Promise<NamedMetrics & { readonly examples: number }> {
-  const { model } = await loadModel(folder, { task });
-  if (isLanguageTask(task)) return scoreLanguageModel(model, folder, validationFiles, maxLength, threads);
-  const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
-  const { examples } = await loadModelExamples(
-    { ...model, labels },
-    { files: validationFiles, modelFolder: folder, labelled: true, maxLength },
-  );
-  const predictor = await createPredictor(model, model.weights, threads);
+  if (isLanguageTask(task)) {
+    const { model } = await loadModel(folder, { task });
+    return scoreLanguageModel(model, folder, validationFiles, maxLength, threads);
+  }
+  const { model, predictor } = await openPredictor(folder, task, threads);
   try {
+    const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
+    const { examples } = await loadModelExamples(
+      { ...model, labels },
+      { files: validationFiles, modelFolder: folder, labelled: true, maxLength },
+    );
     const logits = await predictor.predict(examples, batchSize);
     const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
     return { ...score, examples: examples.length };
