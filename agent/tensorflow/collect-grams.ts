@@ -9,6 +9,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
+import { requireReadable, runOn } from '../../shared/tensorflow/readable.ts';
 import type { CollectedGrams, GramPassOptions } from '../statistics/collect-grams.ts';
 import { type DenseGroup, denseLayers, groupDenses, inputsOfGroup } from './dense-groups.ts';
 import { recordDenseInputs } from './dense-inputs.ts';
@@ -28,6 +29,7 @@ export async function collectLayersGrams(
   const { tensorFlow, model } = network;
   const { core } = tensorFlow;
   const denses = denseLayers(network);
+  requireReadable(network, examples);
   const lengths = examples.map((example) => example.inputIds.length);
   const plan = planBatches(lengths, {
     batchSize: options.batchSize,
@@ -47,15 +49,15 @@ export async function collectLayersGrams(
     }
     const batch = collate(examples, indices, network.config, task);
     core.tidy(() => {
-      const inputs = recordDenseInputs(tensorFlow, model, () =>
-        model.predictOnBatch(network.inputsOf(batch)),
+      const inputs = runOn(examples, indices, () =>
+        recordDenseInputs(tensorFlow, model, () => model.predictOnBatch(network.inputsOf(batch))),
       );
       if (number === 0) groups = groupDenses(denses, inputs);
       for (const group of groups) {
         const sum = sums.get(group) ?? emptySum(group.dimension);
         sums.set(group, sum);
         for (const { tensor } of inputsOfGroup(group, inputs, number + 1)) {
-          addProduct(core, sum, rowsOf(core, tensor, batch, network.length, options));
+          addProduct(core, sum, rowsOf(core, tensor, batch, network.widthOf(batch), options));
         }
       }
       core.dispose([...inputs.values()].flat().map(({ tensor }) => tensor));
@@ -98,11 +100,10 @@ function rowsOf(
   core: Core,
   activation: Tensor,
   { attentionMask, batchSize, seqLength }: Batch,
-  length: number | null,
+  width: number,
   { padding }: GramPassOptions,
 ): Tensor {
   const { shape } = activation;
-  const width = length ?? seqLength;
   const flat = [-1, Number(shape.at(-1))];
   const isPerToken = shape.length > 2 && shape[0] === batchSize && shape[1] === width;
   if (!isPerToken || padding === 'included') return core.reshape(activation, flat);

@@ -18,6 +18,7 @@ import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
 import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import { createLayersPredictor } from '../../shared/tensorflow/predictor.ts';
+import { requireReadable } from '../../shared/tensorflow/readable.ts';
 import type { TrainingResult } from '../training/run-training.ts';
 import { linearSchedule } from '../training/schedule.ts';
 import type { TrainingOptions } from '../training/training-options.ts';
@@ -57,6 +58,7 @@ export async function trainLayersModel(
     });
   const { examples: train, truncated } = await load(options.trainFiles);
   const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
+  requireReadable(network, [...train, ...dev]);
   const trained = [...network.variables].filter(
     ([name]) => network.trainable.has(name) && !options.freeze.some((pattern) => pattern.test(name)),
   );

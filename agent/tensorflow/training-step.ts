@@ -101,7 +101,7 @@ export function trainingLoss(network: LayersNetwork, task: OpenLayersModel['task
 
 /** The task's mean loss, as in shared/models/loss.ts. */
 export function lossOf(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
-  const { tensorFlow, model, outputs, length } = network;
+  const { tensorFlow, model, outputs } = network;
   const { core } = tensorFlow;
   const logits = network.logitsOf(model.apply(network.inputsOf(batch), { training: true }) as Tensor);
   const labels = batch.labels ?? new Int32Array(0);
@@ -122,7 +122,7 @@ export function lossOf(network: LayersNetwork, task: OpenLayersModel['task'], ba
         core.reshape(logits, [batch.batchSize]),
       ) as Scalar;
     case 'token-classification': {
-      const width = length ?? batch.seqLength;
+      const width = network.widthOf(batch);
       const kept = [...labels.keys()].filter((at) => labels[at] !== ignoredLabel);
       const rows = kept.map((at) => Math.floor(at / batch.seqLength) * width + (at % batch.seqLength));
       const flat = core.reshape(logits, [batch.batchSize * width, outputs]);

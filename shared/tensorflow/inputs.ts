@@ -6,13 +6,16 @@ import { RegmeanError } from '../errors.ts';
 import type { ModelConfig } from '../models/architecture.ts';
 import { layersWithin } from './layer-tree.ts';
 import type { TensorFlow } from './library.ts';
+import { shortestLength } from './shortest-length.ts';
 
 /** The inputs of a model. */
 export interface NetworkInputs {
   /** What examples are read by. */
   readonly config: Pick<ModelConfig, 'vocabSize' | 'maxLength' | 'equalLengths' | 'features'>;
-  /** The length that batches are padded to; null for the longest of each batch. */
-  readonly length: number | null;
+  /** The fewest tokens that an example must have. */
+  readonly shortest: number;
+  /** The length that a batch is padded to. */
+  widthOf(batch: Batch): number;
   /** The inputs of the model for a batch, in its order. */
   inputsOf(batch: Batch): Tensor[];
 }
@@ -30,7 +33,7 @@ export function readInputs(tensorFlow: TensorFlow, model: LayersModel, folder: s
 }
 
 function readTokens(
-  { core }: TensorFlow,
+  tensorFlow: TensorFlow,
   model: LayersModel,
   folder: string,
   vocabSize: number,
@@ -44,16 +47,22 @@ function readTokens(
       `${folder}: must read token ids and at most a mask, reads ${namesOf(model)}`,
     );
   }
+  const { core } = tensorFlow;
+  const shortest = length === null ? shortestLength(tensorFlow, model) : 1;
+  const hasMask = isMask.includes(true);
+  const widthOf = ({ seqLength }: Batch): number =>
+    length ?? (hasMask ? Math.max(seqLength, shortest) : seqLength);
   return {
     config: {
       vocabSize,
       maxLength: length ?? Number.POSITIVE_INFINITY,
       // A pooling layer would count padding, and logits would depend on the examples beside.
-      equalLengths: length === null && !isMask.includes(true),
+      equalLengths: length === null && !hasMask,
     },
-    length,
+    shortest: hasMask ? 1 : shortest,
+    widthOf,
     inputsOf(batch) {
-      const width = length ?? batch.seqLength;
+      const width = widthOf(batch);
       const tensorOf = (values: Int32Array): Tensor =>
         core.tensor2d(
           widen(values, batch.batchSize, batch.seqLength, width),
@@ -76,7 +85,8 @@ function readFeatures({ core }: TensorFlow, model: LayersModel, folder: string):
   }
   return {
     config: { vocabSize: 1, maxLength: Number.POSITIVE_INFINITY, features },
-    length: null,
+    shortest: 1,
+    widthOf: ({ seqLength }) => seqLength,
     inputsOf: ({ batchSize, features: values = new Float32Array(0) }) => [
       core.tensor2d(values, [batchSize, features]),
     ],

@@ -22,8 +22,10 @@ export interface LayersNetwork {
   /** Weights by their names in the file. */
   readonly variables: ReadonlyMap<string, Variable>;
   readonly trainable: ReadonlySet<string>;
-  /** The length that batches are padded to; null for the longest of each batch. */
-  readonly length: number | null;
+  /** The fewest tokens that an example must have. */
+  readonly shortest: number;
+  /** The length that a batch is padded to. */
+  widthOf(batch: Batch): number;
   /** The inputs of the model for a batch, in its order. */
   inputsOf(batch: Batch): Tensor[];
   /**
@@ -69,7 +71,8 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
     outputs: Number(output.shape.at(-1)),
     variables: new Map(weights.map(([name, weight]) => [name, weight.read() as Variable])),
     trainable: new Set(weights.filter(([, weight]) => trained.has(weight)).map(([name]) => name)),
-    length: inputs.length,
+    shortest: inputs.shortest,
+    widthOf: inputs.widthOf,
     inputsOf: inputs.inputsOf,
     logitsOf: (result) => logitsFrom(core, result, activation),
   };

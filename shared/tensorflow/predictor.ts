@@ -4,6 +4,7 @@ import { planEvaluationBatches } from '../data/plan-batches.ts';
 import type { ExampleLogits, Predictor } from '../inference/predictor.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { LayersNetwork } from './network.ts';
+import { requireReadable, runOn } from './readable.ts';
 
 /** A LayersModel as a predictor; its weights are read at each run. */
 export function createLayersPredictor(network: LayersNetwork, task: TaskKind): Predictor {
@@ -12,17 +13,19 @@ export function createLayersPredictor(network: LayersNetwork, task: TaskKind): P
   return {
     outputs,
     async predict(examples, batchSize, progress) {
+      requireReadable(network, examples);
       const results: ExampleLogits[] = [];
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length);
       for (const indices of planEvaluationBatches(lengths, batchSize, config.equalLengths)) {
         const batch = collate(examples, indices, config, task);
-        const logits = tensorFlow.core.tidy(() => {
+        const run = (): Float32Array => {
           const output = model.predictOnBatch(network.inputsOf(batch));
           return network
             .logitsOf(Array.isArray(output) ? (output[0] as (typeof output)[0]) : output)
-            .dataSync();
-        });
+            .dataSync<'float32'>();
+        };
+        const logits = runOn(examples, indices, () => tensorFlow.core.tidy(run));
         const perExample = logits.length / indices.length;
         for (const [row, index] of indices.entries()) {
           const rows = isPerToken ? (examples[index] as EncodedExample).inputIds.length : 1;
