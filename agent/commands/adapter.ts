@@ -17,7 +17,10 @@ export function registerAdapterCommand(program: Command): void {
     .command('adapter')
     .description('write a base model and a LoRA adapter of Hugging Face PEFT as one full model')
     .requiredOption('--model <dir>', 'adapter folder: adapter_config.json and adapter_model.safetensors')
-    .option('--base <dir>', 'base model (default: the folder that adapter_config.json names)')
+    .option(
+      '--base <dir>',
+      'base model (default: the folder that adapter_config.json names, a relative one seen from the adapter folder)',
+    )
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .option('--labels <names>', 'classes in the order of the head, separated by commas', parse.nameList)
     .requiredOption('--out <dir>', 'model folder to write')

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
+import { firstNotFinite } from '../tensor.ts';
 
 const adapterWeightsFile = 'adapter_model.safetensors';
 
@@ -55,6 +56,22 @@ function withoutWeights(folder: string, names: readonly string[]): RegmeanError 
         'convert them once in Python: from safetensors.torch import save_file; ' +
         `save_file(torch.load("${folder}/adapter_model.bin"), "${folder}/${adapterWeightsFile}")`,
     },
+  );
+}
+
+/**
+ * Values of an adapter's tensor.
+ *
+ * @throws RegmeanError `invalid-input` when one is not finite
+ */
+export async function readFinite(file: SafetensorsFile, tensor: string): Promise<Float32Array> {
+  const { data } = await file.readFloat32(tensor);
+  const at = firstNotFinite(data);
+  if (at < 0) return data;
+  throw new RegmeanError(
+    'invalid-input',
+    `${file.path}: tensor ${tensor} must be finite, got ${data[at]} at element ${at}`,
+    { hint: 'the training of the adapter went wrong: train it again, with a lower learning rate' },
   );
 }
 

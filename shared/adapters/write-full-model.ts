@@ -15,9 +15,15 @@ import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safet
 import type { TaskKind } from '../task.ts';
 import { formatShape, sameShape } from '../tensor.ts';
 import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
-import { type AdapterTensors, type AdapterUpdate, openAdapterTensors } from './adapter-tensors.ts';
+import {
+  type AdapterTensors,
+  type AdapterUpdate,
+  openAdapterTensors,
+  readFinite,
+} from './adapter-tensors.ts';
 import { applyUpdate, transposeMatrix } from './apply-update.ts';
 import { configFor, labelsFor } from './full-model-config.ts';
+import { headNames } from './head-names.ts';
 
 /** Which adapter, of which model. */
 export interface FullModelOptions {
@@ -57,7 +63,8 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
   try {
     adapter = await openAdapterTensors(options.adapter);
     requireTargets(adapter, config);
-    const tensors = tensorsToWrite(weights, adapter, config, String(baseConfig.model_type));
+    const head = headNames(baseConfig, options.task);
+    const tensors = tensorsToWrite(weights, adapter, config, String(baseConfig.model_type), head);
     const labels = labelsFor(options, baseConfig, tensors);
     await writeFolderAtomically(options.out, async (folder) => {
       await writeSafetensors(join(folder, weightsFile), tensors, { format: 'pt' });
@@ -91,7 +98,9 @@ async function requireWhole(
     if (!(error instanceof RegmeanError)) throw error;
     throw new RegmeanError(error.code, error.message.replace(folder, `${adapter} with its base`), {
       cause: error,
-      hint: 'parameters of a new head must be in the adapter: modules_to_save',
+      ...(error.message.includes('is missing')
+        ? { hint: 'parameters of a new head must be in the adapter: modules_to_save' }
+        : {}),
     });
   }
 }
@@ -106,7 +115,11 @@ async function baseFolderOf(
     if ((await stat(path).catch(() => null))?.isDirectory() === true) return path;
   }
   const named = baseName === null ? '' : `, ${adapter} was made from "${baseName}"`;
-  throw new RegmeanError('usage', `--base: needed: the folder of the base model${named}`);
+  const sought =
+    baseName === null || isAbsolute(baseName)
+      ? ''
+      : `, seen from the adapter ${join(adapter, baseName)}, no folder`;
+  throw new RegmeanError('usage', `--base: needed: the folder of the base model${named}${sought}`);
 }
 
 function requireTargets(
@@ -126,12 +139,13 @@ function requireTargets(
   }
 }
 
-/** The base's tensors, updated or replaced, and those that only the adapter has. */
+/** The base's tensors, updated or replaced, and those that only the adapter has. Older versions of PEFT save heads unnamed. */
 function tensorsToWrite(
   weights: ModelWeights,
   adapter: AdapterTensors,
   config: AdapterConfig,
   modelType: string,
+  head: ReadonlySet<string>,
 ): readonly TensorToWrite[] {
   const { file, updates, saved } = adapter;
   const names = baseNames(weights, modelType);
@@ -145,9 +159,10 @@ function tensorsToWrite(
   const added: TensorToWrite[] = [];
   for (const [name, stored] of saved) {
     const parameter = names.find(name);
-    const data = async (): Promise<Float32Array> => (await file.readFloat32(stored)).data;
+    const data = (): Promise<Float32Array> => readFinite(file, stored);
     if (parameter !== null) savedOf.set(parameter, stored);
-    else if (isOfSavedModule(name, config)) added.push({ name, shape: shapeOf(file, stored), data });
+    else if (isOfSavedModule(name, config) || head.has(name))
+      added.push({ name, shape: shapeOf(file, stored), data });
     else throw stray(file.path, stored, name, weights.path);
   }
   const kept = [...weights.tensors.keys()].map((name): TensorToWrite => {
@@ -155,7 +170,7 @@ function tensorsToWrite(
     const entry = updateOf.get(name);
     const shape = stored === undefined ? shapeOf(weights, name) : shapeOf(file, stored);
     const data = async (): Promise<Float32Array> => {
-      if (stored !== undefined) return (await file.readFloat32(stored)).data;
+      if (stored !== undefined) return readFinite(file, stored);
       const { data: weight } = await weights.readFloat32(name);
       if (entry === undefined) return weight;
       return updatedWeight(adapter, config, modelType, { ...entry, name, shape, weight });
@@ -252,12 +267,12 @@ async function updatedWeight(
   const { module, update, shape, weight } = parameter;
   const [rows = 0, columns = 0] = shape;
   const lowRank = {
-    a: (await file.readFloat32(update.a)).data,
-    b: (await file.readFloat32(update.b)).data,
+    a: await readFinite(file, update.a),
+    b: await readFinite(file, update.b),
     rank: config.rankOf(module),
     scaling: config.scalingOf(module),
   };
-  const magnitude = update.magnitude === null ? null : (await file.readFloat32(update.magnitude)).data;
+  const magnitude = update.magnitude === null ? null : await readFinite(file, update.magnitude);
   if (!isTurned(config, modelType, parameter)) return applyUpdate(weight, lowRank, magnitude);
   const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
   return transposeMatrix(turned, columns, rows);

@@ -204,6 +204,30 @@ describe('writeFullModel', () => {
     expectClose(after.get(`${query}.weight`), updated(before.get(`${query}.weight`), a(), b(), 4));
   });
 
+  it('takes the head that older versions of PEFT save without naming it, and no strays', async () => {
+    const pair = { [`${query}.lora_A.weight`]: a(), [`${query}.lora_B.weight`]: b() };
+    const adapter = await writeAdapter(at('lora'), { ...pair, ...classifier }, { modules_to_save: null });
+    const after = await merge(adapter);
+    expect(after.get('classifier.weight')).toEqual(classifier['classifier.weight']);
+    expect(after.get('bert.pooler.dense.bias')).toEqual(classifier['bert.pooler.dense.bias']);
+    const stray = await writeAdapter(at('stray'), { ...pair, ...classifier, 'score.weight': a() });
+    await expect(merge(stray, { out: at('stray-full') })).rejects.toThrow('which has no score.weight');
+  });
+
+  it('refuses values that are not finite, naming the tensor of the adapter', async () => {
+    const nan = { shape: [2, hidden], data: new Float32Array(2 * hidden).fill(Number.NaN, 3) };
+    const adapter = await writeAdapter(at('lora'), {
+      ...{ [`${query}.lora_A.weight`]: nan, [`${query}.lora_B.weight`]: b() },
+      ...classifier,
+    });
+    await expect(merge(adapter)).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `tensor base_model.model.${query}.lora_A.weight must be finite, got NaN at element 3`,
+      ),
+      hint: expect.stringContaining('train it again'),
+    });
+  });
+
   it('refuses adapters that it cannot apply, naming the tensor', async () => {
     const pair = { [`${query}.lora_A.weight`]: a(), [`${query}.lora_B.weight`]: b() };
     let count = 0;
@@ -243,7 +267,9 @@ describe('writeFullModel', () => {
       ),
     ).toContain('--labels: must be 3, the outputs of classifier.weight, got 1');
     expect(await refusal(pair)).toContain('classifier.weight [2, 16] is missing');
-    expect(await refusal(pair, {}, { base: undefined })).toContain('--base: needed');
+    expect(await refusal(pair, { base_model_name_or_path: 'org/x' }, { base: undefined })).toBe(
+      `--base: needed: the folder of the base model, /bad-${count - 1} was made from "org/x", seen from the adapter /bad-${count - 1}/org/x, no folder`,
+    );
     await rm(at('bad-0/adapter_model.safetensors'));
     await writeFile(at('bad-0/adapter_model.bin'), '');
     await writeFile(at('bad-0/adapter_config.json'), JSON.stringify({ peft_type: 'LORA' }));
