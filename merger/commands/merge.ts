@@ -152,6 +152,7 @@ async function runMerge(contributions: string[], flags: MergeFlags): Promise<voi
   if (validation === undefined) {
     report = await mergeContributions(contributions, options, {
       signal,
+      checkFiles: true,
       onProgress({ step, done, total }) {
         progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
         progress.update(done, step);

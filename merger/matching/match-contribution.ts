@@ -1,6 +1,7 @@
 /** @file Matches the neurons of one model to another's before a merge (paper, Appendix D). */
 import { join } from 'node:path';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
+import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
@@ -51,6 +52,8 @@ export async function matchContribution(options: MatchOptions): Promise<MatchRep
   try {
     const right = await openContribution(options.right);
     try {
+      // What is written has a manifest of its own, which would vouch for them.
+      for (const contribution of [left, right]) await requireUnchanged(contribution);
       return await matchOpen(gemm, left, right, options);
     } finally {
       await right.close();

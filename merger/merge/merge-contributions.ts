@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
+import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
@@ -49,6 +50,8 @@ export interface MergeContext {
   readonly onProgress?: (progress: MergeProgress) => void;
   /** How the coefficients were found, for the report. */
   readonly search?: SearchReport;
+  /** Checks the contributions' files against their manifests first; a round's were checked when they arrived. */
+  readonly checkFiles?: boolean;
   /** Stops the merge between two parameters; nothing is left of it then. */
   readonly signal?: AbortSignal;
 }
@@ -65,7 +68,7 @@ export interface MergeContext {
 export async function mergeContributions(
   folders: readonly string[],
   options: MergeOptions,
-  { onProgress = () => {}, search, signal }: MergeContext = {},
+  { onProgress = () => {}, search, checkFiles = false, signal }: MergeContext = {},
 ): Promise<MergeReport> {
   const resolved = resolveMergeOptions(options, folders.length);
   const replace = await holdsEarlierMerge(options.out);
@@ -81,6 +84,7 @@ export async function mergeContributions(
     requireMergedClassRows(plan, excluded);
     const first = contributions[0] as Contribution;
     base = await openBase(options.base, excluded, first);
+    for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
     const strategy = strategies[resolved.method];
     const inputs = { ...resolved, contributions, allParameters: merged, gemm };
     const steps = [

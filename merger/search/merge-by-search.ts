@@ -74,7 +74,10 @@ export async function mergeBySearch(
       onProgress({ trial: index + 1, trials: candidates.length, best: best?.score ?? null });
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
-      const report = await mergeContributions(folders, own, signal === undefined ? {} : { signal });
+      const report = await mergeContributions(folders, own, {
+        checkFiles: index === 0,
+        ...(signal === undefined ? {} : { signal }),
+      });
       const result = await scoreFolder(out, task, search, options.threads);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);

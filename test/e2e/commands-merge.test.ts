@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -190,6 +190,26 @@ describe('regmean merge', () => {
 });
 
 describe('regmean stats', () => {
+  it('refuses contributions that were changed, also where it searches or matches', async () => {
+    await cp(at('south'), at('changed'), { recursive: true });
+    const bytes = await readFile(at('changed', 'grams.safetensors'));
+    bytes[bytes.length - 1] = 62;
+    await writeFile(at('changed', 'grams.safetensors'), bytes);
+    for (const args of [
+      ['merge', at('north'), at('changed')],
+      ['merge', at('north'), at('changed'), '--validation', at('test.jsonl')],
+      ['match', at('north'), at('changed'), '--task', text],
+    ]) {
+      const { code, stderr } = await runCommand([...args, '--out', at('refused')]);
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(
+          `${at('changed')}: grams.safetensors does not match contribution.json: it was changed after`,
+        ),
+      });
+    }
+  });
+
   it('collects Fisher information alone, and refuses to collect nothing', async () => {
     const args = [
       'stats',
