@@ -22,6 +22,7 @@ import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
 import { hasGraph, requireSameGraphs } from './graphs.ts';
 import { configChanges, planHeads, requireMergedClassRows, specsOf } from './head-plan.ts';
+import { requireOneKind } from './kinds.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
@@ -77,6 +78,7 @@ export async function mergeContributions(
   let base: TensorReader | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
+    requireOneKind(contributions);
     await requireSameTopology(contributions);
     await requireSameGraphs(contributions);
     const plan = planHeads(contributions, resolved);

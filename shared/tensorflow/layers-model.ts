@@ -13,6 +13,7 @@ import { readJson } from '../files/read-json.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
+import { refuseGraphModel, refuseOtherFormats } from './other-formats.ts';
 
 /** Name of the topology in a LayersModel folder. */
 export const layersModelFile = 'model.json';
@@ -45,10 +46,16 @@ export interface LayersModelFile {
   readonly weights: StateDict;
 }
 
-/** Whether a path is a LayersModel: its JSON file, or a folder with one that is no other model. */
+/**
+ * Whether a path is a LayersModel: its JSON file, or a folder with one that is no other model.
+ *
+ * @throws RegmeanError `unsupported` for files of Keras and SavedModels, which can become one
+ */
 export async function isLayersModel(path: string): Promise<boolean> {
-  if ((await stat(path).catch(() => null))?.isFile() === true) return path.endsWith('.json');
-  const names = (await listFolder(path)) ?? [];
+  const isFile = (await stat(path).catch(() => null))?.isFile() === true;
+  const names = isFile ? [] : ((await listFolder(path)) ?? []);
+  refuseOtherFormats(path, isFile ? null : names);
+  if (isFile) return path.endsWith('.json');
   if (!names.includes(layersModelFile)) return false;
   if (!names.includes('config.json')) return true;
   const config: unknown = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'));
@@ -64,13 +71,14 @@ export async function layersModelFolder(path: string): Promise<string> {
  * Reads a LayersModel.
  *
  * @param path its JSON file, or a folder with model.json
- * @throws RegmeanError `unsupported` for weights that are quantized, no float32, or of one name; `invalid-input` when files are missing or of
+ * @throws RegmeanError `unsupported` for graph models, and weights that are quantized, no float32, or of one name; `invalid-input` when files are missing or of
  *   another size than the manifest says
  */
 export async function openLayersModel(path: string): Promise<LayersModelFile> {
   const folder = await layersModelFolder(path);
   const file = folder === path ? join(path, layersModelFile) : path;
   const json = await readJson(file, layersModelSchema);
+  refuseGraphModel(file, json.format);
   const specs = weightSpecs(file, json);
   const names = (await listFolder(folder)) ?? [];
   const weights = names.includes(safetensorsFile)

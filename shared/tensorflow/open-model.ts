@@ -5,6 +5,7 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { labelsOf, outputNames } from '../models/labels.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
+import { firstNotFinite } from '../tensor.ts';
 import { type LayersModelFile, openLayersModel } from './layers-model.ts';
 import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
@@ -21,7 +22,7 @@ export interface OpenLayersModel {
  * Opens a LayersModel for a task.
  *
  * @param labels names of the classes; those of config.json, or LABEL_0 .. when absent
- * @throws RegmeanError `usage` when the model has another number of outputs than classes
+ * @throws RegmeanError `usage` when the model has another number of outputs than classes; `invalid-input` for weights that are not finite
  */
 export async function openModel(
   path: string,
@@ -31,6 +32,7 @@ export async function openModel(
   if (isLanguageTask(task))
     throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
   const file = await openLayersModel(path);
+  requireFinite(path, file);
   const network = await buildNetwork(file, task);
   const names = labels ?? (await labelsInConfig(file.folder, task, network.outputs));
   const own = outputNames(task, names);
@@ -43,6 +45,17 @@ export async function openModel(
   }
   announce(network.tensorFlow);
   return { file, network, task, labels: own };
+}
+
+function requireFinite(path: string, { weights }: LayersModelFile): void {
+  for (const [name, { data }] of weights) {
+    const at = firstNotFinite(data);
+    if (at < 0) continue;
+    throw new RegmeanError(
+      'invalid-input',
+      `${path}: weight ${name} must be finite, got ${data[at]} at element ${at}`,
+    );
+  }
 }
 
 const announced = new Set<string>();

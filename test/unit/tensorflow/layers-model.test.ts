@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { isLayersModel, openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
+import { openModel } from '../../../shared/tensorflow/open-model.ts';
 import { writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
 import { writeTinyBase } from '../../support/tiny-model.ts';
 
@@ -82,6 +83,42 @@ describe('openLayersModel', () => {
     expect(await isLayersModel(join(model, 'model.json'))).toBe(true);
     expect(await isLayersModel(await writeTinyBase(join(folder, 'bert')))).toBe(false);
     expect(await isLayersModel(join(folder, 'none'))).toBe(false);
+  });
+
+  it.each([
+    ['model.h5', '--input_format keras F/model.h5 model'],
+    ['model.keras', '--input_format keras_keras F/model.keras model'],
+    ['saved_model.pb', '--input_format keras_saved_model --output_format tfjs_layers_model F model'],
+  ])('is made of %s by a command that the refusal tells', async (name, options) => {
+    const keras = join(folder, 'keras');
+    await mkdir(keras);
+    await writeFile(join(keras, name), '');
+    const paths = name.endsWith('.pb') ? [keras] : [keras, join(keras, name)];
+    for (const path of paths) {
+      const hint = expect.stringContaining(`tensorflowjs_converter ${options.replace('F', keras)}`);
+      await expect(isLayersModel(path)).rejects.toMatchObject({ code: 'unsupported', hint });
+    }
+    // Files beside a model that can be read, and Hugging Face's own for TensorFlow, which another message is about.
+    for (const other of ['model.onnx', 'config.json']) {
+      await writeFile(join(keras, other), '{"model_type":"bert"}');
+      expect(await isLayersModel(keras)).toBe(false);
+      await rm(join(keras, other));
+    }
+  });
+
+  it('is no graph model, which is named as what it is', async () => {
+    await edit((json) => Object.assign(json, { format: 'graph-model' }));
+    await expect(openLayersModel(model)).rejects.toThrow('is a graph model, only layers models');
+  });
+
+  it('is refused when it is opened for use and a weight is not finite', async () => {
+    const path = join(model, 'group1-shard1of1.bin');
+    const bytes = await readFile(path);
+    bytes.writeFloatLE(Number.NaN, 4 * (12 * 6 + 2));
+    await writeFile(path, bytes);
+    await expect(openModel(model, 'text-classification')).rejects.toThrow(
+      'weight left/kernel must be finite, got NaN at element 2',
+    );
   });
 
   it('refuses weights that are missing, of another size, quantized, or outside of the folder', async () => {
