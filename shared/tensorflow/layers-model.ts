@@ -77,8 +77,8 @@ export async function layersModelFolder(path: string): Promise<string> {
 export async function openLayersModel(path: string): Promise<LayersModelFile> {
   const folder = await layersModelFolder(path);
   const file = folder === path ? join(path, layersModelFile) : path;
+  refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown() }))).format);
   const json = await readJson(file, layersModelSchema);
-  refuseGraphModel(file, json.format);
   const specs = weightSpecs(file, json);
   const names = (await listFolder(folder)) ?? [];
   const weights = names.includes(safetensorsFile)

@@ -107,7 +107,7 @@ describe('openLayersModel', () => {
   });
 
   it('is no graph model, which is named as what it is', async () => {
-    await edit((json) => Object.assign(json, { format: 'graph-model' }));
+    await edit((json) => Object.assign(json, { format: 'graph-model', weightsManifest: [] }));
     await expect(openLayersModel(model)).rejects.toThrow('is a graph model, only layers models');
   });
 
