@@ -14,6 +14,7 @@ import { findStackedLayers, type StackedLayers } from '../../shared/models/stack
 import { writeSafetensors } from '../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { sameShape } from '../../shared/tensor.ts';
+import { layersModelType } from '../../shared/tensorflow/layers-model.ts';
 import { activationSimilarities } from './activation-similarity.ts';
 import { assign } from './assign.ts';
 import { groundMetric } from './ground-metric.ts';
@@ -44,7 +45,7 @@ const cornerSize = 48;
  * and writes `contribution/` (the right contribution in that order, the same function), `matching.json`,
  * `matrices.safetensors` and `matrices.html`.
  *
- * @throws RegmeanError `invalid-input` when the models differ in their layers; `usage` without data for activations
+ * @throws RegmeanError `invalid-input` when the models differ in their layers; `unsupported` for TensorFlow.js models; `usage` without data for activations
  */
 export async function matchContribution(options: MatchOptions): Promise<MatchReport> {
   const gemm = createGemm(options.threads === undefined ? {} : { threads: options.threads });
@@ -52,6 +53,7 @@ export async function matchContribution(options: MatchOptions): Promise<MatchRep
   try {
     const right = await openContribution(options.right);
     try {
+      requireGraph([left, right]);
       // What is written has a manifest of its own, which would vouch for them.
       for (const contribution of [left, right]) await requireUnchanged(contribution);
       return await matchOpen(gemm, left, right, options);
@@ -62,6 +64,15 @@ export async function matchContribution(options: MatchOptions): Promise<MatchRep
     await left.close();
     await gemm.dispose();
   }
+}
+
+function requireGraph(contributions: readonly Contribution[]): void {
+  const other = contributions.find(({ config }) => config.model_type === layersModelType);
+  if (other === undefined) return;
+  throw new RegmeanError(
+    'unsupported',
+    `${other.folder}: neurons of TensorFlow.js models cannot be matched, only merged as they are`,
+  );
 }
 
 async function matchOpen(

@@ -195,6 +195,19 @@ describe('two agents with a TensorFlow.js model', () => {
     expect((await openLayersModel(at('east'))).weights.size).toBe(7);
   });
 
+  it('cannot have their neurons matched', async () => {
+    const { code, stderr } = await runCommand([
+      'match',
+      at('north'),
+      at('south'),
+      ...task,
+      '--out',
+      at('matched'),
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('neurons of TensorFlow.js models cannot be matched');
+  });
+
   it('are refused when their topologies differ', async () => {
     await cp(at('south'), at('other'), { recursive: true });
     const json = JSON.parse(await readFile(at('other/model.json'), 'utf8'));
