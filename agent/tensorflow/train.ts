@@ -16,9 +16,10 @@ import { copyTokenizer } from '../../shared/models/model-folder.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
-import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
+import { namedClasses, type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import { createLayersPredictor } from '../../shared/tensorflow/predictor.ts';
 import { requireReadable } from '../../shared/tensorflow/readable.ts';
+import { classesOfFixedHead } from '../training/head-classes.ts';
 import type { TrainingResult } from '../training/run-training.ts';
 import { linearSchedule } from '../training/schedule.ts';
 import type { TrainingOptions } from '../training/training-options.ts';
@@ -44,7 +45,10 @@ export async function trainLayersModel(
 ): Promise<TrainingResult> {
   const startedAt = performance.now();
   await requireNewFolder(options.out);
-  const labels = options.labels ?? (await labelsInFiles(options.trainFiles, options.task));
+  const { task, trainFiles } = options;
+  const labels =
+    options.labels ??
+    classesOfFixedHead(await labelsInFiles(trainFiles, task), await namedClasses(options.model, task));
   const opened = await openModel(options.model, options.task, labels);
   const { network, file } = opened;
   const load = (files: readonly string[]) =>

@@ -17,6 +17,15 @@ export function classesInBaseOrder(
   return areNumbered(inData) || sameNames(inData, base) ? base : inData;
 }
 
+/** As `classesInBaseOrder`, for a head that cannot be renewed: its own classes, where it knows all of the data's. */
+export function classesOfFixedHead(
+  inData: readonly string[],
+  base: readonly string[] | null,
+): readonly string[] {
+  const knowsAll = base !== null && inData.every((name) => base.includes(name));
+  return knowsAll ? base : classesInBaseOrder(inData, base);
+}
+
 /** Whether classes have no names but those that their numbers give them. */
 function areNumbered(labels: readonly string[]): boolean {
   return labels.every((name) => /^LABEL_\d+$/.test(name));

@@ -14,7 +14,7 @@ import { loadModel, type Model, readConfigJson } from '../../shared/models/model
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
-import { checkKeptHead, classesInBaseOrder } from './head-classes.ts';
+import { checkKeptHead, classesInBaseOrder, classesOfFixedHead } from './head-classes.ts';
 import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
 import type { TrainingOptions } from './training-options.ts';
 
@@ -117,8 +117,7 @@ async function labelsFor(
 ): Promise<readonly string[]> {
   const inData = await labelsInFiles(trainFiles, task);
   const isFixed = (await onnxFileOf(model)) !== null;
-  if (isFixed && inBase !== null && inData.every((name) => inBase.includes(name))) return inBase;
-  return classesInBaseOrder(inData, inBase);
+  return isFixed ? classesOfFixedHead(inData, inBase) : classesInBaseOrder(inData, inBase);
 }
 
 /** What must be equal for a saved state to continue this training. */

@@ -1,12 +1,11 @@
 /** @file A LayersModel for a task, as commands need it. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { labelsOf, outputNames } from '../models/labels.ts';
+import { labelsOf, namedLabels, outputNames } from '../models/labels.ts';
+import { readConfigJson } from '../models/model-folder.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
-import { type LayersModelFile, openLayersModel } from './layers-model.ts';
+import { type LayersModelFile, layersModelFolder, openLayersModel } from './layers-model.ts';
 import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
 
@@ -67,8 +66,17 @@ function announce({ core, backend }: TensorFlow): void {
   announced.add(line);
 }
 
+/** The classes that config.json beside a LayersModel names; null where it names none, or is not there. */
+export async function namedClasses(path: string, task: TaskKind): Promise<readonly string[] | null> {
+  const folder = await layersModelFolder(path);
+  return namedLabels(await configBeside(folder), task, folder);
+}
+
 async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {
-  const names = (await listFolder(folder)) ?? [];
-  if (!names.includes('config.json')) return labelsOf({ num_labels: outputs }, task, folder);
-  return labelsOf(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), task, folder);
+  return labelsOf({ num_labels: outputs, ...(await configBeside(folder)) }, task, folder);
+}
+
+/** config.json of a folder; empty where there is none. */
+async function configBeside(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  return ((await listFolder(folder)) ?? []).includes('config.json') ? readConfigJson(folder) : {};
 }

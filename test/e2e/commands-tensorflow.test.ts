@@ -51,6 +51,8 @@ async function run(...args: string[]): Promise<string> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-tensorflow-'));
   await writeTinyLayersModel(at('base'));
+  const config = { model_type: 'tensorflow-js', id2label: { 0: 'warm', 1: 'cold' } };
+  await writeFile(at('base/config.json'), JSON.stringify(config));
   for (const [seed, name] of ['north', 'south', 'test'].entries()) {
     await writeRows(at(`${name}.jsonl`), toyRows('text-classification', 60, seed));
   }
@@ -84,6 +86,7 @@ describe('two agents with a TensorFlow.js model', () => {
         ...flags,
       );
       expect(JSON.parse(trained).metrics.accuracy).toBeGreaterThan(0.85);
+      expect(JSON.parse(trained).labels).toEqual(['warm', 'cold']);
       const made = await run(
         'stats',
         '--model',
