@@ -59,7 +59,7 @@ export async function collectGrams(
   const pass = await createGramPass(model, model.weights, options);
   if (pass.leftOut.length > 0) {
     const names = pass.leftOut.join(', ');
-    process.stderr.write(`Grams: none of ${names}, whose rows are no tokens: merging averages them\n`);
+    process.stderr.write(`Grams: none of ${names}: merging averages them\n`);
   }
   const accumulator = createGramAccumulator(pass.panels);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });

@@ -8,7 +8,7 @@ import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
 import { flatRows, rowKindOf } from './layer-rows.ts';
-import { findLinearGroups, type LinearGroup } from './linear-layers.ts';
+import { findLinearLayers, type LinearGroup } from './linear-layers.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
 
 /** Rows of a panel: narrow panels waste little below the diagonal, wide ones multiply faster. */
@@ -44,7 +44,10 @@ export interface GramRowCounts {
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
-  /** Layers whose rows are neither tokens nor sequences (a product inside attention heads): merging averages them. */
+  /**
+   * Parameters of two or more axes without a Gram, tables aside, which merging averages: kernels of convolutions, weights
+   * multiplied from the left or in both orientations, layers whose rows are neither tokens nor sequences.
+   */
   readonly leftOut: readonly string[];
   /** How many rows a group's activations have in all its uses, of which there are so many in the data. */
   rowsOf(group: LinearGroup, counts: GramRowCounts): number;
@@ -60,7 +63,11 @@ export interface GramGraphOptions {
   readonly threads?: number;
 }
 
-/** Builds the pass for a model, dropout off. */
+/**
+ * Builds the pass for a model, dropout off.
+ *
+ * @throws RegmeanError `unsupported` for a model without linear layers
+ */
 export async function createGramPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
@@ -72,9 +79,17 @@ export async function createGramPass(
     tokens: graph.input('token_rows', 'int32', ['tokens']),
     targets: graph.input('target_rows', 'int32', ['targets']),
   };
-  const found = findLinearGroups(built, positionRows);
+  const { groups: found, others } = findLinearLayers(built, positionRows);
   const groups = found.filter(({ inputs }) => inputs.every((input) => rowKindOf(input) !== null));
-  const leftOut = found.filter((group) => !groups.includes(group));
+  const withoutRows = found.filter((group) => !groups.includes(group));
+  const withoutGrams = new Set([
+    ...others,
+    ...withoutRows.flatMap(({ modules }) => [...modules.values()].map(({ parameter }) => parameter)),
+  ]);
+  const leftOut = [...built.parameters.keys()].filter((name) => withoutGrams.has(name));
+  if (groups.length === 0) {
+    throw new RegmeanError('unsupported', 'Grams: the network must have linear layers, has none');
+  }
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
   const into = new Map<string, RunTensor>();
@@ -112,7 +127,7 @@ export async function createGramPass(
   return {
     panels,
     groups,
-    leftOut: leftOut.flatMap(({ modules }) => [...modules.keys()]),
+    leftOut,
     rowsOf: (group, counts) =>
       group.inputs.reduce((sum, input) => {
         const kind = rowKindOf(input);

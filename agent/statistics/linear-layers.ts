@@ -16,44 +16,89 @@ export interface LinearGroup {
   readonly inputs: readonly Value[];
 }
 
+/** The linear layers of a model, and what it has no Grams for. */
+export interface LinearLayers {
+  readonly groups: readonly LinearGroup[];
+  /** Parameters of two or more axes that are no linear layer's weight, nor tables that are looked up. */
+  readonly others: readonly string[];
+}
+
 /**
- * Finds the linear layers of a model in its graph: products whose right side is a parameter of the module's own
+ * Finds the linear layers of a model in its graph: products whose right side is a parameter of the layer's own
  * (paper, Section 3.3: whatever a forward hook on `nn.Linear` would see). A parameter that is also an embedding table is
- * no linear layer's: tied decoders are averaged with the embedding. A layer that is used several times has one Gram, of the
- * rows of all its uses. Layers that read the same activations share a group.
+ * no linear layer's: tied decoders are averaged with the embedding. Nor is one that is multiplied both as it is and
+ * transposed (a tied autoencoder): its two uses have inputs of different features. A layer that is used several times has
+ * one Gram, of the rows of all its uses. Layers that read the same activations share a group.
  *
  * @param positionRows whether layers that read tokens and a table of relative positions (DeBERTa's shared query and key
  *   projections) also count the table's rows; layers that read nothing else always do
  */
-export function findLinearGroups(
+export function findLinearLayers(
   model: ModelGraph,
   positionRows: PositionRowsChoice = 'excluded',
-): LinearGroup[] {
+): LinearLayers {
   const tables = new Set(
     model.graph.nodes.filter((node) => node.op.type === 'Gather').map((node) => node.inputs[0]),
   );
-  const layers = new Map<string, { weight: LayerWeight; inputs: Value[] }>();
+  const products = new Map<Value, LinearProduct[]>();
   for (const node of model.graph.nodes) {
     const product = linearProductOf(node);
     if (product === null || tables.has(product.parameter)) continue;
-    const { input, parameter, orientation } = product;
-    const weight = { parameter: parameter.name, orientation };
-    const module = model.parameters.get(parameter.name)?.module ?? parameter.name.replace(/\.weight$/, '');
-    const inputs = [...(layers.get(module)?.inputs ?? []), input];
-    layers.set(module, { weight, inputs });
+    products.set(product.parameter, [...(products.get(product.parameter) ?? []), product]);
   }
+  const weights = new Map(
+    [...products].filter(([, uses]) => new Set(uses.map(({ orientation }) => orientation)).size === 1),
+  );
+  const names = namesOfLayers(model, [...weights.keys()]);
   const groups = new Map<string, { modules: Map<string, LayerWeight>; inputs: readonly Value[] }>();
-  for (const [module, { weight, inputs: uses }] of layers) {
+  for (const [parameter, products] of weights) {
+    const module = names.get(parameter) ?? parameter.name;
+    const uses = products.map(({ input }) => input);
     const inputs = positionRows === 'included' ? uses : withoutPositions(uses);
     const key = inputs.map(({ name }) => name).join('\n');
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { modules: new Map([[module, weight]]), inputs });
-    else group.modules.set(module, weight);
+    const group = groups.get(key) ?? { modules: new Map(), inputs };
+    const { orientation } = products[0] as LinearProduct;
+    groups.set(key, group);
+    group.modules.set(module, { parameter: parameter.name, orientation });
   }
-  return [...groups.values()].map((group) => ({
-    ...group,
-    name: group.modules.keys().next().value as string,
-  }));
+  return {
+    groups: [...groups.values()].map((group) => ({
+      ...group,
+      name: group.modules.keys().next().value as string,
+    })),
+    others: [...model.parameters.values()]
+      .map(({ value }) => value)
+      .filter((value) => value.shape.length > 1 && !weights.has(value) && !tables.has(value))
+      .map(({ name }) => name),
+  };
+}
+
+/** The groups of `findLinearLayers` alone. */
+export function findLinearGroups(
+  model: ModelGraph,
+  positionRows: PositionRowsChoice = 'excluded',
+): readonly LinearGroup[] {
+  return findLinearLayers(model, positionRows).groups;
+}
+
+/**
+ * Names of layers, each another one: that of the module whose weight it is, or the weight's full name where a second
+ * parameter of the module is multiplied too, or is called like the module. `<module>.weight` comes before others.
+ */
+function namesOfLayers({ parameters }: ModelGraph, weights: readonly Value[]): ReadonlyMap<Value, string> {
+  const fullNames = new Set(weights.map(({ name }) => name));
+  const moduleOf = ({ name }: Value): string => parameters.get(name)?.module ?? name.replace(/\.weight$/, '');
+  const isUsual = (weight: Value): boolean => weight.name === `${moduleOf(weight)}.weight`;
+  const names = new Map<Value, string>();
+  const taken = new Set<string>();
+  for (const weight of [...weights.filter(isUsual), ...weights.filter((own) => !isUsual(own))]) {
+    const module = moduleOf(weight);
+    const isFree = !taken.has(module) && (module === weight.name || !fullNames.has(module));
+    const name = isFree ? module : weight.name;
+    taken.add(name);
+    names.set(weight, name);
+  }
+  return names;
 }
 
 /** Uses that read data; all of them where none does. The number of relative positions does not depend on the batch. */

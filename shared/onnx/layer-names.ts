@@ -3,7 +3,7 @@ import { isStandard, microsoftDomain, nodeName } from './nodes.ts';
 import type { OnnxNode } from './schema.ts';
 
 /** Operators that multiply by their second input, and the input that is their bias; null where others add it. */
-const products: Readonly<Record<string, Readonly<Record<string, number | null>>>> = {
+const productInputs: Readonly<Record<string, Readonly<Record<string, number | null>>>> = {
   '': { MatMul: null, Gemm: 2 },
   [microsoftDomain]: { FusedMatMul: null, TransposeMatMul: null, FusedGemm: 2, Attention: 2 },
 };
@@ -19,14 +19,14 @@ const additions: Readonly<Record<string, Readonly<Record<string, number | null>>
   },
 };
 
-function placeIn(table: typeof products, { opType, domain }: OnnxNode): number | null | undefined {
+function placeIn(table: typeof productInputs, { opType, domain }: OnnxNode): number | null | undefined {
   const own = table[isStandard(domain) ? '' : (domain ?? '')] ?? {};
   return Object.hasOwn(own, opType) ? own[opType] : undefined;
 }
 
 /**
  * Names of layers whose weights have none: exporters fold a transposed weight into `onnx::MatMul_123`, and optimizers join
- * weights. The layer is then called after its bias, or after the path of the node that reads it.
+ * weights. The layer is then called after its bias, or after the path of the node that reads it, unless a layer is called so.
  *
  * @param parameters names of initializers that are trained
  * @returns names of layers by their weight's name, where it is another one
@@ -40,25 +40,36 @@ export function layerNames(
       opType === 'Transpose' || opType === 'Identity' ? [[output[0] ?? '', input[0] ?? ''] as const] : [],
     ),
   );
+  const usual = [...parameters].filter((name) => name.endsWith('.weight'));
+  const taken = new Set(usual.map((name) => name.slice(0, -'.weight'.length)));
   const names = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const node of nodes) {
-    const place = placeIn(products, node);
-    if (place === undefined) continue;
+  const give = (weight: string, candidates: readonly string[]): void => {
+    const name = candidates.find((own) => !taken.has(own));
+    if (name === undefined || names.has(weight)) return;
+    taken.add(name);
+    names.set(weight, name);
+  };
+  const products = nodes.flatMap((node) => {
+    const place = placeIn(productInputs, node);
     const right = node.input[1] ?? '';
     const weight = parameters.has(right) ? right : (transposed.get(right) ?? '');
-    if (!parameters.has(weight) || weight.endsWith('.weight') || names.has(weight)) continue;
+    if (place === undefined || !parameters.has(weight) || weight.endsWith('.weight')) return [];
     const bias = place === null ? biasAdded(nodes, node.output[0] ?? '', parameters) : node.input[place];
+    return [{ node, weight, bias }];
+  });
+  for (const { weight, bias } of products) {
+    if (bias?.endsWith('.bias') === true) give(weight, [bias.slice(0, -'.bias'.length)]);
+  }
+  for (const { node, weight } of products) {
     const parts = nodeName(node)
       .split('/')
       .filter((part) => part !== '');
-    const readable = parts.length > 1 ? [parts.slice(0, -1).join('.'), parts.join('.')] : [];
-    const ofBias = bias?.endsWith('.bias') === true ? [bias.slice(0, -'.bias'.length)] : [];
+    // A second parameter of a module (`dense.P`) has a name of its own; what exporters folded has none.
+    const ofNode = weight.includes('.') ? [] : [parts.join('.')];
+    const ofPath = parts.length > 1 ? [parts.slice(0, -1).join('.'), ...ofNode] : [];
     // Optimizers call the weight that they join `Attention_0_qkv_weight`.
     const ofWeight = node.opType === 'Attention' ? [weight.replace(/_weights?$/, '')] : [];
-    const name = [...ofBias, ...readable, ...ofWeight, weight].find((own) => !taken.has(own)) ?? weight;
-    taken.add(name);
-    names.set(weight, name);
+    give(weight, [...ofPath, ...ofWeight, weight]);
   }
   return new Map([...names].filter(([weight, name]) => name !== weight));
 }

@@ -48,6 +48,17 @@ describe('a layer whose weight has no name of its own', () => {
     expect(namesOf(product, scaled)).toEqual({ 'onnx::MatMul_7': 'encoder.dense' });
   });
 
+  it('leaves the module’s name to a weight that says it, and to one whose bias does', () => {
+    const own = called(node('MatMul', ['-x', 'dense.P'], ['-p']), '/dense/MatMul');
+    const folded = called(node('MatMul', ['-p', 'onnx::MatMul_9'], ['-q']), '/dense/MatMul_1');
+    expect(namesOf(own, folded, node('Add', ['-q', 'dense.bias'], ['-y']))).toEqual({
+      'onnx::MatMul_9': 'dense',
+    });
+    expect(namesOf(own, folded, node('MatMul', ['-q', 'dense.weight'], ['-y']))).toEqual({
+      'onnx::MatMul_9': 'dense.MatMul_1',
+    });
+  });
+
   it('is called after the joined weight of Attention, without saying weight', () => {
     const first = called(
       microsoftNode('Attention', ['-x', 'Attention_0_qkv_weight', 'b'], ['-y']),

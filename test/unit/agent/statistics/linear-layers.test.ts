@@ -1,0 +1,159 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
+import { findLinearLayers } from '../../../../agent/statistics/linear-layers.ts';
+import { statisticsDefaults } from '../../../../agent/statistics/statistics-options.ts';
+import { groupLayers } from '../../../../merger/merge/linear-layers.ts';
+import { type Contribution, openContribution } from '../../../../shared/contribution/open-contribution.ts';
+import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
+import { loadModel } from '../../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../../shared/onnx/schema.ts';
+import { floats, longs, networkModel, node, writeOnnxFile } from '../../../support/onnx-network.ts';
+import { axis1, mean } from '../../../support/operator-cases.ts';
+import { writeRows } from '../../../support/tiny-model.ts';
+
+function weight(name: string, ...dims: readonly number[]): OnnxTensor {
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  return floats(
+    name,
+    dims,
+    Array.from({ length: size }, (_, at) => Math.sin(at + name.length)),
+  );
+}
+
+const called = (name: string, own: OnnxNode): OnnxNode => ({ ...own, name });
+
+/** A network that ends with the mean of `y`. */
+const network = (nodes: readonly OnnxNode[], weights: readonly OnnxTensor[]): OnnxModel =>
+  networkModel([...nodes, mean('y')], [axis1, ...weights]);
+
+async function layersOf(nodes: readonly OnnxNode[], weights: readonly OnnxTensor[]) {
+  const path = await writeOnnxFile(network(nodes, weights));
+  const { model } = await loadModel(path, { task: 'text-classification' });
+  const { groups, others } = findLinearLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
+  const layers = groups.flatMap(({ modules }) => [...modules].map(([name, own]) => [name, own.parameter]));
+  return { layers: Object.fromEntries(layers) as Record<string, string>, others };
+}
+
+/** A contribution of an ONNX file, checked, and what was said on stderr. */
+async function contributionOf(model: OnnxModel): Promise<{ contribution: Contribution; said: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'regmean-layers-'));
+  const rows = [0, 1, 2].map((shift) => ({ input_ids: [1, 4, 2, 6].map((id) => (id + shift) % 7) }));
+  const file = await writeOnnxFile(model);
+  const out = join(folder, 'contribution');
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    await collectStatistics({
+      ...statisticsDefaults,
+      model: file,
+      base: file,
+      task: 'text-classification',
+      dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
+      out,
+      agent: 'north',
+      batchSize: 2,
+      threads: 1,
+      shareMetrics: false,
+    });
+    const said = stderr.mock.calls.map(([text]) => String(text)).join('');
+    await validateContribution(out, { grams: true });
+    return { contribution: await openContribution(out), said };
+  } finally {
+    stderr.mockRestore();
+  }
+}
+
+describe('two parameters of one module', () => {
+  const perToken: readonly OnnxNode[] = [
+    called('/dense/MatMul', node('MatMul', ['x', 'dense.P'], ['p'])),
+    node('Tanh', ['p'], ['t']),
+    node('Transpose', ['dense.weight'], ['w'], { perm: [1, 0] }),
+    called('/dense/MatMul_1', node('MatMul', ['t', 'w'], ['y'])),
+  ];
+
+  it('are two layers, whatever node comes first', async () => {
+    const weights = [weight('dense.P', 4, 5), weight('dense.weight', 3, 5)];
+    const { layers } = await layersOf(perToken, weights);
+    expect(layers).toEqual({ dense: 'dense.weight', 'dense.P': 'dense.P' });
+  });
+
+  it('have Grams of their own in a contribution, which the merge finds', async () => {
+    const weights = [weight('dense.P', 4, 5), weight('dense.weight', 3, 5)];
+    const { contribution, said } = await contributionOf(network(perToken, weights));
+    const groups = groupLayers([contribution, contribution], new Set(contribution.weights.tensors.keys()));
+    await contribution.close();
+    expect(groups.map(({ name, dimension, layers }) => [name, dimension, layers[0]?.parameter])).toEqual([
+      ['dense.P', 4, 'dense.P'],
+      ['dense', 5, 'dense.weight'],
+    ]);
+    expect(said).not.toContain('none of');
+  });
+
+  it('are two layers where one is called like the module', async () => {
+    const nodes = [
+      called('n1', node('MatMul', ['x', 'a.weight'], ['p'])),
+      called('n2', node('MatMul', ['p', 'a'], ['y'])),
+    ];
+    const { layers } = await layersOf(nodes, [weight('a.weight', 4, 5), weight('a', 5, 2)]);
+    expect(layers).toEqual({ 'a.weight': 'a.weight', a: 'a' });
+  });
+});
+
+describe('what has no Gram', () => {
+  it.each<[string, readonly OnnxNode[], OnnxTensor]>([
+    [
+      'is a weight in both orientations',
+      [
+        node('MatMul', ['x', 'w'], ['p']),
+        node('Transpose', ['w'], ['back'], { perm: [1, 0] }),
+        node('MatMul', ['p', 'back'], ['q']),
+      ],
+      weight('w', 4, 4),
+    ],
+    ['is a weight of three axes', [node('MatMul', ['x', 'w'], ['q'])], weight('w', 1, 4, 4)],
+    [
+      'is a weight that is scaled first',
+      [node('Mul', ['w', 'two'], ['scaled']), node('MatMul', ['x', 'scaled'], ['q'])],
+      weight('w', 4, 4),
+    ],
+    [
+      'is a weight that multiplies from the left',
+      [
+        node('Transpose', ['x'], ['turned'], { perm: [0, 2, 1] }),
+        node('MatMul', ['w', 'turned'], ['product']),
+        node('Transpose', ['product'], ['q'], { perm: [0, 2, 1] }),
+      ],
+      weight('w', 4, 4),
+    ],
+    [
+      'is a layer whose rows are no tokens',
+      [
+        node('Reshape', ['x', 'halves'], ['h']),
+        node('MatMul', ['h', 'w'], ['product']),
+        node('Reshape', ['product', 'whole'], ['q']),
+      ],
+      weight('w', 2, 2),
+    ],
+  ])('%s', async (_, nodes, own) => {
+    const extra = [floats('two', [], [2]), longs('halves', [0, -1, 2, 2]), longs('whole', [0, 0, 4])];
+    const read = extra.filter(({ name = '' }) => nodes.some(({ input }) => input.includes(name)));
+    const { contribution, said } = await contributionOf(
+      network(
+        [...nodes, node('MatMul', ['q', 'head.weight'], ['y'])],
+        [own, weight('head.weight', 4, 2), ...read],
+      ),
+    );
+    await contribution.close();
+    expect([...(contribution.grams?.layers.keys() ?? [])]).toEqual(['head']);
+    expect(said).toContain('Grams: none of w: merging averages them\n');
+  });
+
+  it('is refused where it is all there is', async () => {
+    await expect(contributionOf(network([node('Tanh', ['x'], ['y'])], []))).rejects.toThrow(
+      'Grams: the network must have linear layers, has none',
+    );
+  });
+});
