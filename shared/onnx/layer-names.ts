@@ -50,12 +50,11 @@ export function layerNames(
     names.set(weight, name);
   };
   const products = nodes.flatMap((node) => {
-    const place = placeIn(productInputs, node);
     const right = node.input[1] ?? '';
     const weight = parameters.has(right) ? right : (transposed.get(right) ?? '');
-    if (place === undefined || !parameters.has(weight) || weight.endsWith('.weight')) return [];
-    const bias = place === null ? biasAdded(nodes, node.output[0] ?? '', parameters) : node.input[place];
-    return [{ node, weight, bias }];
+    const isProduct = placeIn(productInputs, node) !== undefined;
+    if (!isProduct || !parameters.has(weight) || weight.endsWith('.weight')) return [];
+    return [{ node, weight, bias: biasOf(nodes, node, parameters) }];
   });
   for (const { weight, bias } of products) {
     if (bias?.endsWith('.bias') === true) give(weight, [bias.slice(0, -'.bias'.length)]);
@@ -72,6 +71,17 @@ export function layerNames(
     give(weight, [...ofPath, ...ofWeight, weight]);
   }
   return new Map([...names].filter(([weight, name]) => name !== weight));
+}
+
+/** The bias of a node that multiplies by a weight, in it or added after it; undefined for other nodes and without one. */
+export function biasOf(
+  nodes: readonly OnnxNode[],
+  node: OnnxNode,
+  parameters: ReadonlySet<string>,
+): string | undefined {
+  const place = placeIn(productInputs, node);
+  if (place === undefined) return undefined;
+  return place === null ? biasAdded(nodes, node.output[0] ?? '', parameters) : node.input[place];
 }
 
 function biasAdded(

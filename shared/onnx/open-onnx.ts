@@ -9,6 +9,7 @@ import { withLiftedWeights } from './lift-constants.ts';
 import { nodeName } from './nodes.ts';
 import { decodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { withRawData } from './tensors.ts';
+import { withUntiedCopies } from './untie-copies.ts';
 
 export { nodeName } from './nodes.ts';
 
@@ -84,7 +85,7 @@ export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be an ONNX file`, { cause });
   }
-  if (model.graph.node.length > 0) return withLiftedWeights(withoutFunctions(path, model));
+  if (model.graph.node.length > 0) return withUntiedCopies(withLiftedWeights(withoutFunctions(path, model)));
   throw new RegmeanError('invalid-input', `${path}: must be an ONNX file with nodes, got none`);
 }
 
