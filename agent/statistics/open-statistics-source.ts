@@ -27,6 +27,7 @@ export async function openStatisticsSource(
     task: options.task,
     ...(labels === undefined ? {} : { labels }),
   });
+  for (const note of model.architecture.notes ?? []) process.stderr.write(`${note}\n`);
   const temporary = await temporaryFolder(options.model, model);
   return {
     model,

@@ -43,8 +43,9 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   const inBase = await labelsOfBase(options);
   const labels = options.labels ?? (await labelsFor(options, inBase));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
-  const note = checkKeptHead(loaded, inBase, options.model);
-  if (note !== null) process.stderr.write(`${note}\n`);
+  const notes = [checkKeptHead(loaded, inBase, options.model), ...(loaded.model.architecture.notes ?? [])];
+  for (const note of notes) if (note !== null) process.stderr.write(`${note}
+`);
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
       files,

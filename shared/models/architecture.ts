@@ -98,6 +98,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
   /** Tensors of checkpoints that mean nothing here: buffers, tied copies. Those of the backbone begin with its name here. */
   readonly ignoredParameters: readonly RegExp[];
+  /** What the user of this model should know, of families that are read from its files. */
+  readonly notes?: readonly string[];
   /** For families whose graph is part of the model's folder: writes it, when the weights are there. */
   readonly writeGraph?: (folder: string) => Promise<void>;
   /** For families that can generate. */

@@ -1,17 +1,17 @@
 /** @file Whether two models are one network: agents' graphs must be the same, apart from where their weights lie. */
 import { join } from 'node:path';
-import { networkOf } from './network.ts';
+import { isParameter, networkOf } from './network.ts';
 import { nodeName } from './nodes.ts';
 import { onnxFile, openOnnx } from './open-onnx.ts';
 import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from './schema.ts';
 
-/** The graph of a model folder, its parameters without their values. */
+/** The graph of a model folder, its parameters without their values: those of the logits, and of outputs that are not used. */
 export async function readGraph(folder: string): Promise<OnnxModel> {
   const source = await openOnnx(join(folder, onnxFile));
-  const { parameters } = networkOf(source);
+  const { constants } = networkOf(source);
   const { model } = source;
   const initializer = model.graph.initializer.map((tensor): OnnxTensor => {
-    if (!parameters.has(tensor.name ?? '')) return tensor;
+    if (!isParameter(tensor) || constants.has(tensor.name ?? '')) return tensor;
     const { rawData: _, externalData: __, dataLocation: ___, ...rest } = tensor;
     return rest;
   });

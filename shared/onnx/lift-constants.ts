@@ -2,6 +2,7 @@
  * @file Weights that an exporter wrote as Constant nodes become initializers, so that they are trained, merged and stored as
  * the others are. Numbers that belong to the computation (scales, masks, epsilons) stay where they are.
  */
+import { sizeOf } from '../tensor.ts';
 import { isStandard, microsoftDomain } from './nodes.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
@@ -56,22 +57,28 @@ export function withLiftedWeights(model: OnnxModel): OnnxModel {
     }),
   );
   if (constants.size === 0) return model;
-  const weights = weightNames(model, constants);
-  const lifted = [...constants].flatMap(([name, tensor]) => {
-    const shape = shapeOfTensor(tensor);
-    const isLarge = shape.length > 1 && shape.reduce((product, size) => product * size, 1) >= weightSize;
-    return isLarge || weights.has(name) ? [tensor] : [];
-  });
-  if (lifted.length === 0) return model;
-  const names = new Set(lifted.map(({ name }) => name));
+  const names = weightsAmong(model, constants);
+  if (names.size === 0) return model;
   return {
     ...model,
     graph: {
       ...model.graph,
-      node: nodes.filter(({ opType, output }) => opType !== 'Constant' || !names.has(output[0])),
-      initializer: [...initializer, ...lifted],
+      node: nodes.filter(({ opType, output }) => opType !== 'Constant' || !names.has(output[0] ?? '')),
+      initializer: [...initializer, ...[...constants.values()].filter(({ name }) => names.has(name ?? ''))],
     },
   };
+}
+
+/** Names of those tensors of a model that are weights: large matrices, and what stands where operators have weights. */
+export function weightsAmong(
+  model: OnnxModel,
+  tensors: ReadonlyMap<string, OnnxTensor>,
+): ReadonlySet<string> {
+  const large = [...tensors].filter(([, tensor]) => {
+    const shape = shapeOfTensor(tensor);
+    return shape.length > 1 && sizeOf(shape) >= weightSize;
+  });
+  return new Set([...large.map(([name]) => name), ...weightNames(model, tensors)]);
 }
 
 /** The tensor of a Constant node of floats with axes, under the name of its value. */

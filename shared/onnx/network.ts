@@ -2,8 +2,9 @@
 import { RegmeanError } from '../errors.ts';
 import { type NetworkInput, networkInputs } from './inputs.ts';
 import { layerNames } from './layer-names.ts';
+import { weightsAmong } from './lift-constants.ts';
 import type { OnnxSource } from './open-onnx.ts';
-import type { OnnxGraph, OnnxNode, OnnxTensor } from './schema.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /** The part of an ONNX graph that computes logits. */
@@ -21,31 +22,30 @@ export interface OnnxNetwork {
   readonly constants: ReadonlyMap<string, OnnxTensor>;
   /** Parameter -> name of the layer that it is the weight of, where its own name does not tell. */
   readonly modules: ReadonlyMap<string, string>;
+  /** What its user should know. */
+  readonly notes: readonly string[];
+}
+
+/** Whether an initializer can be trained: float32, of at least one axis. */
+export function isParameter(tensor: OnnxTensor): boolean {
+  return dtypeOfCode(tensor.dataType) === 'float32' && shapeOfTensor(tensor).length > 0;
 }
 
 /**
- * Finds the logits of a graph (the output of that name, else the first floating point one) and what they need.
+ * Finds the logits of a graph (the output of that name, else the only floating point one that can be it) and what they need.
  *
- * @throws RegmeanError `unsupported` for inputs that are not known, and inputs whose batch or length is fixed
+ * @throws RegmeanError `unsupported` for several outputs of which none is called logits, inputs that are not known or whose
+ *   batch or length is fixed, and weights in float64
  */
 export function networkOf(source: OnnxSource): OnnxNetwork {
   const { graph } = source.model;
-  const output =
-    graph.output.find(({ name }) => name === 'logits') ??
-    graph.output.find(({ type }) => dtypeOfCode(type?.tensorType?.elemType) === 'float32');
-  if (output === undefined) {
-    throw new RegmeanError(
-      'unsupported',
-      `${source.path}: must have an output of floating point numbers, the logits`,
-    );
-  }
+  const output = logitsOf(source.path, graph);
   const nodes = nodesFor(graph, output.name);
   const read = new Set(nodes.flatMap(({ input }) => input));
   const used = graph.initializer.filter(({ name }) => read.has(name ?? ''));
+  requireSinglePrecision(source, used);
   const initializers = new Set(graph.initializer.map(({ name }) => name ?? ''));
   const fed = graph.input.filter(({ name }) => read.has(name) && !initializers.has(name));
-  const isParameter = (tensor: OnnxTensor): boolean =>
-    dtypeOfCode(tensor.dataType) === 'float32' && shapeOfTensor(tensor).length > 0;
   const named = (tensors: readonly OnnxTensor[]): Map<string, OnnxTensor> =>
     new Map(tensors.map((tensor) => [tensor.name ?? '', tensor]));
   const parameters = named(used.filter(isParameter));
@@ -57,7 +57,59 @@ export function networkOf(source: OnnxSource): OnnxNetwork {
     parameters,
     constants: named(used.filter((tensor) => !isParameter(tensor))),
     modules: layerNames(nodes, new Set(parameters.keys())),
+    notes: notesOn(source.path, graph, output.name, read),
   };
+}
+
+/** The output that is taken as logits. */
+function logitsOf(path: string, { output }: OnnxGraph): OnnxValueInfo {
+  const named = output.find(({ name }) => name === 'logits');
+  if (named !== undefined) return named;
+  const [first, ...others] = output.filter(({ type }) => {
+    const rank = type?.tensorType?.shape?.dim?.length ?? 0;
+    return dtypeOfCode(type?.tensorType?.elemType) === 'float32' && rank <= 3;
+  });
+  if (first === undefined) {
+    throw new RegmeanError(
+      'unsupported',
+      `${path}: must have an output of floating point numbers, the logits`,
+    );
+  }
+  if (others.length === 0) return first;
+  const names = [first, ...others].map(({ name }) => name).join(', ');
+  throw new RegmeanError('unsupported', `${path}: one output must be called logits, got ${names}`, {
+    hint: 'name the output to train `logits` in the export (output_names)',
+  });
+}
+
+/** Training is in float32: weights in float64 would be constants without a word. */
+function requireSinglePrecision({ path, model }: OnnxSource, used: readonly OnnxTensor[]): void {
+  const double = used.filter(({ dataType }) => dtypeOfCode(dataType) === 'float64');
+  const [name] = weightsAmong(model, new Map(double.map((tensor) => [tensor.name ?? '', tensor])));
+  if (name === undefined) return;
+  throw new RegmeanError('unsupported', `${path}: weights must be float32 or float16, ${name} is float64`, {
+    hint: 'export the network in float32',
+  });
+}
+
+function notesOn(path: string, graph: OnnxGraph, logits: string, read: ReadonlySet<string>): string[] {
+  const last = graph.node.find(({ output }) => output.includes(logits));
+  const others = graph.output.flatMap(({ name }) => {
+    const needed = new Set(nodesFor(graph, name).flatMap(({ input }) => input));
+    const own = graph.initializer.filter((tensor) => isParameter(tensor) && needed.has(tensor.name ?? ''));
+    const alone = own.flatMap((tensor) => (read.has(tensor.name ?? '') ? [] : [tensor.name]));
+    return alone.length === 0 ? [] : [`${name} (${alone.join(', ')})`];
+  });
+  return [
+    ...(others.length === 0
+      ? []
+      : [
+          `${path}: output ${logits} is used; parameters of other outputs alone stay as they are: ${others.join(', ')}`,
+        ]),
+    ...(last?.opType === 'Softmax' || last?.opType === 'Sigmoid'
+      ? [`${path}: output ${logits} comes from ${last.opType} and is taken as logits: export without it`]
+      : []),
+  ];
 }
 
 function nodesFor({ node }: OnnxGraph, output: string): readonly OnnxNode[] {

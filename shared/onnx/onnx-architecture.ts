@@ -70,6 +70,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
     overVocabulary,
     classNames: classNamesOf(rows, overVocabulary),
     ignoredParameters: [],
+    notes: network.notes,
     parseConfig: (json): ModelConfig => {
       const config = configSchema.parse(json);
       const start = config.decoder_start_token_id ?? config.pad_token_id;
@@ -95,7 +96,11 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
       return ops.reshape(logits, [flatRows[rows], outputs]);
     },
     head: (_, __, logits, { task, labelCount }) => {
-      if (isLanguageTask(task) || labelCount === outputs) return logits;
+      if (isLanguageTask(task) || (labelCount === outputs && (task !== 'regression' || outputs === 1)))
+        return logits;
+      if (task === 'regression') {
+        throw new RegmeanError('usage', `${path}: regression needs one output, has ${outputs}`);
+      }
       throw new RegmeanError('usage', `${path}: has ${outputs} outputs, got ${labelCount} labels`, {
         hint: `the head of an ONNX network cannot be renewed: name ${outputs} labels with --labels or in config.json`,
       });
