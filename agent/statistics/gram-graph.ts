@@ -87,9 +87,7 @@ export async function createGramPass(
     ...withoutRows.flatMap(({ modules }) => [...modules.values()].map(({ parameter }) => parameter)),
   ]);
   const leftOut = [...built.parameters.keys()].filter((name) => withoutGrams.has(name));
-  if (groups.length === 0) {
-    throw new RegmeanError('unsupported', 'Grams: the network must have linear layers, has none');
-  }
+  if (groups.length === 0) throw noLinearLayers(leftOut);
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
   const into = new Map<string, RunTensor>();
@@ -147,6 +145,13 @@ export async function createGramPass(
     },
     dispose: () => session.dispose(),
   };
+}
+
+function noLinearLayers(leftOut: readonly string[]): RegmeanError {
+  const others = leftOut.length === 0 ? '' : ` with Grams (${leftOut.join(', ')} cannot have one)`;
+  return new RegmeanError('unsupported', `Grams: the network must have linear layers${others}, has none`, {
+    hint: 'collect Fisher information instead: `regmean stats --no-grams --fisher empirical`',
+  });
 }
 
 function columns(rows: Value, start: number, end: number, dimension: number): Value {

@@ -3,6 +3,7 @@ import { RegmeanError } from '../errors.ts';
 import { type NetworkInput, networkInputs } from './inputs.ts';
 import { layerNames } from './layer-names.ts';
 import { weightsAmong } from './lift-constants.ts';
+import { nodeName } from './nodes.ts';
 import type { OnnxSource } from './open-onnx.ts';
 import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
@@ -35,12 +36,13 @@ export function isParameter(tensor: OnnxTensor): boolean {
  * Finds the logits of a graph (the output of that name, else the only floating point one that can be it) and what they need.
  *
  * @throws RegmeanError `unsupported` for several outputs of which none is called logits, inputs that are not known or whose
- *   batch or length is fixed, and weights in float64
+ *   batch or length is fixed, and weights in float64; `invalid-input` for nodes that read what no node before computes
  */
 export function networkOf(source: OnnxSource): OnnxNetwork {
   const { graph } = source.model;
   const output = logitsOf(source.path, graph);
   const nodes = nodesFor(graph, output.name);
+  requireOrder(source, nodes);
   const read = new Set(nodes.flatMap(({ input }) => input));
   const used = graph.initializer.filter(({ name }) => read.has(name ?? ''));
   requireSinglePrecision(source, used);
@@ -80,6 +82,22 @@ function logitsOf(path: string, { output }: OnnxGraph): OnnxValueInfo {
   throw new RegmeanError('unsupported', `${path}: one output must be called logits, got ${names}`, {
     hint: 'name the output to train `logits` in the export (output_names)',
   });
+}
+
+/** Names the first node that reads what nothing before it gives: in a cycle, or in a file that lacks something. */
+function requireOrder({ path, model }: OnnxSource, nodes: readonly OnnxNode[]): void {
+  const { graph } = model;
+  const given = new Set(['', ...[...graph.input, ...graph.initializer].map(({ name }) => name ?? '')]);
+  for (const node of nodes) {
+    const missing = node.input.find((name) => !given.has(name));
+    if (missing !== undefined) {
+      throw new RegmeanError(
+        'invalid-input',
+        `${path}: node ${nodeName(node)} (${node.opType}): input ${missing} is computed nowhere before`,
+      );
+    }
+    for (const name of node.output) given.add(name);
+  }
 }
 
 /** Training is in float32: weights in float64 would be constants without a word. */

@@ -24,6 +24,9 @@ const oldestOpset = 11;
 
 const externalLocation = 1;
 
+/** Names that tensors cannot have in safetensors files, or among the inputs of a run. */
+const reservedNames: ReadonlySet<string> = new Set(['__metadata__', '__proto__']);
+
 /** An ONNX model, checked, its small tensors in memory. */
 export interface OnnxSource {
   /** The file. */
@@ -59,7 +62,7 @@ export function modelFolderOf(path: string): string {
  * Opens an ONNX file.
  *
  * @throws RegmeanError `not-found` without it or a file of external data; `invalid-input` when it is no ONNX file;
- *   `unsupported` for operators older than version 11, and nodes with graphs of their own (If, Loop)
+ *   `unsupported` for operators older than version 11, names that weights cannot have, and nodes with graphs of their own (If, Loop)
  */
 export async function openOnnx(path: string): Promise<OnnxSource> {
   const model = decodeOnnx(path, await readOnnxFile(path));
@@ -114,6 +117,12 @@ function opsetOf(path: string, { opsetImport }: OnnxModel): number {
 function requirePlainGraph(path: string, { graph }: OnnxModel): void {
   if ((graph.sparseInitializer ?? []).length > 0) {
     throw new RegmeanError('unsupported', `${path}: sparse initializers are not supported`);
+  }
+  const reserved = graph.initializer.find(({ name = '' }) => reservedNames.has(name));
+  if (reserved !== undefined) {
+    throw new RegmeanError('unsupported', `${path}: no initializer may be called ${reserved.name}`, {
+      hint: 'rename it: safetensors files and JSON have another use for the name',
+    });
   }
   for (const node of graph.node) {
     const nested = node.attribute?.some(({ g, graphs }) => g !== undefined || (graphs ?? []).length > 0);

@@ -7,7 +7,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
-import { decodeModel, encodeModel, type OnnxModel, type OnnxTensor } from '../../../shared/onnx/schema.ts';
+import {
+  decodeModel,
+  encodeModel,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../../../shared/onnx/schema.ts';
 import { narrowToFloat16 } from '../../../shared/safetensors/half-precision.ts';
 
 const task = 'text-classification';
@@ -133,6 +139,33 @@ describe('refuses', () => {
     await writeFile(path, 'not an ONNX file');
     await expect(load(path)).rejects.toThrow('must be an ONNX file');
     await expect(load(join(folder, 'none.onnx'))).rejects.toThrow('cannot be read');
+  });
+
+  it.each(['__proto__', '__metadata__'])('a weight called %s', async (name) => {
+    const [first] = decodeModel(await readFile(fixture)).graph.initializer;
+    const path = await changed((model) => {
+      const initializer = model.graph.initializer.map((own) =>
+        own.name === first?.name ? { ...own, name } : own,
+      );
+      return { ...model, graph: { ...model.graph, initializer } };
+    });
+    await expect(load(path)).rejects.toThrow(`no initializer may be called ${name}`);
+  });
+
+  it('nodes that read what nothing gives, or one another in a cycle', async () => {
+    const nodesOf = (change: (inputs: readonly string[], node: OnnxNode) => readonly string[]) =>
+      changed((model) => {
+        const node = model.graph.node.map((own) => ({ ...own, input: change(own.input, own) }));
+        return { ...model, graph: { ...model.graph, node } };
+      });
+    const undefinedInput = await nodesOf((inputs) =>
+      inputs.map((name) => (name === 'input_ids' ? 'ids' : name)),
+    );
+    await expect(load(undefinedInput)).rejects.toThrow(
+      /node .* \(Shape\): input ids is computed nowhere before/,
+    );
+    const cycle = await nodesOf((inputs, { opType, output }) => (opType === 'Gather' ? output : inputs));
+    await expect(load(cycle)).rejects.toThrow(/\(Gather\): input .* is computed nowhere before/);
   });
 
   it('old operators', async () => {

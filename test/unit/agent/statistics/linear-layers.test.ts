@@ -155,5 +155,9 @@ describe('what has no Gram', () => {
     await expect(contributionOf(network([node('Tanh', ['x'], ['y'])], []))).rejects.toThrow(
       'Grams: the network must have linear layers, has none',
     );
+    const only = network([node('MatMul', ['x', 'w'], ['y'])], [weight('w', 1, 4, 4)]);
+    await expect(contributionOf(only)).rejects.toThrow(
+      'Grams: the network must have linear layers with Grams (w cannot have one), has none',
+    );
   });
 });
