@@ -43,9 +43,9 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   const inBase = await labelsOfBase(options);
   const labels = options.labels ?? (await labelsFor(options, inBase));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
-  const notes = [checkKeptHead(loaded, inBase, options.model), ...(loaded.model.architecture.notes ?? [])];
-  for (const note of notes) if (note !== null) process.stderr.write(`${note}
-`);
+  const ofHead = checkKeptHead(loaded, inBase, options.model);
+  const notes = [...(ofHead === null ? [] : [ofHead]), ...(loaded.model.architecture.notes ?? [])];
+  for (const note of notes) process.stderr.write(`${note}\n`);
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
       files,
