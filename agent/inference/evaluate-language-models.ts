@@ -4,6 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
 
 /**
@@ -18,7 +19,8 @@ export async function evaluateLanguageModels(options: EvaluateOptions): Promise<
     throw new RegmeanError('usage', `--ensemble: needs a task with classes or values, got ${task}`);
   const scores: Score[] = [];
   for (const folder of options.models) {
-    const { model } = await loadModel(folder, { task });
+    const { model, surplus } = await loadModel(folder, { task });
+    noteSurplus(folder, task, surplus);
     const scorer = await createScorer(model, model.weights, options.threads);
     try {
       for (const file of options.dataFiles) {

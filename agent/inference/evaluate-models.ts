@@ -14,6 +14,7 @@ import {
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
@@ -40,7 +41,9 @@ export async function evaluateModels(options: EvaluateOptions): Promise<readonly
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {
-    const { model, predictor, folder: modelFolder } = await openPredictor(folder, task, options.threads);
+    const opened = await openPredictor(folder, task, options.threads);
+    const { model, predictor, folder: modelFolder } = opened;
+    noteSurplus(folder, task, opened.surplus);
     const learned = await learnedLabels(modelFolder);
     try {
       for (const file of options.dataFiles) {

@@ -7,6 +7,7 @@ import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -28,7 +29,7 @@ export async function predictFile(options: PredictOptions): Promise<number> {
 
 async function predictTexts(options: PredictOptions): Promise<readonly object[]> {
   const { model, surplus } = await loadModel(options.model, { task: options.task });
-  warnOfSurplus(options, surplus);
+  noteSurplus(options.model, options.task, surplus);
   const rows = await loadModelExamples(model, requestOf(options, options.model));
   const progress = startPredicting(rows.examples);
   const described = await describeTexts(model, rows, options, progress);
@@ -43,7 +44,7 @@ async function predictRows(options: PredictOptions): Promise<readonly object[]> 
     options.threads,
   );
   try {
-    warnOfSurplus(options, surplus);
+    noteSurplus(options.model, options.task, surplus);
     const { examples } = await loadModelExamples(model, requestOf(options, folder));
     const progress = startPredicting(examples);
     const logits = await predictor.predict(examples, options.batchSize, progress);
@@ -63,10 +64,6 @@ function requestOf({ dataFiles, maxLength }: PredictOptions, modelFolder: string
 function startPredicting(examples: readonly EncodedExample[]): Progress {
   const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
   return startProgress({ label: 'predicting', total, unit: 'tokens' });
-}
-
-function warnOfSurplus({ model, task }: PredictOptions, surplus: readonly string[]): void {
-  if (surplus.length > 0) process.stderr.write(`${model}: not used by ${task}: ${surplus.join(', ')}\n`);
 }
 
 /** Checks before the work that its result has a place to go. */

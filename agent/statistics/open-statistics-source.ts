@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { readsSafetensors } from '../../shared/onnx/open-weights.ts';
 import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
@@ -23,11 +24,12 @@ export async function openStatisticsSource(
     const { openLayersSource } = await import('../tensorflow/statistics-source.ts');
     return openLayersSource(options, labels);
   }
-  const { model } = await loadModel(options.model, {
+  const { model, surplus } = await loadModel(options.model, {
     task: options.task,
     ...(labels === undefined ? {} : { labels }),
   });
   for (const note of model.architecture.notes ?? []) process.stderr.write(`${note}\n`);
+  noteSurplus(options.model, options.task, surplus);
   const temporary = await temporaryFolder(options.model, model);
   return {
     model,

@@ -11,6 +11,7 @@ import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-ex
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
 import { namedLabels } from '../../shared/models/labels.ts';
 import { loadModel, type Model, readConfigJson } from '../../shared/models/model-folder.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
@@ -78,6 +79,7 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
   // From here on the folder is known as an unfinished training, even when it stops between its model and its state.
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });
+  noteSurplus(options.model, options.task, loaded.surplus);
   const stepsPerEpoch = planBatches(
     train.map((example) => example.inputIds.length),
     {

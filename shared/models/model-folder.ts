@@ -18,6 +18,7 @@ import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
 import { storedNames } from './stored-names.ts';
+import { contradictions } from './surplus-tensors.ts';
 
 /** A model in memory. */
 export interface Model extends ModelIdentity {
@@ -225,15 +226,28 @@ async function readParameters(
     if (key !== undefined) stored.delete(name);
   }
   if (problems.length > 0) {
-    const shown = problems.slice(0, 10).join('; ');
-    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
     throw new RegmeanError(
       'invalid-input',
-      `${folder}: weights must fit config.json and be finite: ${shown}${more}`,
+      `${folder}: weights must fit config.json and be finite: ${listed(problems)}`,
     );
   }
   const isIgnored = (name: string): boolean =>
     ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`));
   const surplus = [...stored].flatMap(([name, tensor]) => (isIgnored(name) ? [] : [tensor]));
+  if (identity.architecture.writeGraph === undefined) {
+    const isNew = (name: string): boolean =>
+      parameters.get(name)?.inHead === true && request.headSeed !== undefined;
+    const wrong = contradictions(surplus, parameters, backboneName, isNew);
+    if (wrong.length > 0) {
+      throw new RegmeanError('invalid-input', `${folder}: weights must fit config.json: ${listed(wrong)}`, {
+        hint: 'take config.json from where the weights are from',
+      });
+    }
+  }
   return { weights, initialized, surplus };
+}
+
+function listed(problems: readonly string[]): string {
+  const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
+  return `${problems.slice(0, 10).join('; ')}${more}`;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
+import { copyModel } from '../support/copy-model.ts';
 import { changeWeights, tinyConfig, toyRows, writeRows, writeTinyBase } from '../support/tiny-model.ts';
 import { runCommand } from '../support/wire-process.ts';
 
@@ -25,6 +26,11 @@ beforeAll(async () => {
     if (name === 'classifier.bias') tensor.data[1] = Number.NaN;
     return tensor;
   });
+  await mkdir(at('wide'));
+  await copyModel(at('model'), at('wide'), (tensors) => [
+    ...tensors,
+    { name: 'cls.predictions.transform.dense.weight', shape: [1], data: Float32Array.of(1) },
+  ]);
   const rows = toyRows('text-classification', 8, 1);
   await writeRows(at('good.jsonl'), rows);
   await writeFile(at('bad.jsonl'), `${JSON.stringify(rows[0])}\n{"input_ids": [2, 5, 3], "label": \n`);
@@ -200,6 +206,19 @@ describe('a mistake is answered in a line, without a stack', () => {
       },
     });
   });
+});
+
+it.each([
+  ['train', 'base', [...replaced(train, '--out', '@trained'), '--epochs', '1']],
+  ['stats', 'wide', replaced(replaced(stats, '--model', '@wide'), '--out', '@collected')],
+  ['evaluate', 'wide', replaced(evaluate, '--model', '@wide')],
+  ['predict', 'wide', replaced(replaced(predict, '--model', '@wide'), '--out', '@predicted')],
+])('%s says which tensors its model has no place for', async (_, model, args) => {
+  const { code, stderr } = await runCommand(args.map((argument) => argument.replace(/^@/, `${folder}/`)));
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain(
+    `${join(folder, model)}: not used by text-classification: cls.predictions.transform.dense.weight`,
+  );
 });
 
 describe('help', () => {
