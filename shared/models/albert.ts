@@ -8,7 +8,7 @@ import * as ops from '../graph/ops/index.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, parseBertConfig } from './bert.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson } from './config.ts';
 import { at, dropout, layerNorm, linear, type ModuleScope } from './scope.ts';
 
 const albertConfigSchema = bertConfigSchema.extend({
@@ -17,8 +17,8 @@ const albertConfigSchema = bertConfigSchema.extend({
   hidden_dropout_prob: z.number().min(0).max(1).default(0),
   attention_probs_dropout_prob: z.number().min(0).max(1).default(0),
   classifier_dropout_prob: z.number().min(0).max(1).default(0.1),
-  num_hidden_groups: z.int().positive().default(1),
-  inner_group_num: z.int().positive().default(1),
+  num_hidden_groups: layerCount.default(1),
+  inner_group_num: layerCount.default(1),
 });
 
 interface AlbertConfig extends BertConfig {

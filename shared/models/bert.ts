@@ -7,7 +7,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, BackboneInputs, HeadRequest, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
 
@@ -15,7 +15,7 @@ import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter 
 export const bertConfigSchema = z.object({
   vocab_size: z.int().positive(),
   hidden_size: z.int().positive(),
-  num_hidden_layers: z.int().positive(),
+  num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
   intermediate_size: z.int().positive(),
   hidden_act: z.string().default('gelu'),
@@ -46,6 +46,7 @@ export interface BertConfig extends ModelConfig {
 /** The fields of config.json under our names. */
 export function parseBertConfig(json: unknown): BertConfig {
   const raw = parseConfigJson(bertConfigSchema, json);
+  requireHeads('hidden_size', raw.hidden_size, raw.num_attention_heads);
   return {
     vocabSize: raw.vocab_size,
     hiddenSize: raw.hidden_size,

@@ -1,15 +1,60 @@
-import type { z } from 'zod';
+/** @file How families read config.json. */
+import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 
-/** Parses config.json with a schema; unknown fields are other tools' business. Throws naming the first bad field. */
-export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown): T {
-  const parsed = schema.safeParse(json);
+const mostLayers = 1000;
+
+/** How many layers a model has; the limit is far above every model's, so that a slip does not fill the memory. */
+export const layerCount = z
+  .int()
+  .positive()
+  .max(mostLayers, { error: ({ input }) => `must be at most ${mostLayers}, got ${input}` });
+
+/**
+ * Parses config.json with a schema; unknown fields are other tools' business. A field that is null is one that is not there.
+ *
+ * @param nullable fields in which null has a meaning of its own
+ * @throws naming the first bad field
+ */
+export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown, nullable: readonly string[] = []): T {
+  const given = withoutNulls(json, nullable);
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new RegmeanError('invalid-input', `config.json: ${issue?.path.join('.')}: ${issue?.message}`);
+  const path = issue?.path ?? [];
+  const isMissing = path.length > 0 && valueAt(given, path) === undefined;
+  const problem = isMissing ? ' must be given' : `: ${issue?.message}`;
+  throw new RegmeanError('invalid-input', `config.json: ${path.join('.')}${problem}`);
+}
+
+/** config.json with a family's own values for fields that it leaves out or says null in. */
+export function withDefaults(defaults: object, json: unknown): object {
+  return { ...defaults, ...(withoutNulls(json, []) as object) };
 }
 
 /** Refuses a field of config.json that does not go with the others. */
-export function requireField(holds: boolean, field: string, requirement: string, got: number): void {
+export function requireField(holds: boolean, field: string, requirement: string, got: unknown): void {
   if (!holds) throw new RegmeanError('invalid-input', `config.json: ${field}: ${requirement}, got ${got}`);
+}
+
+/** Refuses a hidden size that cannot be divided among attention heads. */
+export function requireHeads(field: string, hiddenSize: number, heads: number): void {
+  requireField(hiddenSize % heads === 0, field, `must be a multiple of ${heads} heads`, hiddenSize);
+}
+
+function withoutNulls(json: unknown, nullable: readonly string[]): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  return Object.fromEntries(
+    Object.entries(json).flatMap(([key, value]) =>
+      value === null && !nullable.includes(key) ? [] : [[key, withoutNulls(value, [])]],
+    ),
+  );
+}
+
+function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    json,
+  );
 }

@@ -7,7 +7,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
-import { parseConfigJson, requireField } from './config.ts';
+import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
 import {
   type AttentionMasks,
   type DisentangledShape,
@@ -38,7 +38,7 @@ const schema = z.object({
   vocab_size: z.int().positive(),
   hidden_size: z.int().positive(),
   embedding_size: z.int().positive().nullish(),
-  num_hidden_layers: z.int().positive(),
+  num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
   intermediate_size: z.int().positive(),
   hidden_act: z.string().default('gelu'),
@@ -87,7 +87,7 @@ interface DebertaConfig extends ModelConfig {
 function parseDebertaConfig(json: unknown): DebertaConfig {
   const raw = parseConfigJson(schema, json);
   const { hidden_size: hiddenSize, num_attention_heads: heads, conv_kernel_size: width } = raw;
-  requireField(hiddenSize % heads === 0, 'hidden_size', `must be a multiple of ${heads} heads`, hiddenSize);
+  requireHeads('hidden_size', hiddenSize, heads);
   requireField(width === 0 || width % 2 === 1, 'conv_kernel_size', 'must be odd', width);
   const pooled = raw.pooler_hidden_size ?? hiddenSize;
   requireField(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);

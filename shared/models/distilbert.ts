@@ -4,7 +4,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
 
@@ -13,7 +13,7 @@ const layerNormEpsilon = 1e-12;
 const configSchema = z.object({
   vocab_size: z.int().positive(),
   dim: z.int().positive(),
-  n_layers: z.int().positive(),
+  n_layers: layerCount,
   n_heads: z.int().positive(),
   hidden_dim: z.int().positive(),
   activation: z.string().default('gelu'),
@@ -37,6 +37,7 @@ interface DistilBertConfig extends ModelConfig {
 
 function parseDistilBertConfig(json: unknown): DistilBertConfig {
   const raw = parseConfigJson(configSchema, json);
+  requireHeads('dim', raw.dim, raw.n_heads);
   return {
     vocabSize: raw.vocab_size,
     hiddenSize: raw.dim,

@@ -7,7 +7,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import {
   type DecoderContext,
   decodingOf,
@@ -20,7 +20,7 @@ import { at, dropout, embedding, inBase, layerNorm, linear, type ModuleScope, pa
 const gpt2ConfigSchema = z.object({
   vocab_size: z.int().positive(),
   n_embd: z.int().positive(),
-  n_layer: z.int().positive(),
+  n_layer: layerCount,
   n_head: z.int().positive(),
   n_inner: z.int().positive().nullish(),
   n_positions: z.int().positive().default(1024),
@@ -55,6 +55,7 @@ interface Gpt2Config extends ModelConfig {
 
 function parseGpt2Config(json: unknown): Gpt2Config {
   const raw = parseConfigJson(gpt2ConfigSchema, json);
+  requireHeads('n_embd', raw.n_embd, raw.n_head);
   const endTokenIds = [raw.eos_token_id ?? []].flat();
   const scale = raw.scale_attn_weights ? 1 / Math.sqrt(raw.n_embd / raw.n_head) : 1;
   return {

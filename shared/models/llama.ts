@@ -7,7 +7,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson, requireField, requireHeads, withDefaults } from './config.ts';
 import {
   type DecoderContext,
   decodingOf,
@@ -15,14 +15,21 @@ import {
   scoreHead,
   wholeContext,
 } from './decoder-only.ts';
-import { type RotaryAngles, ropeScalingSchema, rotaryAngles, rotaryFrequencies, rotate } from './rotary.ts';
+import {
+  type RotaryAngles,
+  requireRotarySize,
+  ropeScalingSchema,
+  rotaryAngles,
+  rotaryFrequencies,
+  rotate,
+} from './rotary.ts';
 import { at, dropout, embedding, inBase, linear, type ModuleScope, parameter, rmsNorm } from './scope.ts';
 
 const llamaConfigSchema = z.object({
   vocab_size: z.int().positive(),
   hidden_size: z.int().positive(),
   intermediate_size: z.int().positive(),
-  num_hidden_layers: z.int().positive(),
+  num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
   num_key_value_heads: z.int().positive().nullish(),
   head_dim: z.int().positive().nullish(),
@@ -68,7 +75,17 @@ export interface LlamaConfig extends ModelConfig {
 /** Reads config.json. Texts longer than a sliding window of attention are not taken: within it there is none. */
 export function parseLlamaConfig(json: unknown): LlamaConfig {
   const raw = parseConfigJson(llamaConfigSchema, json);
-  const headSize = raw.head_dim ?? raw.hidden_size / raw.num_attention_heads;
+  const { hidden_size: hiddenSize, num_attention_heads: heads } = raw;
+  if (raw.head_dim == null) requireHeads('hidden_size', hiddenSize, heads);
+  const headSize = raw.head_dim ?? hiddenSize / heads;
+  requireRotarySize(raw.head_dim == null ? 'hidden_size / num_attention_heads' : 'head_dim', headSize);
+  const keyValueHeads = raw.num_key_value_heads ?? heads;
+  requireField(
+    heads % keyValueHeads === 0,
+    'num_attention_heads',
+    `must be a multiple of num_key_value_heads ${keyValueHeads}`,
+    heads,
+  );
   const endTokenIds = [raw.eos_token_id ?? []].flat();
   const window = raw.use_sliding_window
     ? (raw.sliding_window ?? Number.POSITIVE_INFINITY)
@@ -76,15 +93,15 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
   const rope = raw.rope_parameters ?? raw.rope_scaling;
   return {
     vocabSize: raw.vocab_size,
-    hiddenSize: raw.hidden_size,
+    hiddenSize,
     maxLength: Math.min(raw.max_position_embeddings, window),
     padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
     endTokenIds,
     initializerRange: raw.initializer_range,
     intermediateSize: raw.intermediate_size,
     layers: raw.num_hidden_layers,
-    heads: raw.num_attention_heads,
-    keyValueHeads: raw.num_key_value_heads ?? raw.num_attention_heads,
+    heads,
+    keyValueHeads,
     headSize,
     activation: raw.hidden_act,
     epsilon: raw.rms_norm_eps,
@@ -185,7 +202,7 @@ export function llamaFamily(
       'token-classification': `${prefix}ForTokenClassification`,
     },
     ignoredParameters: [/(^|\.)rotary_emb\.inv_freq$/, /^lm_head\.weight$/],
-    parseConfig: (json) => ({ ...parseLlamaConfig({ ...defaults, ...(json as object) }), ...blocks }),
+    parseConfig: (json) => ({ ...parseLlamaConfig(withDefaults(defaults, json)), ...blocks }),
     backbone: (scope, config, inputs) => llamaBackbone(scope, config, wholeContext(inputs)),
     head(scope, config, hidden, request) {
       if (request.task === 'causal-lm') {

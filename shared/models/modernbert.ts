@@ -16,8 +16,15 @@ import {
   slidingMask,
   splitHeads,
 } from './attention.ts';
-import { parseConfigJson, requireField } from './config.ts';
-import { type RotaryAngles, ropeScalingSchema, rotaryAngles, rotaryFrequencies, rotate } from './rotary.ts';
+import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
+import {
+  type RotaryAngles,
+  requireRotarySize,
+  ropeScalingSchema,
+  rotaryAngles,
+  rotaryFrequencies,
+  rotate,
+} from './rotary.ts';
 import { at, dropout, embedding, layerNorm, linear, type ModuleScope } from './scope.ts';
 
 const probability = z.number().min(0).max(1);
@@ -30,7 +37,7 @@ const modernBertConfigSchema = z.object({
   vocab_size: z.int().positive(),
   hidden_size: z.int().positive(),
   intermediate_size: z.int().positive(),
-  num_hidden_layers: z.int().positive(),
+  num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
   hidden_activation: z.string().default('gelu'),
   max_position_embeddings: z.int().positive().default(8192),
@@ -86,9 +93,10 @@ interface ModernBertConfig extends ModelConfig {
  * where those are not there.
  */
 export function parseModernBertConfig(json: unknown): ModernBertConfig {
-  const raw = parseConfigJson(modernBertConfigSchema, json);
+  const raw = parseConfigJson(modernBertConfigSchema, json, ['local_rope_theta']);
   const { hidden_size: hiddenSize, num_attention_heads: heads, num_hidden_layers: layers } = raw;
-  requireField(hiddenSize % heads === 0, 'hidden_size', `must be a multiple of ${heads} heads`, hiddenSize);
+  requireHeads('hidden_size', hiddenSize, heads);
+  requireRotarySize('hidden_size / num_attention_heads', hiddenSize / heads);
   const named = raw.layer_types?.length ?? layers;
   requireField(named === layers, 'layer_types', `must name ${layers} layers`, named);
   const frequenciesOf = (kind: LayerKind, theta: number): Float32Array => {

@@ -1,5 +1,6 @@
 /** @file mT5 (Xue et al., 2021): T5 1.1 under another name, with a vocabulary of many languages. */
 import type { Architecture } from './architecture.ts';
+import { withDefaults } from './config.ts';
 import { t5 } from './t5.ts';
 
 export const mt5: typeof t5 = {
@@ -7,5 +8,5 @@ export const mt5: typeof t5 = {
   modelType: 'mt5',
   classNames: { text2text: 'MT5ForConditionalGeneration' },
   parseConfig: (json) =>
-    t5.parseConfig({ feed_forward_proj: 'gated-gelu', tie_word_embeddings: false, ...(json as object) }),
+    t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }, json)),
 } satisfies Architecture<ReturnType<typeof t5.parseConfig>>;

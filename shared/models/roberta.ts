@@ -4,13 +4,14 @@ import * as ops from '../graph/ops/index.ts';
 import type { Architecture } from './architecture.ts';
 import { type BertConfig, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
 import { classificationHead } from './classification-head.ts';
+import { withDefaults } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
 
 const defaultPadTokenId = 1;
 
 function parseRobertaConfig(json: unknown): BertConfig {
-  const config = parseBertConfig({ pad_token_id: defaultPadTokenId, ...(json as object) });
+  const config = parseBertConfig(withDefaults({ pad_token_id: defaultPadTokenId }, json));
   // Positions begin after the padding id, so that many rows of the table are never reached.
   return { ...config, maxLength: config.maxPositions - config.padTokenId - 1 };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import type { Dim, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { requireField } from './config.ts';
 
 /** `rope_scaling` of config.json: how angles are slowed for texts longer than those of pretraining. */
 export const ropeScalingSchema = z
@@ -18,6 +19,11 @@ export const ropeScalingSchema = z
   .nullish();
 
 export type RopeScaling = z.infer<typeof ropeScalingSchema>;
+
+/** Refuses heads that do not fall into pairs of features, which are what is turned. */
+export function requireRotarySize(field: string, headSize: number): void {
+  requireField(headSize % 2 === 0, field, 'must be even, because rotary positions turn pairs', headSize);
+}
 
 /**
  * The angle per position of each pair of features.

@@ -8,7 +8,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Architecture, BackboneInputs, DecodingInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, attend, causalMask, splitHeads } from './attention.ts';
-import { parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson } from './config.ts';
 import { type RelativeBuckets, relativeBias } from './relative-bias.ts';
 import { at, dropout, inBase, linearWithoutBias, type ModuleScope, parameter, rmsNorm } from './scope.ts';
 
@@ -17,8 +17,8 @@ const t5ConfigSchema = z.object({
   d_model: z.int().positive(),
   d_kv: z.int().positive(),
   d_ff: z.int().positive(),
-  num_layers: z.int().positive(),
-  num_decoder_layers: z.int().positive().nullish(),
+  num_layers: layerCount,
+  num_decoder_layers: layerCount.nullish(),
   num_heads: z.int().positive(),
   relative_attention_num_buckets: z.int().min(4).default(32),
   relative_attention_max_distance: z.int().positive().default(128),

@@ -1,0 +1,133 @@
+/** @file What families take from config.json, and what they refuse. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { architectureOf } from '../../../shared/models/registry.ts';
+import { torchFixtureFolder } from '../../support/torch-fixture.ts';
+
+type Json = Record<string, unknown>;
+
+const fixtures: Readonly<Record<string, string>> = {
+  bert: 'bert-text-classification',
+  roberta: 'roberta-text-classification',
+  'xlm-roberta': 'xlm-roberta-token-classification',
+  distilbert: 'distilbert-text-classification',
+  'deberta-v2': 'deberta-v2-text-classification',
+  electra: 'electra-text-classification',
+  albert: 'albert-text-classification',
+  mpnet: 'mpnet-text-classification',
+  gpt2: 'gpt2-causal-lm',
+  llama: 'llama-causal-lm',
+  mistral: 'mistral-text-classification',
+  qwen2: 'qwen2-multi-label-classification',
+  qwen3: 'qwen3-causal-lm',
+  modernbert: 'modernbert-text-classification',
+  t5: 't5-text2text',
+  mt5: 'mt5-text2text',
+};
+const configs = new Map<string, Json>();
+beforeAll(async () => {
+  for (const [modelType, fixture] of Object.entries(fixtures)) {
+    const text = await readFile(join(torchFixtureFolder(fixture), 'config.json'), 'utf8');
+    configs.set(modelType, JSON.parse(text));
+  }
+});
+
+function parse(modelType: string, changes: Json) {
+  return architectureOf(modelType).parseConfig({ ...configs.get(modelType), ...changes });
+}
+
+describe('attention heads', () => {
+  it.each([
+    [
+      'bert',
+      { hidden_size: 32, num_attention_heads: 3 },
+      'hidden_size: must be a multiple of 3 heads, got 32',
+    ],
+    ['roberta', { hidden_size: 32, num_attention_heads: 3 }, 'must be a multiple of 3 heads, got 32'],
+    ['xlm-roberta', { hidden_size: 32, num_attention_heads: 3 }, 'must be a multiple of 3 heads'],
+    ['electra', { hidden_size: 32, num_attention_heads: 3 }, 'must be a multiple of 3 heads'],
+    ['albert', { hidden_size: 32, num_attention_heads: 3 }, 'must be a multiple of 3 heads'],
+    ['mpnet', { hidden_size: 32, num_attention_heads: 3 }, 'must be a multiple of 3 heads'],
+    ['distilbert', { dim: 32, n_heads: 3 }, 'dim: must be a multiple of 3 heads, got 32'],
+    ['gpt2', { n_embd: 32, n_head: 3 }, 'n_embd: must be a multiple of 3 heads, got 32'],
+    [
+      'llama',
+      { hidden_size: 32, num_attention_heads: 3, num_key_value_heads: 3, head_dim: null },
+      'hidden_size: must be a multiple of 3 heads, got 32',
+    ],
+    [
+      'mistral',
+      { num_attention_heads: 4, num_key_value_heads: 3 },
+      'num_attention_heads: must be a multiple of num_key_value_heads 3, got 4',
+    ],
+    ['qwen3', { head_dim: 7 }, 'head_dim: must be even, because rotary positions turn pairs, got 7'],
+    [
+      'modernbert',
+      { hidden_size: 6, num_attention_heads: 2 },
+      'hidden_size / num_attention_heads: must be even, because rotary positions turn pairs, got 3',
+    ],
+  ])('of %s that do not go with its sizes are refused', (modelType, changes, message) => {
+    expect(() => parse(modelType, changes)).toThrow(message);
+  });
+});
+
+describe('numbers of layers', () => {
+  it.each([
+    ['bert', 'num_hidden_layers'],
+    ['distilbert', 'n_layers'],
+    ['gpt2', 'n_layer'],
+    ['llama', 'num_hidden_layers'],
+    ['modernbert', 'num_hidden_layers'],
+    ['deberta-v2', 'num_hidden_layers'],
+    ['t5', 'num_decoder_layers'],
+  ])('of %s have a limit', (modelType, field) => {
+    expect(() => parse(modelType, { [field]: 1e9 })).toThrow(
+      `config.json: ${field}: must be at most 1000, got 1000000000`,
+    );
+  });
+});
+
+describe('fields that are null', () => {
+  it.each(Object.keys(fixtures))('of %s are as those that are not there', (modelType) => {
+    const json = configs.get(modelType) ?? {};
+    const isRequired = (field: string): boolean => {
+      try {
+        const { [field]: _, ...rest } = json;
+        architectureOf(modelType).parseConfig(rest);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    const optional = Object.keys(json).filter((field) => field !== 'local_rope_theta' && !isRequired(field));
+    expect(optional).not.toEqual([]);
+    for (const field of optional) {
+      const { [field]: _, ...rest } = json;
+      const plain = (config: unknown): unknown => JSON.parse(JSON.stringify(config));
+      const expected = plain(architectureOf(modelType).parseConfig(rest));
+      expect(plain(parse(modelType, { [field]: null })), field).toEqual(expected);
+    }
+  });
+
+  it.each([
+    ['llama', 'attention_bias'],
+    ['llama', 'rope_theta'],
+    ['bert', 'position_embedding_type'],
+    ['bert', 'hidden_dropout_prob'],
+    ['t5', 'n_positions'],
+    ['t5', 'decoder_start_token_id'],
+  ])('%s takes the default of %s', (modelType, field) => {
+    expect(() => parse(modelType, { [field]: null })).not.toThrow();
+  });
+
+  it("of RoBERTa's padding is 1 still", () => {
+    expect(parse('roberta', { pad_token_id: null }).padTokenId).toBe(1);
+  });
+
+  it('must be given where there is no default', () => {
+    expect(() => parse('t5', { d_kv: null })).toThrow(/^config\.json: d_kv must be given$/);
+    expect(() => parse('t5', { d_kv: undefined })).toThrow(/^config\.json: d_kv must be given$/);
+    expect(() => parse('t5', { d_kv: 'four' })).toThrow(/^config\.json: d_kv: /);
+  });
+});
