@@ -113,16 +113,30 @@ export function slidingMask(mask: Value, positions: Value, reach: number): Value
 
 /** The activation function that a config names. */
 export function activation(name: string): (x: Value) => Value {
-  if (name === 'gelu') return ops.gelu;
-  if (name === 'gelu_new' || name === 'gelu_pytorch_tanh') return geluByTanh;
-  if (name === 'relu') return ops.relu;
-  if (name === 'silu' || name === 'swish') return (x) => ops.mul(x, ops.sigmoid(x));
-  if (name === 'tanh') return ops.tanh;
+  const found = activations.get(name);
+  if (found !== undefined) return found;
   throw new RegmeanError(
     'unsupported',
-    `config.json: activation must be gelu, gelu_new, gelu_pytorch_tanh, relu, silu or tanh, got ${name}`,
+    `config.json: activation must be one of ${[...activations.keys()].join(', ')}, got ${name}`,
   );
 }
+
+const silu = (x: Value): Value => ops.mul(x, ops.sigmoid(x));
+
+/** Activation functions under Hugging Face's names. */
+const activations: ReadonlyMap<string, (x: Value) => Value> = new Map([
+  ['gelu', ops.gelu],
+  ['gelu_python', ops.gelu],
+  ['gelu_new', geluByTanh],
+  ['gelu_fast', geluByTanh],
+  ['gelu_pytorch_tanh', geluByTanh],
+  ['quick_gelu', (x) => ops.mul(x, ops.sigmoid(ops.mulScalar(x, 1.702)))],
+  ['relu', ops.relu],
+  ['silu', silu],
+  ['swish', silu],
+  ['mish', (x) => ops.mul(x, ops.tanh(ops.softplus(x)))],
+  ['tanh', ops.tanh],
+]);
 
 /** GELU's approximation x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
 function geluByTanh(x: Value): Value {
