@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { openNetwork } from '../onnx/open-network.ts';
 import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
@@ -67,7 +68,7 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
   const path = join(folder, 'config.json');
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = withoutByteOrderMark(await readFile(path, 'utf8'));
   } catch (cause) {
     const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
     throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
+import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { lengthLimit } from './length-limit.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 import { wordPieceTokenizerJson } from './wordpiece-tokenizer-json.ts';
@@ -129,7 +130,7 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null
 
 function parseJson(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutByteOrderMark(text));
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
   }

@@ -83,6 +83,14 @@ describe('loadModel', () => {
     expect([...old.model.weights]).toEqual([...modern.model.weights]);
   });
 
+  it('reads a config.json that begins with a byte order mark', async () => {
+    await copyModel(bertClassifier, folder, (tensors) => tensors);
+    const path = join(folder, 'config.json');
+    await writeFile(path, `\uFEFF${await readFile(path, 'utf8')}`);
+    const { model } = await loadModel(folder, { task: 'text-classification' });
+    expect(model.labels).toEqual(['negative', 'neutral', 'positive']);
+  });
+
   it('refuses a model_type it has no code for', async () => {
     await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
     await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
