@@ -28,6 +28,8 @@ export const bertConfigSchema = z.object({
   layer_norm_eps: z.number().positive().default(1e-12),
   pad_token_id: z.int().nullish(),
   position_embedding_type: z.literal('absolute').default('absolute'),
+  is_decoder: z.literal(false, 'must be false: only encoders are read here').default(false),
+  add_cross_attention: z.literal(false, 'must be false: only encoders are read here').default(false),
 });
 
 export interface BertConfig extends ModelConfig {

@@ -33,6 +33,7 @@ const gpt2ConfigSchema = z.object({
   initializer_range: z.number().positive().default(0.02),
   scale_attn_weights: z.boolean().default(true),
   scale_attn_by_inverse_layer_idx: z.boolean().default(false),
+  add_cross_attention: z.literal(false, 'must be false: there is no encoder to attend to').default(false),
   tie_word_embeddings: z.boolean().default(true),
   pad_token_id: z.int().nonnegative().nullish(),
   eos_token_id: z.union([z.int().nonnegative(), z.array(z.int().nonnegative())]).nullish(),

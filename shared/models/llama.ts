@@ -16,8 +16,10 @@ import {
   wholeContext,
 } from './decoder-only.ts';
 import {
+  commonRopeParameters,
   type RotaryAngles,
   requireRotarySize,
+  ropeParametersSchema,
   ropeScalingSchema,
   rotaryAngles,
   rotaryFrequencies,
@@ -40,7 +42,8 @@ const llamaConfigSchema = z.object({
   rms_norm_eps: z.number().positive().default(1e-6),
   rope_theta: z.number().positive().default(10000),
   rope_scaling: ropeScalingSchema,
-  rope_parameters: ropeScalingSchema,
+  rope_parameters: ropeParametersSchema,
+  layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   attention_dropout: z.number().min(0).max(1).default(0),
@@ -90,7 +93,8 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
   const window = raw.use_sliding_window
     ? (raw.sliding_window ?? Number.POSITIVE_INFINITY)
     : Number.POSITIVE_INFINITY;
-  const rope = raw.rope_parameters ?? raw.rope_scaling;
+  const kinds = raw.layer_types ?? [Number.isFinite(window) ? 'sliding_attention' : 'full_attention'];
+  const rope = commonRopeParameters(raw.rope_parameters, kinds) ?? raw.rope_scaling;
   return {
     vocabSize: raw.vocab_size,
     hiddenSize,

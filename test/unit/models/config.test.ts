@@ -88,6 +88,65 @@ describe('numbers of layers', () => {
   });
 });
 
+describe('angles of rotary positions', () => {
+  const fast = { rope_type: 'default', rope_theta: 77 };
+  const frequenciesOf = (modelType: string, changes: Json): unknown =>
+    (parse(modelType, changes) as unknown as { frequencies: Float32Array }).frequencies;
+
+  it.each([
+    ['llama', { rope_parameters: { full_attention: fast } }],
+    ['llama', { rope_parameters: { full_attention: fast, sliding_attention: { rope_theta: 5 } } }],
+    [
+      'qwen3',
+      { rope_parameters: { full_attention: fast }, layer_types: ['full_attention', 'full_attention'] },
+    ],
+    ['mistral', { rope_parameters: { sliding_attention: fast }, sliding_window: 16 }],
+  ])('of %s are those of its one kind of attention', (modelType, changes) => {
+    const expected = frequenciesOf(modelType, { rope_theta: 77, rope_parameters: null });
+    expect(frequenciesOf(modelType, changes)).toEqual(expected);
+    expect(frequenciesOf(modelType, { rope_theta: 5, rope_parameters: null })).not.toEqual(expected);
+  });
+
+  it.each([
+    [
+      { rope_parameters: { sliding_attention: fast } },
+      'got layers of full_attention, parameters of sliding_attention',
+    ],
+    [
+      {
+        rope_parameters: { full_attention: fast, sliding_attention: fast },
+        layer_types: ['full_attention', 'sliding_attention'],
+      },
+      'got layers of full_attention and sliding_attention',
+    ],
+    [
+      { rope_scaling: { type: 'linear' }, rope_parameters: null },
+      'config.json: rope_scaling: linear must have a factor',
+    ],
+    [
+      { rope_scaling: { rope_type: 'llama3', factor: null }, rope_parameters: null },
+      'config.json: rope_scaling: llama3 must have a factor',
+    ],
+  ])('that cannot be known are refused: %j', (changes, message) => {
+    expect(() => parse('llama', changes)).toThrow(message);
+  });
+});
+
+describe('models that are not what they look like', () => {
+  it.each([
+    ['bert', { is_decoder: true }, 'config.json: is_decoder: must be false: only encoders are read here'],
+    ['roberta', { is_decoder: true }, 'is_decoder: must be false'],
+    [
+      'gpt2',
+      { add_cross_attention: true },
+      'add_cross_attention: must be false: there is no encoder to attend to',
+    ],
+  ])('are refused: %s with %j', (modelType, changes, message) => {
+    expect(() => parse(modelType, changes)).toThrow(message);
+    expect(() => parse(modelType, { is_decoder: false, add_cross_attention: false })).not.toThrow();
+  });
+});
+
 describe('fields that are null', () => {
   it.each(Object.keys(fixtures))('of %s are as those that are not there', (modelType) => {
     const json = configs.get(modelType) ?? {};
