@@ -101,6 +101,7 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
       task: request.task,
       labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
     };
+    requireTokens(folder, identity);
     const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
     const { weights, initialized, surplus } = await readParameters(
       folder,
@@ -113,6 +114,23 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
     return { model: { ...identity, configJson, weights, headParameters }, initialized, surplus };
   } finally {
     await file.close();
+  }
+}
+
+/** Refuses tokens of config.json that batches are filled with and targets begin from, but that have no embedding. */
+function requireTokens(folder: string, { config, task }: ModelIdentity): void {
+  const { vocabSize, padTokenId, decoderStartTokenId } = config;
+  if (config.features !== undefined) return;
+  const tokens = {
+    pad_token_id: padTokenId,
+    ...(task === 'text2text' ? { decoder_start_token_id: decoderStartTokenId } : {}),
+  };
+  for (const [field, id] of Object.entries(tokens)) {
+    if (id === undefined || (id >= 0 && id < vocabSize)) continue;
+    throw new RegmeanError(
+      'invalid-input',
+      `${folder}: config.json: ${field}: must be below the vocabulary size ${vocabSize}, got ${id}`,
+    );
   }
 }
 

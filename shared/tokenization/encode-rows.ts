@@ -5,7 +5,7 @@ import type { Row } from '../data/row.ts';
 import { createRowProblems } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
-import { encodeTargets, followingTokens } from './encode-targets.ts';
+import { encodeTargets, followingTokens, foreignTokenizerHint, strayToken } from './encode-targets.ts';
 import type { TokenEncoding } from './token-encoding.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -23,7 +23,7 @@ export interface EncodedRows {
 export interface EncodeLimits {
   /** The most tokens of an example, special tokens included; the tokenizer's own limit holds besides. */
   readonly maxLength: number;
-  /** Rows of `input_ids` are checked against it. */
+  /** Rows of `input_ids`, and tokens of texts, are checked against it. */
   readonly vocabSize?: number;
   /** How many numbers a row of `features` must be. */
   readonly features?: number;
@@ -42,7 +42,8 @@ export function needsTokenizer(rows: readonly Row[]): boolean {
  * @param tokenizer null when no row needs one, see {@link needsTokenizer}
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels, rows of
- * `input_ids` that are too long or outside the vocabulary, features of another number, and text without a tokenizer
+ * `input_ids` that are too long or outside the vocabulary, features of another number, and text without a tokenizer or with one of
+ * another vocabulary
  */
 export async function encodeRows(
   rows: readonly Row[],
@@ -64,6 +65,7 @@ export async function encodeRows(
       : encodeLabels(rows, task, space);
   const encodings = await encodeInputs(rows, tokenizer, maxLength);
   checkGivenIds(rows, limits);
+  checkTokenizedIds(rows, encodings, limits.vocabSize);
   const examples = rows.map(({ input, label, source }, index): EncodedExample => {
     const own = labels[index] ?? null;
     if (input.kind === 'features') {
@@ -180,4 +182,18 @@ function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize, features }:
     }
   }
   problems.throwIfAny();
+}
+
+function checkTokenizedIds(
+  rows: readonly Row[],
+  encodings: ReadonlyMap<number, TokenEncoding>,
+  vocabSize = Number.POSITIVE_INFINITY,
+): void {
+  const problems = createRowProblems();
+  for (const [index, { inputIds }] of encodings) {
+    const stray = inputIds.find((id) => id >= vocabSize);
+    const row = rows[index];
+    if (stray !== undefined && row !== undefined) problems.add(row.source, strayToken(stray, vocabSize));
+  }
+  problems.throwIfAny(foreignTokenizerHint);
 }

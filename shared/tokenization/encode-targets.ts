@@ -39,6 +39,14 @@ export async function encodeTargets(
   return encoded;
 }
 
+/** What is said of a token of a text that the model has no embedding of. */
+export function strayToken(id: number, vocabSize: number | undefined): string {
+  return `the tokenizer gives token ${id}, must be below the vocabulary size ${vocabSize} of the model`;
+}
+
+export const foreignTokenizerHint =
+  'tokenizer and model do not belong together: take both from the same folder';
+
 /** The label of each token in `causal-lm`: the token that follows it, -100 for the last; `given` as in Hugging Face's rows. */
 export function followingTokens(inputIds: Int32Array, given: Row['label']): Int32Array {
   const tokens = Array.isArray(given) ? Int32Array.from(given as readonly number[]) : inputIds;
@@ -53,16 +61,20 @@ function checkTokens(
   vocabSize: number | undefined,
 ): void {
   const problems = createRowProblems();
-  for (const [index, { source }] of rows.entries()) {
+  let isForeign = false;
+  for (const [index, { source, label }] of rows.entries()) {
     const tokens = encoded[index] ?? null;
     if (tokens === null) continue;
     const stray = tokens.find(
       (id) => id !== ignoredLabel && (id < 0 || (vocabSize !== undefined && id >= vocabSize)),
     );
     if (tokens.length === 0) problems.add(source, 'labels: a target must have at least one token');
-    else if (stray !== undefined) {
+    else if (stray !== undefined && typeof label === 'string') {
+      problems.add(source, strayToken(stray, vocabSize));
+      isForeign = true;
+    } else if (stray !== undefined) {
       problems.add(source, `labels: must be -100 or below the vocabulary size ${vocabSize}, got ${stray}`);
     }
   }
-  problems.throwIfAny();
+  problems.throwIfAny(isForeign ? foreignTokenizerHint : undefined);
 }

@@ -91,6 +91,19 @@ describe('loadModel', () => {
     expect(model.labels).toEqual(['negative', 'neutral', 'positive']);
   });
 
+  it.each([
+    ['bert-text-classification', 'text-classification', 'pad_token_id', 999],
+    ['bert-text-classification', 'text-classification', 'pad_token_id', -1],
+    ['t5-text2text', 'text2text', 'decoder_start_token_id', 999],
+  ] as const)('refuses %s for %s with %s %i', async (fixture, task, field, id) => {
+    await copyModel(torchFixtureFolder(fixture), folder, (tensors) => tensors);
+    const config = await readConfigJson(folder);
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, [field]: id }));
+    await expect(loadModel(folder, { task })).rejects.toThrow(
+      `${folder}: config.json: ${field}: must be below the vocabulary size ${config.vocab_size}, got ${id}`,
+    );
+  });
+
   it('refuses a model_type it has no code for', async () => {
     await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
     await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(

@@ -139,3 +139,30 @@ describe('encodeRows', () => {
     );
   });
 });
+
+describe('a tokenizer of another vocabulary', () => {
+  it.each([
+    ['text', text('great !'), 11],
+    ['words', words('the', 'great'), 11],
+  ])('is told by its tokens of %s', async (_, input, id) => {
+    const rows = [row(text('the film')), row(input, null, 2)];
+    const result = encodeRows(rows, 'text-classification', tokenizer, null, {
+      maxLength: 12,
+      vocabSize: 11,
+    });
+    await expect(result).rejects.toMatchObject({
+      message: `rows.jsonl, row 2: the tokenizer gives token ${id}, must be below the vocabulary size 11 of the model`,
+      hint: 'tokenizer and model do not belong together: take both from the same folder',
+    });
+  });
+
+  it('is told by its tokens of targets', async () => {
+    const rows = [row(ids(2, 3), 'great')];
+    const result = encodeRows(rows, 'text2text', tokenizer, null, { maxLength: 12, vocabSize: 11 });
+    await expect(result).rejects.toMatchObject({
+      message:
+        'rows.jsonl, row 1: the tokenizer gives token 11, must be below the vocabulary size 11 of the model',
+      hint: 'tokenizer and model do not belong together: take both from the same folder',
+    });
+  });
+});
