@@ -46,7 +46,7 @@ export function registerPredictCommand(program: Command): void {
         'Beside them "label" (text), "labels" (multi-label, words) or "value" (regression).\n' +
         'For text2text a line has the generated "ids" and "text", or, for rows of input_ids with labels or decoder_input_ids, "logits" of\n' +
         'every target token. For causal-lm it has "logits" of every token for rows of input_ids, "logLikelihood" and "tokens" for rows of\n' +
-        'text, and with --max-new-tokens what follows instead, as "ids" and "text".',
+        'text, and with --max-new-tokens what follows instead, as "ids" and "text"; it ends where the model has no positions for more.',
     )
     .action(async (flags: PredictFlags) => {
       const { predictFile } = await import('../inference/predict-file.ts');

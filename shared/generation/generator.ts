@@ -15,6 +15,7 @@ import { createSearch, type Search } from './search.ts';
 export interface GenerationOptions {
   /** Texts that are followed at once; 1 takes the most probable token each time. */
   readonly beams: number;
+  /** Text that continues its input ends sooner where the model has no positions for more. */
   readonly maxNewTokens: number;
   readonly batchSize: number;
   /** Exponent of the length that texts are compared by, of several beams; 1 when absent. */
@@ -99,8 +100,10 @@ async function generateBatch(
   let parents = Int32Array.from({ length: rows }, (_, row) => row);
   let past = graphs.emptyPast(rows);
   const finished = new Set<Search>();
+  const room = graphs.hasEncoder ? Number.POSITIVE_INFINITY : config.maxLength - seqLength;
+  const most = Math.min(maxNewTokens, room);
 
-  for (let step = 0; step < maxNewTokens; step++) {
+  for (let step = 0; step < most; step++) {
     const outputs = await graphs.step({ ...fixed, tokens, parents: { shape: [rows], data: parents }, past });
     past = outputs.past;
     const vocabSize = outputs.logits.length / rows;

@@ -123,3 +123,22 @@ describe('createGenerator', () => {
     await expect(createGenerator(bert, bert.weights)).rejects.toThrow('bert: cannot generate text');
   });
 });
+
+describe('a text that is continued', () => {
+  it.each([
+    ['gpt2', { ...gpt2, eos_token_id: null }],
+    ['llama', { ...llama, eos_token_id: null }],
+  ])('ends where %s has no positions for more', async (_, config) => {
+    const model = createModel(config, 'causal-lm', [], 2);
+    for (const beams of [1, 2]) {
+      const texts = await generate(model, examplesOf([3, 20, 24]), { maxNewTokens: 100, beams });
+      expect(texts.map(({ length }) => length)).toEqual([21, 4, 0]);
+    }
+  });
+
+  it('is not limited by the positions of its input where a model has an encoder', async () => {
+    const model = createModel({ ...t5, n_positions: 8, eos_token_id: [] }, 'text2text', [], 11);
+    const [text] = await generate(model, examplesOf([8]), { maxNewTokens: 12 });
+    expect(text).toHaveLength(12);
+  });
+});
