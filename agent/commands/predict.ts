@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { counted } from '../../shared/cli/counted.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
@@ -52,6 +53,6 @@ export function registerPredictCommand(program: Command): void {
       const { predictFile } = await import('../inference/predict-file.ts');
       const { data, ...rest } = flags;
       const rows = await predictFile({ ...rest, dataFiles: data });
-      process.stderr.write(`${rows} rows written to ${flags.out}\n`);
+      process.stderr.write(`${counted(rows, 'row')} written to ${flags.out}\n`);
     });
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { counted } from '../../shared/cli/counted.ts';
 import {
   questionDefaults as defaults,
   type QuestionTask,
@@ -49,7 +50,7 @@ export function registerQuestionsCommand(program: Command): void {
       const { data, ...rest } = flags;
       const { questions, rows, classes } = await writeQuestions({ ...rest, dataFiles: data });
       process.stderr.write(
-        `${questions} questions of ${rows} rows and ${classes.length} classes written to ${flags.out}\n`,
+        `${counted(questions, 'question')} of ${counted(rows, 'row')} and ${counted(classes.length, 'class', 'classes')} written to ${flags.out}\n`,
       );
     });
 }

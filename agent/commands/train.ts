@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { counted, cutRows } from '../../shared/cli/counted.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { trainingDefaults as defaults } from '../training/training-options.ts';
@@ -75,13 +76,11 @@ export function registerTrainCommand(program: Command): void {
       }
       const metrics = Object.entries(result.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
       const lines = [
-        `fine-tuned on ${result.trainExamples} examples, ${result.labels.length} labels, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)`,
+        `fine-tuned on ${counted(result.trainExamples, 'example')}, ${counted(result.labels.length, 'label')}, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)`,
         metrics.length > 0
           ? `epoch ${result.epoch} kept, on dev: ${metrics.join(', ')}`
           : `epoch ${result.epoch} kept`,
-        ...(result.truncatedExamples > 0
-          ? [`${result.truncatedExamples} rows were cut to the maximum length`]
-          : []),
+        ...(result.truncatedExamples > 0 ? [cutRows(result.truncatedExamples)] : []),
         `model: ${result.out}`,
       ];
       process.stdout.write(`${lines.join('\n')}\n`);

@@ -76,7 +76,7 @@ async function describeGenerated(
       progress,
     );
     const hasTokenizer = ((await listFolder(options.model)) ?? []).includes('tokenizer.json');
-    if (!hasTokenizer && !needsTokenizer(rows)) return texts.map((ids) => ({ ids: [...ids] }));
+    if (!hasTokenizer && !needsTokenizer(rows, model.task)) return texts.map((ids) => ({ ids: [...ids] }));
     const tokenizer = await loadTokenizer(options.model);
     return Promise.all(texts.map(async (ids) => ({ ids: [...ids], text: await tokenizer.decode(ids) })));
   } finally {

@@ -1,4 +1,5 @@
 /** @file Scores models of language tasks, which have no classes, on data files. */
+import { noteCutRows } from '../../shared/cli/counted.ts';
 import { startProgress } from '../../shared/cli/progress.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
@@ -24,12 +25,13 @@ export async function evaluateLanguageModels(options: EvaluateOptions): Promise<
     const scorer = await createScorer(model, model.weights, options.threads);
     try {
       for (const file of options.dataFiles) {
-        const { examples } = await loadModelExamples(model, {
+        const { examples, truncated } = await loadModelExamples(model, {
           files: [file],
           modelFolder: folder,
           labelled: true,
           maxLength: options.maxLength,
         });
+        noteCutRows(file, truncated);
         const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
         const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
         const metrics = await scorer.score(examples, options.batchSize, progress);

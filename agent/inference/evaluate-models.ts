@@ -1,4 +1,5 @@
 /** @file Scores models, and their ensemble, on labelled data files. */
+import { counted, noteCutRows } from '../../shared/cli/counted.ts';
 import { startProgress } from '../../shared/cli/progress.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
@@ -78,10 +79,11 @@ async function loadLabelled(
   { task, maxLength }: EvaluateOptions,
 ): Promise<LabelledExamples> {
   const labels = await classesOfData([file], task, model.labels, folder);
-  const { examples } = await loadModelExamples(
+  const { examples, truncated } = await loadModelExamples(
     { ...model, labels },
     { files: [file], modelFolder: folder, labelled: true, maxLength },
   );
+  noteCutRows(file, truncated);
   const unknown = labels.slice(model.labels.length);
   if (unknown.length > 0) {
     process.stderr.write(
@@ -126,7 +128,7 @@ export function formatScores(scores: readonly Score[]): string {
     .map(({ model, data, examples, main, metrics }) => {
       const names = [main, ...Object.keys(metrics).filter((name) => name !== main)];
       const values = names.map((name) => `${name} ${(metrics[name] ?? Number.NaN).toFixed(4)}`);
-      return `${model} on ${data} (${examples} examples): ${values.join(', ')}\n`;
+      return `${model} on ${data} (${counted(examples, 'example')}): ${values.join(', ')}\n`;
     })
     .join('');
 }

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { noteCutRows } from '../../shared/cli/counted.ts';
 import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -31,6 +32,7 @@ async function predictTexts(options: PredictOptions): Promise<readonly object[]>
   const { model, surplus } = await loadModel(options.model, { task: options.task });
   noteSurplus(options.model, options.task, surplus);
   const rows = await loadModelExamples(model, requestOf(options, options.model));
+  noteCutRows(options.dataFiles.join(', '), rows.truncated);
   const progress = startPredicting(rows.examples);
   const described = await describeTexts(model, rows, options, progress);
   progress.finish();
@@ -45,7 +47,8 @@ async function predictRows(options: PredictOptions): Promise<readonly object[]> 
   );
   try {
     noteSurplus(options.model, options.task, surplus);
-    const { examples } = await loadModelExamples(model, requestOf(options, folder));
+    const { examples, truncated } = await loadModelExamples(model, requestOf(options, folder));
+    noteCutRows(options.dataFiles.join(', '), truncated);
     const progress = startPredicting(examples);
     const logits = await predictor.predict(examples, options.batchSize, progress);
     progress.finish();

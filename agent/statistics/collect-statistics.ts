@@ -1,4 +1,5 @@
 /** @file What an agent computes from its data beside the weights, Grams and Fisher information, and the contribution. */
+import { noteCutRows } from '../../shared/cli/counted.ts';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
 import {
@@ -45,12 +46,13 @@ export async function collectStatistics(
   const source = await openStatisticsSource(options, record?.labels);
   try {
     const { model } = source;
-    const { examples } = await loadModelExamples(model, {
+    const { examples, truncated } = await loadModelExamples(model, {
       files: options.dataFiles,
       modelFolder: source.folder,
       labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
       maxLength: options.maxLength,
     });
+    noteCutRows(options.dataFiles.join(', '), truncated);
     const collected = options.grams === false ? noGrams : await source.grams(examples, signal);
     const fisher =
       options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher, signal);

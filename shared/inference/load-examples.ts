@@ -38,7 +38,9 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     labelled: request.labelled,
     reads: features === undefined ? 'text' : 'features',
   });
-  const tokenizer = needsTokenizer(rows) ? await loadTokenizer(modelFolderOf(request.modelFolder)) : null;
+  const tokenizer = needsTokenizer(rows, request.task)
+    ? await loadTokenizer(modelFolderOf(request.modelFolder))
+    : null;
   const named = request.task !== 'regression' && !isLanguageTask(request.task);
   const labelled = rows.some((row) => row.label !== null);
   const { examples, truncated } = await encodeRows(

@@ -29,9 +29,12 @@ export interface EncodeLimits {
   readonly features?: number;
 }
 
-/** Whether any row is text or words; rows of `input_ids` or numbers need no tokenizer. */
-export function needsTokenizer(rows: readonly Row[]): boolean {
-  return rows.some(({ input }) => input.kind === 'text' || input.kind === 'words');
+/** Whether any row is text or words, or has a text to generate; rows of `input_ids` or numbers need no tokenizer. */
+export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
+  return rows.some(
+    ({ input, label }) =>
+      input.kind === 'text' || input.kind === 'words' || (task === 'text2text' && typeof label === 'string'),
+  );
 }
 
 /**

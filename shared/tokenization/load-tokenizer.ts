@@ -81,6 +81,9 @@ const sentencePieceFiles = [
   'tokenizer.model',
 ] as const;
 
+/** The files of byte-level tokenizers; tokenizer.json holds what is in both. */
+const byteLevelFiles = ['vocab.json', 'merges.txt'] as const;
+
 /** The tokenizer's own limit; Hugging Face writes 10^30 where it knows none. */
 function knownLength(length: number | null | undefined): number {
   return length === null || length === undefined || length > 1e9 ? Number.POSITIVE_INFINITY : length;
@@ -98,10 +101,12 @@ async function tokenizerJson(
   if (vocabulary !== null) {
     return { json: wordPieceTokenizerJson(vocabulary, config, vocabularyFile), where: vocabularyFile };
   }
-  const sentencePiece = sentencePieceFiles.find((name) => existsSync(join(dir, name)));
+  const isThere = (name: string): boolean => existsSync(join(dir, name));
+  const others = [byteLevelFiles.filter(isThere), sentencePieceFiles.filter(isThere)];
+  const got = others.find(({ length }) => length > 0)?.join(' and ');
   throw new RegmeanError(
     'not-found',
-    `${dir}: must hold tokenizer.json or vocab.txt, got ${sentencePiece ?? 'neither'}`,
+    `${dir}: must hold tokenizer.json or vocab.txt, got ${got ?? 'neither'}`,
     {
       hint: "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR) in Python's transformers writes one",
     },

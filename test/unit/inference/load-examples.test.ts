@@ -9,6 +9,7 @@ import {
 } from '../../../shared/inference/load-examples.ts';
 import { architectureOf } from '../../../shared/models/registry.ts';
 import { tinyConfig, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
+import { unigramIds, unigramTokenizerJson } from '../../support/unigram-tokenizer.ts';
 
 let folder: string;
 let model: string;
@@ -47,6 +48,15 @@ describe('loadExamples', () => {
       [[2, 6, 7, 3], 0],
     ]);
     expect([rows.length, truncated]).toEqual([2, 0]);
+  });
+
+  it('loads the tokenizer for a target of text beside input_ids', async () => {
+    const tokenizer = unigramTokenizerJson(['yes', 'no']);
+    const modelFolder = await mkdtemp(join(folder, 'with-tokenizer-'));
+    await writeFile(join(modelFolder, 'tokenizer.json'), JSON.stringify(tokenizer));
+    const file = await rowsFile('target.jsonl', [{ input_ids: [2, 5, 3], target: 'yes' }]);
+    const { examples } = await loadExamples(request([file], { task: 'text2text', modelFolder }));
+    expect(examples[0]?.labels).toEqual(Int32Array.of(3, unigramIds.end));
   });
 
   it('does not look at labels where none are wanted', async () => {

@@ -100,7 +100,7 @@ describe('encodeRows', () => {
       attentionMask: [1, 1, 1, 0],
     };
     const rows = [row(given, [-100, 'O', -100, -100]), row(ids(2, 3), [1, 1])];
-    expect(needsTokenizer(rows)).toBe(false);
+    expect(needsTokenizer(rows, 'token-classification')).toBe(false);
     const { examples } = await encodeRows(rows, 'token-classification', null, tags, { maxLength: 32 });
     expect(examples[0]).toMatchObject({
       inputIds: Int32Array.of(2, 5, 3, 0),
@@ -127,7 +127,7 @@ describe('encodeRows', () => {
 
   it('rejects text without a tokenizer', async () => {
     const rows = [row(ids(2, 3)), row(text('a'), null, 2)];
-    expect(needsTokenizer(rows)).toBe(true);
+    expect(needsTokenizer(rows, 'masked-lm')).toBe(true);
     await expect(encodeRows(rows, 'masked-lm', null, null, { maxLength: 32 })).rejects.toThrow(
       'rows.jsonl, row 2: needs a tokenizer, got none with the model',
     );

@@ -247,9 +247,16 @@ describe('a folder with only vocab.txt', () => {
 
 describe('a folder that cannot be used', () => {
   it('says which files are missing', async () => {
-    const dir = await folderWith({ 'vocab.json': {} });
+    const dir = await folderWith({ 'special_tokens_map.json': {} });
     await expect(loadTokenizer(dir)).rejects.toThrow(
       `${dir}: must hold tokenizer.json or vocab.txt, got neither`,
+    );
+  });
+
+  it("says that a byte-level tokenizer's own files are not enough", async () => {
+    const dir = await folderWith({ 'vocab.json': {}, 'merges.txt': '' });
+    await expect(loadTokenizer(dir)).rejects.toThrow(
+      `${dir}: must hold tokenizer.json or vocab.txt, got vocab.json and merges.txt`,
     );
   });
 
