@@ -22,7 +22,8 @@ export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown, nullable
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = issue?.path ?? [];
-  const isMissing = path.length > 0 && valueAt(given, path) === undefined;
+  const owner = valueAt(given, path.slice(0, -1));
+  const isMissing = typeof owner === 'object' && path.length > 0 && valueAt(given, path) === undefined;
   const problem = isMissing ? ' must be given' : `: ${issue?.message}`;
   throw new RegmeanError('invalid-input', `config.json: ${path.join('.')}${problem}`);
 }
