@@ -9,10 +9,11 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
+import { configJsonBeside } from '../../shared/models/config-json.ts';
 import { namedLabels } from '../../shared/models/labels.ts';
-import { loadModel, type Model, readConfigJson } from '../../shared/models/model-folder.ts';
+import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
-import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
+import { modelFolderOf, onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
 import { checkKeptHead, classesInBaseOrder, classesOfFixedHead } from './head-classes.ts';
@@ -107,10 +108,12 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   };
 }
 
-/** The classes that the base names; null where it names none. */
-async function labelsOfBase({ model, task }: TrainingOptions): Promise<readonly string[] | null> {
-  if ((await onnxFileOf(model)) !== null) return (await loadModel(model, { task })).model.labels;
-  return namedLabels(await readConfigJson(model), task, model);
+/** The classes that the base names, those of a network by number where it names none; null where it names none. */
+async function labelsOfBase({ model, task, labels }: TrainingOptions): Promise<readonly string[] | null> {
+  if (labels === undefined && (await onnxFileOf(model)) !== null) {
+    return (await loadModel(model, { task })).model.labels;
+  }
+  return namedLabels((await configJsonBeside(modelFolderOf(model))) ?? {}, task, model);
 }
 
 /** The classes of the training files; of a network whose head cannot be renewed its own, where it knows them all. */

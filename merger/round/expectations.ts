@@ -1,8 +1,8 @@
 /** @file What a round asks of a contribution. */
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { readConfigJson } from '../../shared/models/config-json.ts';
 import { outputNames } from '../../shared/models/labels.ts';
-import { readConfigJson } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { architectureOf } from '../../shared/models/registry.ts';
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';

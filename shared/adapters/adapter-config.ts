@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { readJson } from '../files/read-json.ts';
-import { adapterConfigFile } from '../models/model-folder.ts';
+import { adapterConfigFile } from '../models/config-json.ts';
 
 const patternSchema = z.record(z.string(), z.number().positive()).nullish();
 

@@ -1,10 +1,9 @@
 /** @file Reads and writes Hugging Face model folders: config.json, the weights under their exact names, the rest copied. */
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
-import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { openNetwork } from '../onnx/open-network.ts';
 import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
@@ -13,6 +12,7 @@ import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import type { Architecture } from './architecture.ts';
+import { readConfigJson } from './config-json.ts';
 import { initialTensor } from './initialize.ts';
 import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
@@ -49,9 +49,6 @@ export interface LoadedModel {
   readonly surplus: readonly string[];
 }
 
-/** What tells a folder with an adapter of Hugging Face PEFT from a model folder. */
-export const adapterConfigFile = 'adapter_config.json';
-
 /** Files beside the weights that make up a model folder and travel with it. */
 export const tokenizerFiles = [
   'tokenizer.json',
@@ -62,30 +59,6 @@ export const tokenizerFiles = [
   'merges.txt',
   'added_tokens.json',
 ] as const;
-
-/** Reads config.json of a model folder. */
-export async function readConfigJson(folder: string): Promise<Record<string, unknown>> {
-  const path = join(folder, 'config.json');
-  let text: string;
-  try {
-    text = withoutByteOrderMark(await readFile(path, 'utf8'));
-  } catch (cause) {
-    const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
-    throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {
-      cause,
-      ...(isAdapter
-        ? { hint: `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\`` }
-        : {}),
-    });
-  }
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json };
-  } catch {
-    // Falls through: the same message for text that is no JSON and for JSON that is no object.
-  }
-  throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
-}
 
 /**
  * Loads a model for a task.

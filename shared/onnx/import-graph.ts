@@ -9,8 +9,6 @@ import { operatorFor } from './operators/index.ts';
 import { opaque, type ValueTypes } from './operators/opaque.ts';
 import { shapeOfTensor } from './tensors.ts';
 
-export type { ValueTypes } from './operators/opaque.ts';
-
 /**
  * Adds an ONNX network to a graph; its parameters are declared under their initializers' names. Operators that there is no
  * rule for are taken as they are: they run, and have no gradient.

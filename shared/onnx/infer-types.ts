@@ -2,9 +2,9 @@ import * as ort from 'onnxruntime-node';
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
 import { elementTypes, operatorsVersion } from '../graph/onnx-model.ts';
-import type { ValueTypes } from './import-graph.ts';
 import type { NetworkInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
+import type { ValueTypes } from './operators/opaque.ts';
 import { encodeModel, type OnnxValueInfo } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
 

@@ -8,11 +8,12 @@ import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import { isLanguageTask, type LogitRows } from '../task.ts';
 import { formatShape } from '../tensor.ts';
-import { importNetwork, type ValueTypes } from './import-graph.ts';
+import { importNetwork } from './import-graph.ts';
 import { inferTypes } from './infer-types.ts';
 import { inputValue } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { onnxModelType } from './open-onnx.ts';
+import type { ValueTypes } from './operators/opaque.ts';
 
 /** Tokens that a network reads at most, where neither its configuration nor a table of positions says. */
 const defaultMaxLength = 512;

@@ -1,8 +1,5 @@
 /** @file An ONNX model as the rest of the project takes models: configuration, family, weights. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { RegmeanError } from '../errors.ts';
-import { listFolder } from '../files/atomic-folder.ts';
+import { configJsonBeside } from '../models/config-json.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
 import { networkOf } from './network.ts';
 import { type OnnxArchitecture, onnxArchitecture } from './onnx-architecture.ts';
@@ -41,17 +38,6 @@ async function configBeside(
   folder: string,
   { outputs, overVocabulary }: OnnxArchitecture,
 ): Promise<Record<string, unknown>> {
-  const unnamed = overVocabulary ? {} : { num_labels: outputs };
-  if (!((await listFolder(folder)) ?? []).includes('config.json')) return unnamed;
-  const path = join(folder, 'config.json');
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
-  }
-  if (typeof json !== 'object' || json === null) {
-    throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
-  }
-  return 'id2label' in json ? { ...json } : { ...json, ...unnamed };
+  const json = (await configJsonBeside(folder)) ?? {};
+  return 'id2label' in json || overVocabulary ? json : { ...json, num_labels: outputs };
 }

@@ -3,15 +3,14 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { configJsonBeside } from '../models/config-json.ts';
 import { weightsFile, weightsIndexFile } from '../safetensors/model-weights.ts';
 import { withoutFunctions } from './inline-functions.ts';
 import { withLiftedWeights } from './lift-constants.ts';
-import { nodeName } from './nodes.ts';
+import { isStandard, nodeName } from './nodes.ts';
 import { decodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { withRawData } from './tensors.ts';
 import { withUntiedCopies } from './untie-copies.ts';
-
-export { nodeName } from './nodes.ts';
 
 /** Name of the graph in a model folder. */
 export const onnxFile = 'model.onnx';
@@ -45,12 +44,8 @@ export async function onnxFileOf(path: string): Promise<string | null> {
   const names = (await listFolder(path)) ?? [];
   if (!names.includes(onnxFile)) return null;
   if (!names.includes(weightsFile) && !names.includes(weightsIndexFile)) return join(path, onnxFile);
-  const config: unknown = names.includes('config.json')
-    ? JSON.parse(await readFile(join(path, 'config.json'), 'utf8'))
-    : null;
-  const modelType =
-    typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : null;
-  return modelType === onnxModelType ? join(path, onnxFile) : null;
+  const config = await configJsonBeside(path);
+  return config?.model_type === onnxModelType ? join(path, onnxFile) : null;
 }
 
 /** The folder of a model that is given as a folder or as an ONNX file. */
@@ -102,7 +97,7 @@ export async function readOnnxFile(path: string): Promise<Uint8Array> {
 }
 
 function opsetOf(path: string, { opsetImport }: OnnxModel): number {
-  const own = opsetImport.find(({ domain }) => domain === undefined || domain === '' || domain === 'ai.onnx');
+  const own = opsetImport.find(({ domain }) => isStandard(domain));
   const version = Number(own?.version ?? 0);
   if (version >= oldestOpset) return version;
   throw new RegmeanError(

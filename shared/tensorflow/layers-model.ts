@@ -10,6 +10,7 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
+import { configJsonBeside } from '../models/config-json.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
@@ -57,9 +58,8 @@ export async function isLayersModel(path: string): Promise<boolean> {
   refuseOtherFormats(path, isFile ? null : names);
   if (isFile) return path.endsWith('.json');
   if (!names.includes(layersModelFile)) return false;
-  if (!names.includes('config.json')) return true;
-  const config: unknown = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'));
-  return (config as { model_type?: unknown } | null)?.model_type === layersModelType;
+  const config = await configJsonBeside(path);
+  return config === null || config.model_type === layersModelType;
 }
 
 /** The folder of a LayersModel that is given as its JSON file or its folder. */

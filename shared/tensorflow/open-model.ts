@@ -1,8 +1,7 @@
 /** @file A LayersModel for a task, as commands need it. */
 import { RegmeanError } from '../errors.ts';
-import { listFolder } from '../files/atomic-folder.ts';
+import { configJsonBeside } from '../models/config-json.ts';
 import { labelsOf, namedLabels, outputNames } from '../models/labels.ts';
-import { readConfigJson } from '../models/model-folder.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
 import { type LayersModelFile, layersModelFolder, openLayersModel } from './layers-model.ts';
@@ -69,14 +68,9 @@ function announce({ core, backend }: TensorFlow): void {
 /** The classes that config.json beside a LayersModel names; null where it names none, or is not there. */
 export async function namedClasses(path: string, task: TaskKind): Promise<readonly string[] | null> {
   const folder = await layersModelFolder(path);
-  return namedLabels(await configBeside(folder), task, folder);
+  return namedLabels((await configJsonBeside(folder)) ?? {}, task, folder);
 }
 
 async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {
-  return labelsOf({ num_labels: outputs, ...(await configBeside(folder)) }, task, folder);
-}
-
-/** config.json of a folder; empty where there is none. */
-async function configBeside(folder: string): Promise<Readonly<Record<string, unknown>>> {
-  return ((await listFolder(folder)) ?? []).includes('config.json') ? readConfigJson(folder) : {};
+  return labelsOf({ num_labels: outputs, ...(await configJsonBeside(folder)) }, task, folder);
 }

@@ -11,7 +11,8 @@ import { runTraining } from '../../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../../agent/training/training-options.ts';
 import { type DemoDatasetName, demoDatasets } from '../../../deploy/datasets/datasets.ts';
 import { packageFile } from '../../../shared/files/package-file.ts';
-import { createModel, readConfigJson, saveModel } from '../../../shared/models/model-folder.ts';
+import { readConfigJson } from '../../../shared/models/config-json.ts';
+import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
 
 const { values } = parseArgs({
   options: {

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createModel, loadModel, readConfigJson, saveModel } from '../../../shared/models/model-folder.ts';
+import { readConfigJson } from '../../../shared/models/config-json.ts';
+import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { copyModel } from '../../support/copy-model.ts';
 import { torchFixtureFolder } from '../../support/torch-fixture.ts';
 

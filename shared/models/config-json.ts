@@ -1,0 +1,40 @@
+/** @file config.json of model folders, as it is. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RegmeanError } from '../errors.ts';
+import { listFolder } from '../files/atomic-folder.ts';
+import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
+
+const configFile = 'config.json';
+
+/** What tells a folder with an adapter of Hugging Face PEFT from a model folder. */
+export const adapterConfigFile = 'adapter_config.json';
+
+/** Reads config.json of a model folder. */
+export async function readConfigJson(folder: string): Promise<Record<string, unknown>> {
+  const path = join(folder, configFile);
+  let text: string;
+  try {
+    text = withoutByteOrderMark(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
+    throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {
+      cause,
+      ...(isAdapter
+        ? { hint: `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\`` }
+        : {}),
+    });
+  }
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json };
+  } catch {
+    // Falls through: the same message for text that is no JSON and for JSON that is no object.
+  }
+  throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
+}
+
+/** config.json of a folder whose model does not need one; null where there is none. */
+export async function configJsonBeside(folder: string): Promise<Record<string, unknown> | null> {
+  return ((await listFolder(folder)) ?? []).includes(configFile) ? readConfigJson(folder) : null;
+}
