@@ -1,6 +1,6 @@
 /**
- * @file The one error class of the project. Everything that a user or a peer can cause is a `RegmeanError`;
- * anything else that reaches the top is a defect and is shown with its stack.
+ * @file The one error class of the project. Everything that a user or a peer can cause is a
+ *   `RegmeanError`; anything else that reaches the top is a defect and is shown with its stack.
  */
 
 /** What kind of thing went wrong; stable, also sent over the wire and in `--json` output. */

@@ -1,6 +1,7 @@
 /**
- * @file Seeded random numbers, the same on every machine: a 32-bit state mixed by splitmix-style steps
- * (`mulberry32`), good enough for shuffles, masks and initial weights; not for cryptography.
+ * @file Seeded random numbers, the same on every machine: a 32-bit state mixed by splitmix-style
+ *   steps (`mulberry32`), good enough for shuffles, masks and initial weights; not for
+ *   cryptography.
  */
 
 /** A stream of uniform numbers in [0, 1). */
@@ -17,7 +18,10 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** A seed derived from a seed and labels, so that independent uses never share a stream. FNV-1a over the text. */
+/**
+ * A seed derived from a seed and labels, so that independent uses never share a stream. FNV-1a over
+ * the text.
+ */
 export function deriveSeed(seed: number, ...labels: (string | number)[]): number {
   let hash = 0x811c9dc5;
   for (const character of [seed, ...labels].join('/')) {

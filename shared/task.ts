@@ -11,7 +11,9 @@ export const taskKinds = [
 
 export type TaskKind = (typeof taskKinds)[number];
 
-/** Tasks whose labels are tokens: they have no classes, and their head is part of the base model. */
+/**
+ * Tasks whose labels are tokens: they have no classes, and their head is part of the base model.
+ */
 export const languageTasks = ['text2text', 'causal-lm', 'masked-lm'] as const satisfies readonly TaskKind[];
 
 export type LanguageTask = (typeof languageTasks)[number];
@@ -24,7 +26,10 @@ export function isLanguageTask(task: TaskKind): task is LanguageTask {
 /** What a row of a task's logits belongs to. */
 export type LogitRows = 'sequence' | 'token' | 'target' | 'masked';
 
-/** What a row of a task's logits belongs to: a sequence, each of its tokens, a token of its target, a masked token. */
+/**
+ * What a row of a task's logits belongs to: a sequence, each of its tokens, a token of its target,
+ * a masked token.
+ */
 export function logitRowsOf(task: TaskKind): LogitRows {
   switch (task) {
     case 'token-classification':
@@ -39,5 +44,7 @@ export function logitRowsOf(task: TaskKind): LogitRows {
   }
 }
 
-/** Label value of positions that take no part in a loss or a metric, as in PyTorch and Hugging Face. */
+/**
+ * Label value of positions that take no part in a loss or a metric, as in PyTorch and Hugging Face.
+ */
 export const ignoredLabel = -100;

@@ -4,7 +4,10 @@ export interface FloatTensor {
   readonly data: Float32Array;
 }
 
-/** Parameter name -> tensor, with Hugging Face's parameter names, in the order of the file or the model. */
+/**
+ * Parameter name -> tensor, with Hugging Face's parameter names, in the order of the file or the
+ * model.
+ */
 export type StateDict = ReadonlyMap<string, FloatTensor>;
 
 /** Number of elements of a shape; 1 for a scalar's empty shape. */

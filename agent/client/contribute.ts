@@ -1,4 +1,7 @@
-/** @file Uploads a contribution folder; an interrupted upload continues where the merger's committed offsets stand. */
+/**
+ * @file Uploads a contribution folder; an interrupted upload continues where the merger's committed
+ *   offsets stand.
+ */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
@@ -41,8 +44,8 @@ export interface ContributeResult {
 }
 
 /**
- * Chunks handed to the connection and not yet taken by it. Waiting for an empty queue instead would let the line idle
- * while the next chunk is read.
+ * Chunks handed to the connection and not yet taken by it. Waiting for an empty queue instead would
+ * let the line idle while the next chunk is read.
  */
 const maxChunksUnderWay = 8;
 
@@ -77,8 +80,8 @@ export async function contribute(
 }
 
 /**
- * The files that contribution.json lists, and contribution.json itself; nothing else is sent. Their checksums are those
- * that contribution.json gives: the merger compares them with what arrives.
+ * The files that contribution.json lists, and contribution.json itself; nothing else is sent. Their
+ * checksums are those that contribution.json gives: the merger compares them with what arrives.
  */
 async function listFilesToSend(dir: string, declaration: ContributionManifest): Promise<FolderFile[]> {
   const files: FolderFile[] = [];

@@ -1,4 +1,7 @@
-/** @file Fetches a model folder from the merger; an interrupted fetch continues at the byte where it was cut. */
+/**
+ * @file Fetches a model folder from the merger; an interrupted fetch continues at the byte where it
+ *   was cut.
+ */
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClientReadableStream } from '@grpc/grpc-js';
@@ -32,7 +35,8 @@ export interface FetchFolderResult {
 }
 
 /**
- * Fetches a folder. Every file's SHA-256 is checked; the folder appears under its name when it is complete.
+ * Fetches a folder. Every file's SHA-256 is checked; the folder appears under its name when it is
+ * complete.
  *
  * @throws RegmeanError when `out` holds something else, or the merger cannot be reached
  */

@@ -1,4 +1,7 @@
-/** @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its folder is there. */
+/**
+ * @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its
+ *   folder is there.
+ */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
@@ -49,8 +52,9 @@ export interface TakePartResult {
 }
 
 /**
- * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe says, collects
- * statistics, contributes, waits for the merge and fetches the fused model. Called again after a stop, it continues.
+ * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe
+ * says, collects statistics, contributes, waits for the merge and fetches the fused model. Called
+ * again after a stop, it continues.
  *
  * @throws RegmeanError when the agent is not expected, the round fails, or a stage does
  */

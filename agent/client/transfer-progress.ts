@@ -1,6 +1,8 @@
 import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 
-/** Callbacks that show the progress of a transfer, which may begin again after a lost connection. */
+/**
+ * Callbacks that show the progress of a transfer, which may begin again after a lost connection.
+ */
 export function transferProgress(label: string): {
   readonly onStart: (present: number, total: number) => void;
   readonly onBytes: (done: number) => void;

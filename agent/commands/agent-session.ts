@@ -1,4 +1,7 @@
-/** @file What the networked agent's commands share: the connection, Ctrl-C, and lines about new tries. */
+/**
+ * @file What the networked agent's commands share: the connection, Ctrl-C, and lines about new
+ *   tries.
+ */
 import type { Command } from 'commander';
 import { positiveNumber } from '../../shared/cli/arguments.ts';
 import { interruptSignal } from '../../shared/cli/interrupt.ts';

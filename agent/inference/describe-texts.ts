@@ -1,4 +1,7 @@
-/** @file What is written of rows of language tasks: generated texts, logits of given targets, or how probable a text is. */
+/**
+ * @file What is written of rows of language tasks: generated texts, logits of given targets, or how
+ *   probable a text is.
+ */
 import type { Progress } from '../../shared/cli/progress.ts';
 import { decoderInputIdsOf, targetLengthOf } from '../../shared/data/collate.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';

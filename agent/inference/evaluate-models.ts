@@ -30,11 +30,11 @@ interface Ensemble {
 }
 
 /**
- * Scores every model on every file, in that order, then the ensemble. Models' classes need not be those of the data,
- * nor the same (see shared/inference/score.ts).
+ * Scores every model on every file, in that order, then the ensemble. Models' classes need not be
+ * those of the data, nor the same (see shared/inference/score.ts).
  *
- * @throws RegmeanError `invalid-input` when a model knows no class of a file, or models of an ensemble read its labels
- *   differently
+ * @throws RegmeanError `invalid-input` when a model knows no class of a file, or models of an
+ *   ensemble read its labels differently
  */
 export async function evaluateModels(options: EvaluateOptions): Promise<readonly Score[]> {
   const { task, classes } = options;

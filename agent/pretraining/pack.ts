@@ -1,8 +1,9 @@
 /**
- * Packs neighbouring texts into sequences of up to `mostWords` words and punctuation marks, in order. A text that is
- * longer stays a sequence by itself.
+ * Packs neighbouring texts into sequences of up to `mostWords` words and punctuation marks, in
+ * order. A text that is longer stays a sequence by itself.
  *
- * @param separator what stands between two texts of one sequence: a blank for running text, ` [SEP] ` for unrelated texts
+ * @param separator what stands between two texts of one sequence: a blank for running text, ` [SEP]
+ *   ` for unrelated texts
  */
 export function packTexts(texts: Iterable<string>, separator: string, mostWords: number): string[] {
   const sequences: string[] = [];

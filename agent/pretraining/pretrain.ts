@@ -1,6 +1,6 @@
 /**
- * @file Pretrains the small base model of the demo by masked language modelling, with the project's own engine:
- * `npm run pretrain -- --out DIR`. About an hour on two cores.
+ * @file Pretrains the small base model of the demo by masked language modelling, with the project's
+ *   own engine: `npm run pretrain -- --out DIR`. About an hour on two cores.
  */
 import { mkdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -27,10 +27,16 @@ const maxLength = 128;
 const batchSize = 32;
 const peakLearningRate = 1e-3;
 const warmupRatio = 0.06;
-/** Short memory of squared gradients, as RoBERTa was pretrained with: the loss leaves its first plateau sooner. */
+/**
+ * Short memory of squared gradients, as RoBERTa was pretrained with: the loss leaves its first
+ * plateau sooner.
+ */
 const beta2 = 0.98;
 const saveEverySteps = 500;
-/** Batches of this many sequences times the batch size are sorted by length, so that little is padded. */
+/**
+ * Batches of this many sequences times the batch size are sorted by length, so that little is
+ * padded.
+ */
 const bucketBatches = 32;
 const specialTokens = { pad: 0, unknown: 1, cls: 2, sep: 3, mask: 4, firstOrdinary: 5 } as const;
 

@@ -4,14 +4,17 @@ const runLength = 8;
 /** Tells whether a text repeats one that is reserved for fine-tuning and tests. */
 export type ReservedText = (text: string) => boolean;
 
-/** A text without case, blanks and everything but letters and digits: what is compared when duplicates are sought. */
+/**
+ * A text without case, blanks and everything but letters and digits: what is compared when
+ * duplicates are sought.
+ */
 export function comparableText(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
 }
 
 /**
- * A test for texts that equal a reserved one, letters and digits compared, or share a run of eight words with one: two
- * packages may quote the same review.
+ * A test for texts that equal a reserved one, letters and digits compared, or share a run of eight
+ * words with one: two packages may quote the same review.
  */
 export function reserveTexts(reserved: Iterable<string>): ReservedText {
   const whole = new Set<string>();

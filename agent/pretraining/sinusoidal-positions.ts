@@ -1,9 +1,10 @@
 import type { FloatTensor } from '../../shared/tensor.ts';
 
 /**
- * Sets position embeddings to sines and cosines of geometrically growing wavelengths (Vaswani et al., 2017), scaled to
- * the standard deviation of the other embeddings. Neighbouring positions then differ by the same rotation everywhere,
- * so that attention to neighbours is learned once, and the loss leaves its first plateau early.
+ * Sets position embeddings to sines and cosines of geometrically growing wavelengths (Vaswani et
+ * al., 2017), scaled to the standard deviation of the other embeddings. Neighbouring positions then
+ * differ by the same rotation everywhere, so that attention to neighbours is learned once, and the
+ * loss leaves its first plateau early.
  *
  * @param table [positions, hiddenSize], changed in place
  */

@@ -1,6 +1,7 @@
 /**
- * @file Learns a cased WordPiece vocabulary: byte-pair merges over word counts (Sennrich et al., 2016), written as
- * WordPiece (Schuster and Nakajima, 2012), whose pieces inside a word begin with `##`. Equal texts give equal files.
+ * @file Learns a cased WordPiece vocabulary: byte-pair merges over word counts (Sennrich et al.,
+ *   2016), written as WordPiece (Schuster and Nakajima, 2012), whose pieces inside a word begin
+ *   with `##`. Equal texts give equal files.
  */
 import { bertNormalizer, bertPreTokenizer } from 'tokenizers';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -26,7 +27,8 @@ export const normalizerOptions = {
 };
 
 /**
- * The pieces of a vocabulary of at most `size`: special tokens, characters in code point order, then the merges.
+ * The pieces of a vocabulary of at most `size`: special tokens, characters in code point order,
+ * then the merges.
  *
  * @param texts the texts to learn from; special tokens in them are skipped
  * @throws RegmeanError `usage` when the characters alone do not fit
@@ -62,7 +64,9 @@ interface TrainingWord {
   readonly count: number;
 }
 
-/** A pair of neighbouring pieces, how often it occurs, and the words (by index) that may hold it. */
+/**
+ * A pair of neighbouring pieces, how often it occurs, and the words (by index) that may hold it.
+ */
 interface Pair {
   readonly left: string;
   readonly right: string;
@@ -85,7 +89,10 @@ function splitCharacters(word: string): string[] {
   return Array.from(word, (character, index) => (index === 0 ? character : insidePrefix + character));
 }
 
-/** Every common character in both forms, so that a character known at one place of a word is known at every place. */
+/**
+ * Every common character in both forms, so that a character known at one place of a word is known
+ * at every place.
+ */
 function characterPieces(counts: ReadonlyMap<string, number>): string[] {
   const uses = new Map<string, number>();
   for (const [word, count] of counts) {
@@ -123,7 +130,10 @@ function addPairs(pairs: Map<string, Pair>, word: TrainingWord, index: number, s
   }
 }
 
-/** The pair with the highest count; of equals the first in code unit order, so that the result is the same everywhere. */
+/**
+ * The pair with the highest count; of equals the first in code unit order, so that the result is
+ * the same everywhere.
+ */
 function mostFrequentPair(pairs: ReadonlyMap<string, Pair>): Pair | undefined {
   let best: Pair | undefined;
   for (const pair of pairs.values()) {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { insidePrefix, normalizerOptions, specialTokens } from './train-tokenizer.ts';
 
 /**
- * Writes a tokenizer as Hugging Face's BERT tokenizers are written: tokenizer.json, tokenizer_config.json,
- * special_tokens_map.json and vocab.txt.
+ * Writes a tokenizer as Hugging Face's BERT tokenizers are written: tokenizer.json,
+ * tokenizer_config.json, special_tokens_map.json and vocab.txt.
  *
  * @param directory the folder; made when it does not exist
  * @param vocabulary the pieces; a piece's place is its id

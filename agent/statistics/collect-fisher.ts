@@ -23,7 +23,8 @@ export interface FisherPassOptions extends FisherOptions {
 }
 
 /**
- * Diagonal Fisher information F = E_x E_y[(d log p(y|x) / d theta)^2] of every parameter (paper, Section 3.1), dropout off.
+ * Diagonal Fisher information F = E_x E_y[(d log p(y|x) / d theta)^2] of every parameter (paper,
+ * Section 3.1), dropout off.
  *
  * @throws RegmeanError `usage` for a variant that the task or the data cannot have
  */
@@ -107,7 +108,10 @@ function planOf(
     .map((indices) => [...indices]);
 }
 
-/** The cotangent of a batch's mean loss: over rows, labelled tokens, or label entries; twice that for squared errors. */
+/**
+ * The cotangent of a batch's mean loss: over rows, labelled tokens, or label entries; twice that
+ * for squared errors.
+ */
 function ofMeanLoss(
   task: TaskKind,
   outputs: number,

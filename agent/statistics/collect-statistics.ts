@@ -1,4 +1,7 @@
-/** @file What an agent computes from its data beside the weights, Grams and Fisher information, and the contribution. */
+/**
+ * @file What an agent computes from its data beside the weights, Grams and Fisher information, and
+ *   the contribution.
+ */
 import { noteCutRows } from '../../shared/cli/counted.ts';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
@@ -31,7 +34,8 @@ export interface StatisticsResult {
 }
 
 /**
- * Collects the statistics of a fine-tuned model over its agent's data and writes a contribution folder.
+ * Collects the statistics of a fine-tuned model over its agent's data and writes a contribution
+ * folder.
  *
  * @param signal stops the pass between two batches; nothing is written then
  */
@@ -113,7 +117,10 @@ const noGrams: CollectedGrams = {
   batches: 0,
 };
 
-/** training.json of the model folder, when `regmean train` made it; checked against the task asked for. */
+/**
+ * training.json of the model folder, when `regmean train` made it; checked against the task asked
+ * for.
+ */
 async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {
   if (options.model.endsWith('.onnx')) return null;
   const folder = await layersModelFolder(options.model);

@@ -1,6 +1,7 @@
 /**
- * @file What the diagonal Fisher information differentiates. For every task d log p(y|x) / d theta is the
- * Jacobian of the logits times a cotangent: the derivative of log p(y|x) by the logits. The variants differ in y.
+ * @file What the diagonal Fisher information differentiates. For every task d log p(y|x) / d theta
+ *   is the Jacobian of the logits times a cotangent: the derivative of log p(y|x) by the logits.
+ *   The variants differ in y.
  *
  * | task | log p(y given x) | its derivative by the logits z |
  * | --- | --- | --- |
@@ -21,16 +22,19 @@ export interface FisherExample {
   readonly logits: Float32Array;
   readonly labelCount: number;
   readonly labels: ExampleLabels;
-  /** Where there is a row per token: the rows that count, those with a label where there are labels. */
+  /**
+   * Where there is a row per token: the rows that count, those with a label where there are labels.
+   */
   readonly tokenRows: readonly number[];
 }
 
 /**
  * The cotangents whose squared gradients sum to E[(d log p(y|x) / d theta)^2] for one example.
  *
- * `soft` is exact where the expectation is a short sum: over classes, over labels (independent, so their cross terms
- * vanish), over a Gaussian. Where there is a row per token it would need a pass for every token and class; y is drawn from
- * the model's distribution instead, which is right on average.
+ * `soft` is exact where the expectation is a short sum: over classes, over labels (independent, so
+ * their cross terms vanish), over a Gaussian. Where there is a row per token it would need a pass
+ * for every token and class; y is drawn from the model's distribution instead, which is right on
+ * average.
  *
  * @returns arrays of the logits' length
  */
@@ -100,7 +104,10 @@ function tokenCotangent(
   return cotangent;
 }
 
-/** The rows of a token-classification example that count: labelled ones, else first tokens of words, else all. */
+/**
+ * The rows of a token-classification example that count: labelled ones, else first tokens of words,
+ * else all.
+ */
 export function countedTokenRows(
   labels: ExampleLabels,
   wordPositions: Int32Array | null,

@@ -1,6 +1,6 @@
 /**
- * @file The graph that adds squared gradients: the backward pass of sum(logits * cotangent), each parameter's gradient
- * squared and added to the sum so far, in place.
+ * @file The graph that adds squared gradients: the backward pass of sum(logits * cotangent), each
+ *   parameter's gradient squared and added to the sum so far, in place.
  */
 import { gradients } from '../../shared/graph/gradients.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
@@ -16,7 +16,10 @@ export interface FisherPass {
   dispose(): Promise<void>;
 }
 
-/** Builds the pass for a model, dropout off. Sums are float32: of n terms, none negative, they are off by at most n 6e-8. */
+/**
+ * Builds the pass for a model, dropout off. Sums are float32: of n terms, none negative, they are
+ * off by at most n 6e-8.
+ */
 export async function createFisherPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,

@@ -1,6 +1,6 @@
 /**
- * @file Sums panels of Grams over many batches. Within a few batches the sums are float32; then they are added to
- * float64 totals, so that the result does not drift however long the data is.
+ * @file Sums panels of Grams over many batches. Within a few batches the sums are float32; then
+ *   they are added to float64 totals, so that the result does not drift however long the data is.
  */
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
 import type { GramPanel } from './gram-graph.ts';

@@ -1,6 +1,7 @@
 /**
- * @file The graph that collects Grams: a model's forward pass with every linear layer's input tapped. X^T X is
- * symmetric, so only panels of its upper triangle are computed, and each run adds to the panels of the run before.
+ * @file The graph that collects Grams: a model's forward pass with every linear layer's input
+ *   tapped. X^T X is symmetric, so only panels of its upper triangle are computed, and each run
+ *   adds to the panels of the run before.
  */
 import { RegmeanError } from '../../shared/errors.ts';
 import { productOf, type Value } from '../../shared/graph/graph.ts';
@@ -20,11 +21,17 @@ export interface GramPanel {
   readonly dimension: number;
   readonly start: number;
   readonly end: number;
-  /** [end - start, dimension - start], the sum so far; the entries left of the diagonal are part of it. */
+  /**
+   * [end - start, dimension - start], the sum so far; the entries left of the diagonal are part of
+   * it.
+   */
   readonly sum: RunTensor<Float32Array>;
 }
 
-/** Rows of a batch that count: of the flattened tokens and of the flattened targets' tokens, those that are no padding. */
+/**
+ * Rows of a batch that count: of the flattened tokens and of the flattened targets' tokens, those
+ * that are no padding.
+ */
 export interface GramRows {
   readonly tokens: Int32Array;
   /** Empty where there are no targets. */
@@ -45,11 +52,15 @@ export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
   /**
-   * Parameters of two or more axes without a Gram, tables aside, which merging averages: kernels of convolutions, weights
-   * multiplied from the left or in both orientations, layers whose rows are neither tokens nor sequences.
+   * Parameters of two or more axes without a Gram, tables aside, which merging averages: kernels of
+   * convolutions, weights multiplied from the left or in both orientations, layers whose rows are
+   * neither tokens nor sequences.
    */
   readonly leftOut: readonly string[];
-  /** How many rows a group's activations have in all its uses, of which there are so many in the data. */
+  /**
+   * How many rows a group's activations have in all its uses, of which there are so many in the
+   * data.
+   */
   rowsOf(group: LinearGroup, counts: GramRowCounts): number;
   /** Adds a batch's products to the panels, of the rows that count. */
   run(feeds: ReadonlyMap<string, RunTensor>, rows: GramRows): Promise<void>;
@@ -115,7 +126,8 @@ export async function createGramPass(
       }, previous);
       graph.output(name, product);
       panels.push({ group, dimension, start, end, sum });
-      // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a copy of its bias.
+      // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a copy
+      // of its bias.
       feedsOfPanels.set(previous.name, sum);
       into.set(name, sum);
     }

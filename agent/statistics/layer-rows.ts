@@ -19,7 +19,10 @@ export function rowKindOf({ shape }: Value): RowKind | null {
   return typeof rows === 'number' ? 'positions' : (kinds[rows] ?? null);
 }
 
-/** An activation [.., features] as [rows, features], tokens of one sequence after those of the one before. */
+/**
+ * An activation [.., features] as [rows, features], tokens of one sequence after those of the one
+ * before.
+ */
 export function flatRows(input: Value): Value {
   const features = input.shape.at(-1) ?? 1;
   const leading = input.shape.slice(0, -1);

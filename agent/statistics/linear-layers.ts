@@ -10,8 +10,8 @@ export interface LinearGroup {
   /** Every module that reads them, in the order of the model, and its weight. */
   readonly modules: ReadonlyMap<string, LayerWeight>;
   /**
-   * One per use of the layers, each [rows, inputs] or with several axes of rows: several where layers are used several times
-   * (tied layers).
+   * One per use of the layers, each [rows, inputs] or with several axes of rows: several where
+   * layers are used several times (tied layers).
    */
   readonly inputs: readonly Value[];
 }
@@ -19,19 +19,24 @@ export interface LinearGroup {
 /** The linear layers of a model, and what it has no Grams for. */
 export interface LinearLayers {
   readonly groups: readonly LinearGroup[];
-  /** Parameters of two or more axes that are no linear layer's weight, nor tables that are looked up. */
+  /**
+   * Parameters of two or more axes that are no linear layer's weight, nor tables that are looked
+   * up.
+   */
   readonly others: readonly string[];
 }
 
 /**
- * Finds the linear layers of a model in its graph: products whose right side is a parameter of the layer's own
- * (paper, Section 3.3: whatever a forward hook on `nn.Linear` would see). A parameter that is also an embedding table is
- * no linear layer's: tied decoders are averaged with the embedding. Nor is one that is multiplied both as it is and
- * transposed (a tied autoencoder): its two uses have inputs of different features. A layer that is used several times has
- * one Gram, of the rows of all its uses. Layers that read the same activations share a group.
+ * Finds the linear layers of a model in its graph: products whose right side is a parameter of the
+ * layer's own (paper, Section 3.3: whatever a forward hook on `nn.Linear` would see). A parameter
+ * that is also an embedding table is no linear layer's: tied decoders are averaged with the
+ * embedding. Nor is one that is multiplied both as it is and transposed (a tied autoencoder): its
+ * two uses have inputs of different features. A layer that is used several times has one Gram, of
+ * the rows of all its uses. Layers that read the same activations share a group.
  *
- * @param positionRows whether layers that read tokens and a table of relative positions (DeBERTa's shared query and key
- *   projections) also count the table's rows; layers that read nothing else always do
+ * @param positionRows whether layers that read tokens and a table of relative positions (DeBERTa's
+ *   shared query and key projections) also count the table's rows; layers that read nothing else
+ *   always do
  */
 export function findLinearLayers(
   model: ModelGraph,
@@ -82,8 +87,9 @@ export function findLinearGroups(
 }
 
 /**
- * Names of layers, each another one: that of the module whose weight it is, or the weight's full name where a second
- * parameter of the module is multiplied too, or is called like the module. `<module>.weight` comes before others.
+ * Names of layers, each another one: that of the module whose weight it is, or the weight's full
+ * name where a second parameter of the module is multiplied too, or is called like the module.
+ * `<module>.weight` comes before others.
  */
 function namesOfLayers({ parameters }: ModelGraph, weights: readonly Value[]): ReadonlyMap<Value, string> {
   const fullNames = new Set(weights.map(({ name }) => name));
@@ -101,7 +107,10 @@ function namesOfLayers({ parameters }: ModelGraph, weights: readonly Value[]): R
   return names;
 }
 
-/** Uses that read data; all of them where none does. The number of relative positions does not depend on the batch. */
+/**
+ * Uses that read data; all of them where none does. The number of relative positions does not
+ * depend on the batch.
+ */
 function withoutPositions(uses: readonly Value[]): readonly Value[] {
   const reading = uses.filter((input) => typeof input.shape[0] !== 'number');
   return reading.length === 0 ? uses : reading;
@@ -128,7 +137,10 @@ function linearProductOf({ op, inputs, attributes }: Node): LinearProduct | null
 
 const movingRows: ReadonlySet<string> = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
 
-/** The activation that was given other leading axes, as exported graphs do before products: the rows are the same. */
+/**
+ * The activation that was given other leading axes, as exported graphs do before products: the rows
+ * are the same.
+ */
 function sameRows(input: Value): Value {
   const node = input.producer;
   const source = node?.inputs[0];

@@ -1,13 +1,17 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
-/** Whether rows of padding are part of Grams. The paper's published code counts them; they describe no input. */
+/**
+ * Whether rows of padding are part of Grams. The paper's published code counts them; they describe
+ * no input.
+ */
 export const paddingChoices = ['excluded', 'included'] as const;
 export type PaddingChoice = (typeof paddingChoices)[number];
 
 /**
- * Whether projections that read tokens and a table of relative positions (DeBERTa) count the table's rows in their Grams,
- * once per batch as in the paper's published code: such Grams depend on the batch size.
+ * Whether projections that read tokens and a table of relative positions (DeBERTa) count the
+ * table's rows in their Grams, once per batch as in the paper's published code: such Grams depend
+ * on the batch size.
  */
 export const positionRowsChoices = ['excluded', 'included'] as const;
 export type PositionRowsChoice = (typeof positionRowsChoices)[number];
@@ -24,12 +28,17 @@ export interface StatisticsOptions {
   readonly agent: string;
   /** Folder of the base model, for models that `regmean train` did not make. */
   readonly base?: string;
-  /** The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16). */
+  /**
+   * The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16).
+   */
   readonly batches: number;
   readonly batchSize: number;
   /** Whether padding is part of Grams; default `excluded`. */
   readonly padding?: PaddingChoice;
-  /** Whether rows of relative-position tables are part of Grams of layers that also read tokens; default `excluded`. */
+  /**
+   * Whether rows of relative-position tables are part of Grams of layers that also read tokens;
+   * default `excluded`.
+   */
   readonly positionRows?: PositionRowsChoice;
   readonly maxLength?: number;
   readonly seed: number;

@@ -1,4 +1,6 @@
-/** @file Grams of every Dense layer of a LayersModel: X^T X over the inputs X that the layer reads. */
+/**
+ * @file Grams of every Dense layer of a LayersModel: X^T X over the inputs X that the layer reads.
+ */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { startProgress } from '../../shared/cli/progress.ts';
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
@@ -95,7 +97,10 @@ function emptySum(dimension: number): GramSum {
   return { dimension, total: new Float64Array(packedLength(dimension)), rows: 0 };
 }
 
-/** The rows of an activation that count: all of [batch, d], those of [batch, seq, ..., d] that are tokens. */
+/**
+ * The rows of an activation that count: all of [batch, d], those of [batch, seq, ..., d] that are
+ * tokens.
+ */
 function rowsOf(
   core: Core,
   activation: Tensor,

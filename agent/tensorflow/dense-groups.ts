@@ -1,11 +1,17 @@
-/** @file The Dense layers of a LayersModel, and which of them read the same activation and so have one Gram. */
+/**
+ * @file The Dense layers of a LayersModel, and which of them read the same activation and so have
+ *   one Gram.
+ */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type Layer, layersWithin } from '../../shared/tensorflow/layer-tree.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
 import type { DenseInput } from './dense-inputs.ts';
 
-/** A Dense layer with the name of its kernel among the parameters: `left/kernel` of the module `left`. */
+/**
+ * A Dense layer with the name of its kernel among the parameters: `left/kernel` of the module
+ * `left`.
+ */
 export interface Dense {
   readonly layer: Layer;
   readonly module: string;
@@ -40,7 +46,8 @@ export function denseLayers({ tensorFlow, model, variables }: LayersNetwork): re
 }
 
 /**
- * Groups Dense layers by the tensors that they read in a batch. A group is named as its first layer.
+ * Groups Dense layers by the tensors that they read in a batch. A group is named as its first
+ * layer.
  *
  * @throws RegmeanError `unsupported` when a layer read nothing
  */

@@ -1,7 +1,8 @@
 /**
- * @file What the Dense layers of a model read while it runs. TensorFlow.js' call hooks are not there for TimeDistributed, so `call` of
- * the layers is taken over instead. A layer inside of TimeDistributed is called once per position with [batch, d]; stacked, its
- * inputs are the [batch, positions, d] that the others read, so that what is padding can be told.
+ * @file What the Dense layers of a model read while it runs. TensorFlow.js' call hooks are not
+ *   there for TimeDistributed, so `call` of the layers is taken over instead. A layer inside of
+ *   TimeDistributed is called once per position with [batch, d]; stacked, its inputs are the
+ *   [batch, positions, d] that the others read, so that what is padding can be told.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
@@ -20,7 +21,8 @@ type Inputs = Map<Layer, DenseInput[]>;
 type Output = ReturnType<Layer['call']>;
 
 /**
- * Runs a model and records the inputs of all its Dense layers, in models and TimeDistributed layers inside of it too.
+ * Runs a model and records the inputs of all its Dense layers, in models and TimeDistributed layers
+ * inside of it too.
  *
  * @param run runs the model
  * @returns the inputs of each Dense layer, one per use

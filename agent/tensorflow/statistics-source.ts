@@ -11,7 +11,10 @@ import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { collectLayersGrams } from './collect-grams.ts';
 
-/** A LayersModel as the source of a contribution. One that `regmean train` did not write is written anew in a temporary folder. */
+/**
+ * A LayersModel as the source of a contribution. One that `regmean train` did not write is written
+ * anew in a temporary folder.
+ */
 export async function openLayersSource(
   options: StatisticsOptions,
   labels: readonly string[] | undefined,

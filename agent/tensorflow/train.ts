@@ -34,8 +34,9 @@ interface Best {
 }
 
 /**
- * Fine-tunes a LayersModel: Adam, decoupled weight decay, clipping by global norm and the schedule of `regmean train`. Batches follow
- * the seed; so does dropout only where the model's Dropout layers have seeds. It cannot be continued after a stop.
+ * Fine-tunes a LayersModel: Adam, decoupled weight decay, clipping by global norm and the schedule
+ * of `regmean train`. Batches follow the seed; so does dropout only where the model's Dropout
+ * layers have seeds. It cannot be continued after a stop.
  *
  * @throws RegmeanError `interrupted` when the signal stopped it; nothing is written then
  */

@@ -13,7 +13,8 @@ import { isDecayed } from '../training/parameter-arena.ts';
 const tunedElsewhere = 'a model that was fine-tuned elsewhere can still be contributed: regmean stats';
 
 /**
- * One step: gradients, clipping, decay, Adam. Returns the loss. BatchNormalization moves its averages meanwhile.
+ * One step: gradients, clipping, decay, Adam. Returns the loss. BatchNormalization moves its
+ * averages meanwhile.
  *
  * @throws RegmeanError `unsupported` when TensorFlow.js has no gradient for a layer
  */
@@ -51,7 +52,10 @@ export function createStep(
   };
 }
 
-/** BatchNormalization with one of its two weights only has a bug in TensorFlow.js: the other is read all the same. */
+/**
+ * BatchNormalization with one of its two weights only has a bug in TensorFlow.js: the other is read
+ * all the same.
+ */
 function requireGradients({ tensorFlow, model }: LayersNetwork): void {
   for (const layer of layersWithin(tensorFlow.layers, model)) {
     const { scale, center } = layer.getConfig();
@@ -92,7 +96,9 @@ function setLearningRate(optimizer: AdamOptimizer, learningRate: number): void {
   Object.assign(optimizer, { learningRate });
 }
 
-/** The task's loss and what the model's regularizers add to it, as when TensorFlow.js itself trains. */
+/**
+ * The task's loss and what the model's regularizers add to it, as when TensorFlow.js itself trains.
+ */
 export function trainingLoss(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
   const { core } = network.tensorFlow;
   const loss: Tensor = lossOf(network, task, batch);

@@ -1,6 +1,7 @@
 /**
- * @file AdamW (Loshchilov & Hutter, 2019) as PyTorch computes it: decay before the update, epsilon after the bias
- * correction. The update runs in ONNX Runtime, in place, one cache-sized chunk of the flat arrays at a time.
+ * @file AdamW (Loshchilov & Hutter, 2019) as PyTorch computes it: decay before the update, epsilon
+ *   after the bias correction. The update runs in ONNX Runtime, in place, one cache-sized chunk of
+ *   the flat arrays at a time.
  */
 import { RegmeanError } from '../../shared/errors.ts';
 import { Graph } from '../../shared/graph/graph.ts';
@@ -9,7 +10,10 @@ import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 
-/** Elements per update: four arrays of 1 MiB stay in the caches, and the cost of a call is spread over many elements. */
+/**
+ * Elements per update: four arrays of 1 MiB stay in the caches, and the cost of a call is spread
+ * over many elements.
+ */
 const chunkLength = 1 << 18;
 
 /** Hyperparameters that do not change during training. */
@@ -116,11 +120,11 @@ export async function createAdamW(
 }
 
 /**
- * One update of a chunk, with scalars moved out of the element-wise work:
- * m' = beta1 m + firstGain g; v' = beta2 v + secondGain g^2; p' = keep p - stepSize m' / (sqrt(v') + epsilon).
- * The gains hold the clipping; stepSize and epsilon hold both bias corrections, which equals PyTorch's
- * m' / (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon).
- * Each result is the last use of the array it replaces, which makes updating in place safe.
+ * One update of a chunk, with scalars moved out of the element-wise work: m' = beta1 m + firstGain
+ * g; v' = beta2 v + secondGain g^2; p' = keep p - stepSize m' / (sqrt(v') + epsilon). The gains
+ * hold the clipping; stepSize and epsilon hold both bias corrections, which equals PyTorch's m' /
+ * (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon). Each result is the last use of the array it
+ * replaces, which makes updating in place safe.
  */
 function updateGraph(options: AdamWOptions): Graph {
   const graph = new Graph();
@@ -150,7 +154,10 @@ function chunkRanges(arena: ParameterArena): { start: number; end: number; decay
   return ranges;
 }
 
-/** The Euclidean norm, in float64. Four sums, because each addition to a single one would wait for the last. */
+/**
+ * The Euclidean norm, in float64. Four sums, because each addition to a single one would wait for
+ * the last.
+ */
 function globalNorm(values: Float32Array): number {
   let sum0 = 0;
   let sum1 = 0;

@@ -1,6 +1,6 @@
 /**
- * @file The state of an unfinished training, on disk: enough to continue with the same bits after a crash or Ctrl-C.
- * It lies in `OUT/.training` and goes away when the training is complete.
+ * @file The state of an unfinished training, on disk: enough to continue with the same bits after a
+ *   crash or Ctrl-C. It lies in `OUT/.training` and goes away when the training is complete.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

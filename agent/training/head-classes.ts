@@ -1,11 +1,14 @@
-/** @file The classes of the head that a training begins with, and what becomes of a head that the base has already. */
+/**
+ * @file The classes of the head that a training begins with, and what becomes of a head that the
+ *   base has already.
+ */
 import { RegmeanError } from '../../shared/errors.ts';
 import { sameNames } from '../../shared/models/labels.ts';
 import type { LoadedModel } from '../../shared/models/model-folder.ts';
 
 /**
- * The classes of a new model: those of the data; where the base's head has the same, or the data numbers them, in the base's order, so
- * that a row of the head stays the row of its class.
+ * The classes of a new model: those of the data; where the base's head has the same, or the data
+ * numbers them, in the base's order, so that a row of the head stays the row of its class.
  *
  * @param base the classes that the base's configuration names; null where it names none
  */
@@ -17,7 +20,10 @@ export function classesInBaseOrder(
   return areNumbered(inData) || sameNames(inData, base) ? base : inData;
 }
 
-/** As `classesInBaseOrder`, for a head that cannot be renewed: its own classes, where it knows all of the data's. */
+/**
+ * As `classesInBaseOrder`, for a head that cannot be renewed: its own classes, where it knows all
+ * of the data's.
+ */
 export function classesOfFixedHead(
   inData: readonly string[],
   base: readonly string[] | null,

@@ -1,6 +1,7 @@
 /**
- * @file Parameters, and everything the optimizer keeps per parameter, in flat arrays with the same layout: a tensor is
- * a view, an update is a walk over chunks. Parameters with weight decay come first, then those without.
+ * @file Parameters, and everything the optimizer keeps per parameter, in flat arrays with the same
+ *   layout: a tensor is a view, an update is a walk over chunks. Parameters with weight decay come
+ *   first, then those without.
  */
 import type { RunTensor } from '../../shared/runtime/session.ts';
 import type { StateDict } from '../../shared/tensor.ts';
@@ -15,8 +16,8 @@ export interface ParameterArena {
 }
 
 /**
- * Whether weight decay applies: not to biases (tables of relative position biases included, as in Hugging Face's Trainer), and not
- * to the weights of normalisation layers.
+ * Whether weight decay applies: not to biases (tables of relative position biases included, as in
+ * Hugging Face's Trainer), and not to the weights of normalisation layers.
  */
 export function isDecayed(name: string): boolean {
   return !/bias(\.weight)?$/.test(name) && !/(norm|(^|[._])ln_\w+)\.weight$/i.test(name);

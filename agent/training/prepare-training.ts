@@ -1,4 +1,7 @@
-/** @file Everything a training needs before its first step: model, examples, optimizer, and the state to continue from. */
+/**
+ * @file Everything a training needs before its first step: model, examples, optimizer, and the
+ *   state to continue from.
+ */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -78,7 +81,8 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   const fingerprint = await baseFingerprint(options.model);
   const identity = await identityOf(options, labels, fingerprint);
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
-  // From here on the folder is known as an unfinished training, even when it stops between its model and its state.
+  // From here on the folder is known as an unfinished training, even when it stops between its
+  // model and its state.
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });
   noteSurplus(options.model, options.task, loaded.surplus);
   const stepsPerEpoch = planBatches(
@@ -108,7 +112,10 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
   };
 }
 
-/** The classes that the base names, those of a network by number where it names none; null where it names none. */
+/**
+ * The classes that the base names, those of a network by number where it names none; null where it
+ * names none.
+ */
 async function labelsOfBase({ model, task, labels }: TrainingOptions): Promise<readonly string[] | null> {
   if (labels === undefined && (await onnxFileOf(model)) !== null) {
     return (await loadModel(model, { task })).model.labels;
@@ -116,7 +123,10 @@ async function labelsOfBase({ model, task, labels }: TrainingOptions): Promise<r
   return namedLabels((await configJsonBeside(modelFolderOf(model))) ?? {}, task, model);
 }
 
-/** The classes of the training files; of a network whose head cannot be renewed its own, where it knows them all. */
+/**
+ * The classes of the training files; of a network whose head cannot be renewed its own, where it
+ * knows them all.
+ */
 async function labelsFor(
   { model, task, trainFiles }: TrainingOptions,
   inBase: readonly string[] | null,

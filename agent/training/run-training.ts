@@ -18,8 +18,9 @@ import { createLossAndGradients, type LossAndGradients } from './train-step.ts';
 import type { TrainingOptions } from './training-options.ts';
 
 /**
- * Dropout begins a new random stream with each epoch and after this many steps in it, and the state is only saved
- * there, so that a continued training draws the same masks as one that was never stopped.
+ * Dropout begins a new random stream with each epoch and after this many steps in it, and the state
+ * is only saved there, so that a continued training draws the same masks as one that was never
+ * stopped.
  */
 const stepsPerSegment = 100;
 
@@ -43,8 +44,9 @@ export interface TrainingResult {
 }
 
 /**
- * Fine-tunes a model: AdamW, linear warm-up and decay, clipping by global norm; the best epoch by the task's main
- * metric on the dev files is kept. Stopped at any point, the same call continues it.
+ * Fine-tunes a model: AdamW, linear warm-up and decay, clipping by global norm; the best epoch by
+ * the task's main metric on the dev files is kept. Stopped at any point, the same call continues
+ * it.
  *
  * @param signal stops the training between two steps; what was saved is continued by the next call
  * @throws RegmeanError `interrupted` when the signal stopped it
@@ -165,7 +167,10 @@ function createSegment(
   });
 }
 
-/** Evaluates the weights after an epoch, and writes the model when it is the best so far (the last without dev files). */
+/**
+ * Evaluates the weights after an epoch, and writes the model when it is the best so far (the last
+ * without dev files).
+ */
 async function evaluateEpoch(
   run: TrainingRun,
   options: TrainingOptions,

@@ -1,6 +1,6 @@
 /**
- * The learning rate of a step: linear from 0 to `peak` over the warm-up, then linear to 0 at the end (paper,
- * Appendix B: warm-up over the first 6 % of steps).
+ * The learning rate of a step: linear from 0 to `peak` over the warm-up, then linear to 0 at the
+ * end (paper, Appendix B: warm-up over the first 6 % of steps).
  *
  * @param step counted from 0
  */

@@ -2,7 +2,10 @@ import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import type { TrainingResult } from './run-training.ts';
 import type { TrainingOptions } from './training-options.ts';
 
-/** Fine-tunes a model of any kind: TensorFlow.js models with TensorFlow.js, all others with this project's engine. */
+/**
+ * Fine-tunes a model of any kind: TensorFlow.js models with TensorFlow.js, all others with this
+ * project's engine.
+ */
 export async function trainModel(options: TrainingOptions, signal?: AbortSignal): Promise<TrainingResult> {
   if (await isLayersModel(options.model)) {
     const { trainLayersModel } = await import('../tensorflow/train.ts');

@@ -10,7 +10,10 @@ export interface TrainingOptions {
   readonly devFiles: readonly string[];
   /** Folder of the fine-tuned model. */
   readonly out: string;
-  /** Classes of the head in the order of its outputs; those in the training files, sorted, when absent. */
+  /**
+   * Classes of the head in the order of its outputs; those in the training files, sorted, when
+   * absent.
+   */
   readonly labels?: readonly string[];
   readonly epochs: number;
   readonly batchSize: number;

@@ -66,8 +66,9 @@ export const contents = [
 const classesPerGenre = 5;
 
 /**
- * What a sentence contains, several things at once. Every genre marks other classes, in an order of its own, as data
- * sets of emotions differ in their classes (paper, Section 4.1); those of no domain mark all.
+ * What a sentence contains, several things at once. Every genre marks other classes, in an order of
+ * its own, as data sets of emotions differ in their classes (paper, Section 4.1); those of no
+ * domain mark all.
  */
 export function contentsDatasets(sizes: SplitSizes, seed: number): ContentsData {
   const whole = brownDataset('contents', 'multi-label-classification', contents, sizes, seed, (sentence) => ({

@@ -16,8 +16,9 @@ const fewestWords = 4;
 const mostWords = 80;
 
 /**
- * Spans of names and titles, in sentences that have at least one; the genres of the Brown corpus are the domains.
- * Names are much rarer in some genres than in others: of all sentences, agents would mostly learn how rare.
+ * Spans of names and titles, in sentences that have at least one; the genres of the Brown corpus
+ * are the domains. Names are much rarer in some genres than in others: of all sentences, agents
+ * would mostly learn how rare.
  */
 export function namesDataset(sizes: SplitSizes, seed: number): DemoDataset {
   return brownDataset('names', 'token-classification', nameLabels, sizes, seed, (sentence) => {
@@ -73,7 +74,10 @@ export function brownDataset(
   };
 }
 
-/** Splits a domain by document, so that no document gives sentences to two parts; each part is in random order. */
+/**
+ * Splits a domain by document, so that no document gives sentences to two parts; each part is in
+ * random order.
+ */
 function splitDocuments(
   domain: string,
   documents: readonly DatasetRow[][],

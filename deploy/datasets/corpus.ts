@@ -1,4 +1,6 @@
-/** @file A corpus: the rows of every agent and test set of an experiment, and how they become files. */
+/**
+ * @file A corpus: the rows of every agent and test set of an experiment, and how they become files.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskKind } from '../../shared/task.ts';
@@ -20,7 +22,10 @@ export interface CorpusTestSet extends Pick<TestSet, 'name' | 'task' | 'labels' 
   readonly test: readonly DatasetRow[];
 }
 
-/** Agents and test sets. No row is in two of them, except that an agent's dev rows are its own test set's too. */
+/**
+ * Agents and test sets. No row is in two of them, except that an agent's dev rows are its own test
+ * set's too.
+ */
 export interface Corpus {
   readonly agents: readonly CorpusAgent[];
   readonly testSets: readonly CorpusTestSet[];

@@ -39,7 +39,10 @@ export interface DemoDataset {
   readonly outOfDomain: readonly Omit<DomainData, 'train'>[];
 }
 
-/** The parts of a domain's rows: the first for the test, the next for development, up to `sizes.train` for training. */
+/**
+ * The parts of a domain's rows: the first for the test, the next for development, up to
+ * `sizes.train` for training.
+ */
 export function splitRows(domain: string, rows: readonly DatasetRow[], sizes: SplitSizes): DomainData {
   const spoken = sizes.test + sizes.dev;
   if (rows.length <= spoken) {
@@ -57,8 +60,8 @@ export function splitRows(domain: string, rows: readonly DatasetRow[], sizes: Sp
 }
 
 /**
- * Writes `train.jsonl`, `dev.jsonl` and `test.jsonl` in a folder per domain, and `test.jsonl` in a folder per
- * out-of-domain test set.
+ * Writes `train.jsonl`, `dev.jsonl` and `test.jsonl` in a folder per domain, and `test.jsonl` in a
+ * folder per out-of-domain test set.
  *
  * @param directory made when it does not exist
  */

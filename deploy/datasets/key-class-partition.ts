@@ -1,7 +1,8 @@
 /**
- * @file Two agents with different class frequencies, as the paper makes them from one data set (Appendix B): 80 % of
- * the examples of a key class go to one, all others to the other; the larger gives examples of other classes, drawn
- * uniformly, until both have as many; each is sub-sampled to 1,000.
+ * @file Two agents with different class frequencies, as the paper makes them from one data set
+ *   (Appendix B): 80 % of the examples of a key class go to one, all others to the other; the
+ *   larger gives examples of other classes, drawn uniformly, until both have as many; each is
+ *   sub-sampled to 1,000.
  */
 import { RegmeanError } from '../../shared/errors.ts';
 import { type Random, shuffle } from '../../shared/random.ts';

@@ -4,9 +4,9 @@ import type { BrownSentence } from '../../agent/pretraining/corpora/brown.ts';
 export const nameLabels = ['O', 'B-NAME', 'I-NAME', 'B-TITLE', 'I-TITLE'] as const;
 
 /**
- * Marks the spans that Brown's tags imply. A run of words tagged as part of a title (`-tl`) is one TITLE, such as
- * `City of Atlanta` or `Judge`, unless all of them are proper nouns; a run of proper nouns (`np`, `nps`, also in the
- * possessive) is a NAME, such as `Mr. Ivan Allen Jr.`
+ * Marks the spans that Brown's tags imply. A run of words tagged as part of a title (`-tl`) is one
+ * TITLE, such as `City of Atlanta` or `Judge`, unless all of them are proper nouns; a run of proper
+ * nouns (`np`, `nps`, also in the possessive) is a NAME, such as `Mr. Ivan Allen Jr.`
  *
  * @returns one IOB2 tag per word
  */

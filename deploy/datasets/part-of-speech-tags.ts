@@ -1,9 +1,10 @@
 import type { BrownSentence } from '../../agent/pretraining/corpora/brown.ts';
 
 /**
- * The reduced tag set, with the tags of the Brown corpus that each stands for. Suffixes (`-tl` title, `-hl` headline,
- * `-nc` cited word), the possessive `$` and the negation `*` are taken off first; a contraction counts as its first
- * part (`pps+bez` as `pps`); foreign words (`fw-`) are OTHER, and so is every tag that is not in this table.
+ * The reduced tag set, with the tags of the Brown corpus that each stands for. Suffixes (`-tl`
+ * title, `-hl` headline, `-nc` cited word), the possessive `$` and the negation `*` are taken off
+ * first; a contraction counts as its first part (`pps+bez` as `pps`); foreign words (`fw-`) are
+ * OTHER, and so is every tag that is not in this table.
  */
 export const partOfSpeechTable: Readonly<Record<string, readonly string[]>> = {
   NOUN: ['nn', 'nns', 'nr', 'nrs'],

@@ -7,7 +7,9 @@ import { comparableText } from '../../agent/pretraining/reserved-text.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import { type DemoDataset, type SplitSizes, splitRows } from './dataset.ts';
 
-/** Positive or negative sentences of reviews: products (amazon), films (imdb), restaurants (yelp). */
+/**
+ * Positive or negative sentences of reviews: products (amazon), films (imdb), restaurants (yelp).
+ */
 export function sentimentDataset(sizes: SplitSizes, seed: number): DemoDataset {
   const seen = new Set<string>();
   const isNew = ({ text }: SentimentExample): boolean => {

@@ -47,7 +47,8 @@ export interface CorpusOptions {
 /**
  * Writes the files of a corpus for one seed.
  *
- * @throws RegmeanError `usage` for a name that is none, naming those there are; `not-found` without the packages
+ * @throws RegmeanError `usage` for a name that is none, naming those there are; `not-found` without
+ *   the packages
  */
 export async function writeCorpus(
   name: string,

@@ -1,7 +1,8 @@
 /**
- * @file Certificates for one run of the demo: an authority that lives only here, a certificate for the merger and one
- * for each agent, so that the demo speaks mutual TLS as production does. X.509 version 3 (RFC 5280) in DER, keys on
- * the curve P-256. Real deployments bring their own certificates.
+ * @file Certificates for one run of the demo: an authority that lives only here, a certificate for
+ *   the merger and one for each agent, so that the demo speaks mutual TLS as production does. X.509
+ *   version 3 (RFC 5280) in DER, keys on the curve P-256. Real deployments bring their own
+ *   certificates.
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
@@ -21,7 +22,10 @@ export interface DemoCertificates {
 const validForMs = 24 * 60 * 60 * 1000;
 const clockSkewMs = 5 * 60 * 1000;
 
-/** Makes an authority, a certificate for the merger on `localhost`, and one per agent with its name as common name. */
+/**
+ * Makes an authority, a certificate for the merger on `localhost`, and one per agent with its name
+ * as common name.
+ */
 export function makeCertificates(agents: readonly string[]): DemoCertificates {
   const authorityName = 'regmean demo authority';
   const authorityKeys = newKeys();

@@ -1,4 +1,7 @@
-/** @file The folder of one demo: what each party has, apart from the others, as on machines of their own. */
+/**
+ * @file The folder of one demo: what each party has, apart from the others, as on machines of their
+ *   own.
+ */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -38,7 +41,8 @@ export interface DemoPaths {
 }
 
 /**
- * Fills the folder of a demo: data sets, certificates, the recipe. A folder that an earlier demo made is replaced.
+ * Fills the folder of a demo: data sets, certificates, the recipe. A folder that an earlier demo
+ * made is replaced.
  *
  * @throws RegmeanError `usage` when the folder holds anything else
  */

@@ -6,7 +6,8 @@ import type { DemoReport } from './run-demo.ts';
 import { formatTable, type Table } from './table.ts';
 
 /**
- * A report for people: the scores, what travelled and how long everything took, and how to use the fused model.
+ * A report for people: the scores, what travelled and how long everything took, and how to use the
+ * fused model.
  *
  * @param color whether the terminal shows bold
  */

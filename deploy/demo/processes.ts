@@ -1,4 +1,7 @@
-/** @file The processes of the demo: commands of one program, their output line by line, none left behind. */
+/**
+ * @file The processes of the demo: commands of one program, their output line by line, none left
+ *   behind.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -9,9 +12,14 @@ const linesInError = 6;
 
 /** A command that has been started. */
 export interface StartedCommand {
-  /** Standard output, whole, once the command has ended well; rejects when it failed or was stopped. */
+  /**
+   * Standard output, whole, once the command has ended well; rejects when it failed or was stopped.
+   */
   readonly done: Promise<string>;
-  /** Resolves with the first line, of either output, that `pattern` matches; rejects when the command ends before. */
+  /**
+   * Resolves with the first line, of either output, that `pattern` matches; rejects when the
+   * command ends before.
+   */
   lineMatching(pattern: RegExp): Promise<RegExpExecArray>;
   /** Asks the command to end and resolves when it has. */
   stop(): Promise<void>;
@@ -29,7 +37,8 @@ export interface Processes {
 }
 
 /**
- * Runs `node program args...` for every command; lines of standard error go to `onLine`, with the label.
+ * Runs `node program args...` for every command; lines of standard error go to `onLine`, with the
+ * label.
  *
  * @param program path of a script
  */

@@ -18,9 +18,9 @@ export interface Results {
 }
 
 /**
- * The comparison as a table in percent: a column per domain, their macro average, and the macro average over the
- * out-of-domain test sets when there are any. The best score of a column is bold; summaries of several models compete
- * with nobody.
+ * The comparison as a table in percent: a column per domain, their macro average, and the macro
+ * average over the out-of-domain test sets when there are any. The best score of a column is bold;
+ * summaries of several models compete with nobody.
  *
  * @throws RegmeanError `invalid-input` when a model lacks a score
  */

@@ -20,7 +20,10 @@ const takePartSchema = z.object({
   }),
 });
 
-/** What `agent run` says of itself: folder of its own model, bytes, and wall-clock seconds per stage. */
+/**
+ * What `agent run` says of itself: folder of its own model, bytes, and wall-clock seconds per
+ * stage.
+ */
 export type AgentReport = z.infer<typeof takePartSchema> & { readonly agent: string };
 
 /** What came of a round. */
@@ -33,8 +36,9 @@ export interface RoundReport {
 }
 
 /**
- * Holds one round: a merger process, then every agent's process at the same time, until each has the fused model. The
- * agents share the machine's cores; on their own machines each would have all of them.
+ * Holds one round: a merger process, then every agent's process at the same time, until each has
+ * the fused model. The agents share the machine's cores; on their own machines each would have all
+ * of them.
  *
  * @throws RegmeanError when one of the processes fails
  */
@@ -52,7 +56,8 @@ export async function runRound(processes: Processes, paths: DemoPaths): Promise<
       return { agent: agent.domain, ...takePartSchema.parse(JSON.parse(output)) };
     }),
   );
-  // The merger ends by itself only when it fails; the moments are then never reached, and nobody waits for the agents.
+  // The merger ends by itself only when it fails; the moments are then never reached, and nobody
+  // waits for the agents.
   const [reports, [merging, merged]] = await Promise.all([agents, moments]);
   const seconds = (performance.now() - began) / 1000;
   await merger.stop();

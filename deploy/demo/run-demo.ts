@@ -1,6 +1,7 @@
 /**
- * @file The whole path on real data: a merger and one agent per domain, each a process of its own that talks mutual TLS
- * over loopback, with the same commands as in production; then every way to serve all domains is scored.
+ * @file The whole path on real data: a merger and one agent per domain, each a process of its own
+ *   that talks mutual TLS over loopback, with the same commands as in production; then every way to
+ *   serve all domains is scored.
  */
 import { writeFile } from 'node:fs/promises';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -45,7 +46,8 @@ const alpha = 0.9;
  * Runs a demo to its end. Every process that it started is gone when it returns.
  *
  * @param signal stops the demo
- * @throws RegmeanError when a process fails, with its last words; `interrupted` when the signal stopped it
+ * @throws RegmeanError when a process fails, with its last words; `interrupted` when the signal
+ *   stopped it
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<DemoReport> {
   const dataset = demoDatasets[options.data](options.plan.sizes, options.seed);

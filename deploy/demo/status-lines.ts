@@ -1,4 +1,7 @@
-/** Shows what several processes say: on a terminal one line each that stays in its place, elsewhere every line. */
+/**
+ * Shows what several processes say: on a terminal one line each that stays in its place, elsewhere
+ * every line.
+ */
 export interface StatusLines {
   show(label: string, line: string): void;
   /** Leaves the last lines where they are. */

@@ -16,7 +16,8 @@ export interface Table {
 const gap = '  ';
 
 /**
- * A table as lines of text: labels to the left, cells to the right, columns as wide as they must be.
+ * A table as lines of text: labels to the left, cells to the right, columns as wide as they must
+ * be.
  *
  * @param color whether the terminal shows bold
  */

@@ -1,4 +1,7 @@
-/** @file The contributions of an experiment: each model's Grams, or its Fisher information, computed once. */
+/**
+ * @file The contributions of an experiment: each model's Grams, or its Fisher information, computed
+ *   once.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectStatistics } from '../../agent/statistics/collect-statistics.ts';
@@ -17,7 +20,9 @@ export interface StoredContribution {
   readonly folder: string;
 }
 
-/** The statistics that a merge method works with; Simple needs none, and takes what there is anyway. */
+/**
+ * The statistics that a merge method works with; Simple needs none, and takes what there is anyway.
+ */
 export function statisticsOf({ method }: ExperimentMethod): StatisticsKind {
   return method === 'fisher' ? 'fisher' : 'grams';
 }

@@ -1,4 +1,7 @@
-/** @file What every step of an experiment shares: where results are kept, what they depend on, how it reports. */
+/**
+ * @file What every step of an experiment shares: where results are kept, what they depend on, how
+ *   it reports.
+ */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
@@ -34,8 +37,9 @@ export function createFileDigests(): ExperimentContext['digests'] {
 }
 
 /**
- * Names a computation by everything that it depends on: equal keys, equal results. An artifact whose key is in the
- * cache is not computed again, however the experiment file around it has changed.
+ * Names a computation by everything that it depends on: equal keys, equal results. An artifact
+ * whose key is in the cache is not computed again, however the experiment file around it has
+ * changed.
  */
 export function artifactKey(dependencies: unknown): string {
   return createHash('sha256').update(JSON.stringify(dependencies)).digest('hex').slice(0, 20);

@@ -1,4 +1,7 @@
-/** @file The experiment file: what is compared with what, on which data. One YAML file is one experiment. */
+/**
+ * @file The experiment file: what is compared with what, on which data. One YAML file is one
+ *   experiment.
+ */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';

@@ -78,7 +78,8 @@ export async function fineTune(
 export const multiTaskName = 'multi-task';
 
 /**
- * The data of all agents as one agent's: what multi-task training would need, if data could be shared.
+ * The data of all agents as one agent's: what multi-task training would need, if data could be
+ * shared.
  *
  * @throws RegmeanError `usage` when the agents have different tasks
  */

@@ -1,4 +1,6 @@
-/** @file Merges of two agents after matching the neurons of one to the other's (paper, Appendix D). */
+/**
+ * @file Merges of two agents after matching the neurons of one to the other's (paper, Appendix D).
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { matchContribution } from '../../merger/matching/match-contribution.ts';
@@ -65,7 +67,8 @@ async function match(
   by: 'weights' | 'activations',
 ): Promise<{ readonly contribution: StoredContribution; readonly report: MatchReport }> {
   const { context, data } = run;
-  // The developer has no agent's training data: activations are compared on validation texts of both domains.
+  // The developer has no agent's training data: activations are compared on validation texts of
+  // both domains.
   const dataFiles = testSetsOf(
     run,
     run.models.filter(({ name }) => [left.agent, right.agent].includes(name)),

@@ -1,4 +1,7 @@
-/** @file Baselines, and merges of all agents, of pairs, of the first few, and of a greedy choice (paper, Section 5). */
+/**
+ * @file Baselines, and merges of all agents, of pairs, of the first few, and of a greedy choice
+ *   (paper, Section 5).
+ */
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import { type FineTuned, fineTune, multiTaskName, unionOf } from './fine-tune.ts';
 import type { Measurement, Scores } from './results.ts';
@@ -20,7 +23,9 @@ export async function measureSingles(run: SeedRun): Promise<readonly Measurement
   return measurements;
 }
 
-/** One model fine-tuned on the data of all agents: the upper bound that sharing data would reach. */
+/**
+ * One model fine-tuned on the data of all agents: the upper bound that sharing data would reach.
+ */
 export async function measureMultiTask(run: SeedRun): Promise<readonly Measurement[]> {
   const model = await fineTune(run.context, unionOf(run.data.agents), run.seed);
   const scope = { testSets: run.data.testSets, validation: false };
@@ -43,7 +48,10 @@ export async function measureAll(run: SeedRun): Promise<readonly Measurement[]> 
   ];
 }
 
-/** The merge of every two agents by every method, and their ensemble, on their own test sets and out of domain. */
+/**
+ * The merge of every two agents by every method, and their ensemble, on their own test sets and out
+ * of domain.
+ */
 export async function measurePairs(run: SeedRun): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = [];
   for (const [index, left] of run.models.entries()) {
@@ -68,8 +76,8 @@ export async function measureAgents(run: SeedRun): Promise<readonly Measurement[
 }
 
 /**
- * Agents join one by one, the best on validation data first; one that does not raise the merge's validation score is
- * left out again (paper, Section 5.2).
+ * Agents join one by one, the best on validation data first; one that does not raise the merge's
+ * validation score is left out again (paper, Section 5.2).
  */
 export async function measureGreedy(run: SeedRun): Promise<readonly Measurement[]> {
   const group =

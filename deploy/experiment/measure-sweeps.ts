@@ -1,9 +1,15 @@
-/** @file How sensitive RegMean is to its knobs: alpha, the additive constant, the batches of the Grams (paper, Appendix C). */
+/**
+ * @file How sensitive RegMean is to its knobs: alpha, the additive constant, the batches of the
+ *   Grams (paper, Appendix C).
+ */
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { Measurement } from './results.ts';
 import { type SeedRun, scoreMerged } from './seed-run.ts';
 
-/** All agents merged by RegMean with one knob varied, the others as in the experiment's last RegMean method. */
+/**
+ * All agents merged by RegMean with one knob varied, the others as in the experiment's last RegMean
+ * method.
+ */
 export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[]> {
   const { methods, sweeps } = run.context.experiment;
   const regmean: ExperimentMethod = methods.findLast(({ method }) => method === 'regmean') ?? {

@@ -1,4 +1,7 @@
-/** @file Merged models of an experiment: made to be scored, then removed; their scores are what is kept. */
+/**
+ * @file Merged models of an experiment: made to be scored, then removed; their scores are what is
+ *   kept.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';

@@ -1,4 +1,7 @@
-/** @file `results.json` of an experiment: every measurement by itself, so that any table or plot can be made from it. */
+/**
+ * @file `results.json` of an experiment: every measurement by itself, so that any table or plot can
+ *   be made from it.
+ */
 import type { TaskKind } from '../../shared/task.ts';
 
 /** Name of the file in an experiment's output folder. */
@@ -38,17 +41,28 @@ export type Setting = (typeof settings)[number];
 export interface Measurement {
   readonly seed: number;
   readonly setting: Setting;
-  /** `single`, `multi-task`, `ensemble`, or the label of a merge method as the experiment names it: `RegMean 0.9`. */
+  /**
+   * `single`, `multi-task`, `ensemble`, or the label of a merge method as the experiment names it:
+   * `RegMean 0.9`.
+   */
   readonly method: string;
-  /** The agents whose models are in it, in the order of the experiment (in `greedy`: the order they were kept in). */
+  /**
+   * The agents whose models are in it, in the order of the experiment (in `greedy`: the order they
+   * were kept in).
+   */
   readonly agents: readonly string[];
-  /** The value of the knob in the sweeps `alpha`, `ridge` and `batches`; how many agents were tried in `greedy`. */
+  /**
+   * The value of the knob in the sweeps `alpha`, `ridge` and `batches`; how many agents were tried
+   * in `greedy`.
+   */
   readonly knob?: number;
   /** In `greedy`: the agent that was tried in this step, and whether it was kept. */
   readonly tried?: { readonly agent: string; readonly kept: boolean };
   /** In `matching`: how neurons were matched; `none` for the merge without it. */
   readonly matching?: 'none' | 'weights' | 'activations';
-  /** On the test sets. A pair is only scored on the test sets of its two agents and out of domain. */
+  /**
+   * On the test sets. A pair is only scored on the test sets of its two agents and out of domain.
+   */
   readonly scores: Scores;
   /** On the validation data of the same test sets, where they have any. */
   readonly validation: Scores;
@@ -81,7 +95,9 @@ export interface MatchedLayer {
   /** Mean of the matrix on and off the diagonal. */
   readonly meanDiagonal: number;
   readonly meanOffDiagonal: number;
-  /** The first rows and columns of the matrix: distances (weights) or similarities (activations). */
+  /**
+   * The first rows and columns of the matrix: distances (weights) or similarities (activations).
+   */
   readonly corner: readonly (readonly number[])[];
 }
 

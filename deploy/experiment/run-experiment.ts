@@ -29,7 +29,10 @@ export interface RunOptions {
   readonly shippedBase: string;
   /** Folder for results and reports. */
   readonly out: string;
-  /** Folder of everything that is computed once; experiments may share it. `cache` in `out` when absent. */
+  /**
+   * Folder of everything that is computed once; experiments may share it. `cache` in `out` when
+   * absent.
+   */
   readonly cache?: string;
   readonly threads?: number;
   readonly signal?: AbortSignal;
@@ -40,8 +43,8 @@ export interface RunOptions {
 export const reportFiles = { markdown: 'report.md', html: 'report.html' } as const;
 
 /**
- * Measures everything that an experiment asks for. What was computed before (a fine-tuned model, a Gram, a score) is
- * taken from the cache. Results and reports are written after every seed.
+ * Measures everything that an experiment asks for. What was computed before (a fine-tuned model, a
+ * Gram, a score) is taken from the cache. Results and reports are written after every seed.
  *
  * @throws RegmeanError `interrupted` when the signal stopped it; the same call continues
  */

@@ -1,4 +1,7 @@
-/** @file Scores of models on test sets. Examples are read once a run; every score is kept in the cache. */
+/**
+ * @file Scores of models on test sets. Examples are read once a run; every score is kept in the
+ *   cache.
+ */
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
@@ -29,7 +32,10 @@ export interface StoredModel {
   readonly folder: string;
 }
 
-/** A merged model to score; its folder may depend on the test set, when every agent keeps its own head. */
+/**
+ * A merged model to score; its folder may depend on the test set, when every agent keeps its own
+ * head.
+ */
 export interface ModelAtHand {
   folderFor(testSet: TestSet): string;
   /** Gives back what was made to score it. */

@@ -14,8 +14,8 @@ import { createSession } from '../../shared/runtime/session.ts';
 const batchSize = 16;
 
 /**
- * C = Z_left^T Z_right of every pair of stacked layers, Z the activations of its neurons over the same texts, a row
- * per token (padding left out) or per sequence.
+ * C = Z_left^T Z_right of every pair of stacked layers, Z the activations of its neurons over the
+ * same texts, a row per token (padding left out) or per sequence.
  *
  * @returns first module of a pair -> [neurons, neurons]
  */

@@ -5,8 +5,9 @@ import type { Matrix } from '../../shared/linalg/matrix.ts';
 export type Goal = 'least' | 'most';
 
 /**
- * The permutation p for which sum_i M[i][p(i)] is least, or most. With equal masses on both sides and a square cost
- * matrix the optimal transport plan is a permutation (Birkhoff), so this is optimal transport too.
+ * The permutation p for which sum_i M[i][p(i)] is least, or most. With equal masses on both sides
+ * and a square cost matrix the optimal transport plan is a permutation (Birkhoff), so this is
+ * optimal transport too.
  *
  * @param matrix square
  * @returns p as [n]: row i goes with column p[i]

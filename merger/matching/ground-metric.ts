@@ -1,9 +1,13 @@
-/** @file Matching by weights (Singh and Jaggi: "Model Fusion via Optimal Transport", 2020; paper, Appendix D). */
+/**
+ * @file Matching by weights (Singh and Jaggi: "Model Fusion via Optimal Transport", 2020; paper,
+ *   Appendix D).
+ */
 import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 
 /**
- * Euclidean distances between the neurons of two layers, each a row of incoming weights with its bias.
+ * Euclidean distances between the neurons of two layers, each a row of incoming weights with its
+ * bias.
  *
  *     M[i][j] = || a_i - b_j ||,   ||a - b||^2 = ||a||^2 + ||b||^2 - 2 a.b
  *

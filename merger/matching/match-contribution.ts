@@ -28,7 +28,10 @@ export interface MatchOptions {
   readonly left: string;
   /** The one whose neurons change places. */
   readonly right: string;
-  /** Folder for the permuted contribution, the matrices and the report; an earlier matching there is replaced. */
+  /**
+   * Folder for the permuted contribution, the matrices and the report; an earlier matching there is
+   * replaced.
+   */
   readonly out: string;
   readonly by: 'weights' | 'activations';
   readonly task: TaskKind;
@@ -41,11 +44,12 @@ export interface MatchOptions {
 const cornerSize = 48;
 
 /**
- * Finds for every pair of stacked linear layers the order of the right model's neurons that fits the left model's best,
- * and writes `contribution/` (the right contribution in that order, the same function), `matching.json`,
- * `matrices.safetensors` and `matrices.html`.
+ * Finds for every pair of stacked linear layers the order of the right model's neurons that fits
+ * the left model's best, and writes `contribution/` (the right contribution in that order, the same
+ * function), `matching.json`, `matrices.safetensors` and `matrices.html`.
  *
- * @throws RegmeanError `invalid-input` when the models differ in their layers; `unsupported` for TensorFlow.js models; `usage` without data for activations
+ * @throws RegmeanError `invalid-input` when the models differ in their layers; `unsupported` for
+ *   TensorFlow.js models; `usage` without data for activations
  */
 export async function matchContribution(options: MatchOptions): Promise<MatchReport> {
   const gemm = createGemm(options.threads === undefined ? {} : { threads: options.threads });

@@ -1,4 +1,7 @@
-/** @file A contribution whose neurons have changed places: another set of weights for the same function. */
+/**
+ * @file A contribution whose neurons have changed places: another set of weights for the same
+ *   function.
+ */
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fisherFile, fisherFormat } from '../../shared/contribution/fisher.ts';
@@ -17,7 +20,10 @@ import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
 
-/** New places for the neurons between two layers: place i is taken by the neuron that was at `order[i]`. */
+/**
+ * New places for the neurons between two layers: place i is taken by the neuron that was at
+ * `order[i]`.
+ */
 export interface NeuronOrder {
   readonly first: string;
   readonly second: string;
@@ -26,8 +32,9 @@ export interface NeuronOrder {
 }
 
 /**
- * Writes a contribution with its neurons in another order: rows of the first layer's weight and bias, columns of the
- * second layer's weight, rows and columns of the second layer's Gram, and Fisher information alike.
+ * Writes a contribution with its neurons in another order: rows of the first layer's weight and
+ * bias, columns of the second layer's weight, rows and columns of the second layer's Gram, and
+ * Fisher information alike.
  *
  * @throws RegmeanError `unsupported` for Grams whose number of rows is not known
  */

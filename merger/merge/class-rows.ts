@@ -1,6 +1,7 @@
 /**
- * @file Heads with different classes. Every class is merged from the agents that know it, by the same method as
- * everything else: for each set of agents, a merge of their rows of its classes (paper, Appendix B).
+ * @file Heads with different classes. Every class is merged from the agents that know it, by the
+ *   same method as everything else: for each set of agents, a merge of their rows of its classes
+ *   (paper, Appendix B).
  */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -9,8 +10,8 @@ import type { UnitedLabels } from './label-spaces.ts';
 import type { MergeInputs, MergeOutput, MergeStep, MergeStrategy } from './strategy.ts';
 
 /**
- * The steps that merge parameters with a row per class. The coefficients of the agents that know a class sum to what
- * all coefficients sum to.
+ * The steps that merge parameters with a row per class. The coefficients of the agents that know a
+ * class sum to what all coefficients sum to.
  *
  * @param inputs its `parameters` are those with a row per class
  */

@@ -5,8 +5,8 @@ import { companionFilesOf } from '../../shared/contribution/model-files.ts';
 import { onnxFile } from '../../shared/onnx/open-onnx.ts';
 
 /**
- * Copies configuration and tokenizer of a model folder, of which a graph is no part; the configuration without the path that it was loaded from,
- * and with its new dtype.
+ * Copies configuration and tokenizer of a model folder, of which a graph is no part; the
+ * configuration without the path that it was loaded from, and with its new dtype.
  *
  * @param changes keys of config.json to set, or with `undefined` to leave out
  */

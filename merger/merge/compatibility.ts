@@ -1,4 +1,6 @@
-/** @file Contributions can be merged when they are the same model, fine-tuned from the same base. */
+/**
+ * @file Contributions can be merged when they are the same model, fine-tuned from the same base.
+ */
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -8,12 +10,12 @@ import { headParameters } from './head-parameters.ts';
 import type { HeadMerging } from './merge-options.ts';
 
 /**
- * Names of the floating point parameters that all contributions have with equal shapes, in the order of the first;
- * where agents keep heads of their own, those of the encoder.
+ * Names of the floating point parameters that all contributions have with equal shapes, in the
+ * order of the first; where agents keep heads of their own, those of the encoder.
  *
  * @param classRows parameters whose first dimension counts classes and may differ
- * @throws RegmeanError `invalid-input` when base, parameters, shapes or agents' names do not fit, naming the agents
- *   and what differs
+ * @throws RegmeanError `invalid-input` when base, parameters, shapes or agents' names do not fit,
+ *   naming the agents and what differs
  */
 export function requireCompatible(
   contributions: readonly Contribution[],

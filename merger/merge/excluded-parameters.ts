@@ -7,7 +7,10 @@ import { formatShape, sameShape } from '../../shared/tensor.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { MergeStep } from './strategy.ts';
 
-/** The parameters that a pattern matches, which keep the base's values, and the others, which are merged. */
+/**
+ * The parameters that a pattern matches, which keep the base's values, and the others, which are
+ * merged.
+ */
 export interface ParameterSplit {
   readonly merged: readonly string[];
   readonly excluded: readonly string[];
@@ -40,7 +43,8 @@ export function splitParameters(
 /**
  * Opens the base model that excluded parameters are taken from; nothing when none is excluded.
  *
- * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions' base, or lacks a parameter
+ * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions'
+ *   base, or lacks a parameter
  */
 export async function openBase(
   folder: string | undefined,

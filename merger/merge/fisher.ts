@@ -1,11 +1,12 @@
 /**
- * @file Fisher-weighted averaging (Matena and Raffel, 2021; Section 3.1 of the RegMean paper): every parameter is a
- * mean weighted by how much the agents' likelihoods depend on it.
+ * @file Fisher-weighted averaging (Matena and Raffel, 2021; Section 3.1 of the RegMean paper):
+ *   every parameter is a mean weighted by how much the agents' likelihoods depend on it.
  *
  *     theta = sum_i c_i w_i theta_i / sum_i c_i w_i,   w_i = (F_i + s) / n_i
  *
- * F_i is agent i's diagonal Fisher information, s the smoothing, n_i = 1, or ||F_i|| + s over one tensor or over all
- * merged tensors of the agent. The smoothing inside the normalisation is how the paper's published code has it.
+ * F_i is agent i's diagonal Fisher information, s the smoothing, n_i = 1, or ||F_i|| + s over one
+ * tensor or over all merged tensors of the agent. The smoothing inside the normalisation is how the
+ * paper's published code has it.
  */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { FisherFile } from '../../shared/contribution/open-fisher.ts';
@@ -68,7 +69,8 @@ function fisherStep(
             mean[i] = (mean[i] as number) + coefficient * (values[i] as number);
           }
         }
-        // Where no agent's likelihood depends on a parameter and nothing is added, the mean is left.
+        // Where no agent's likelihood depends on a parameter and nothing is added, the mean is
+        // left.
         for (let i = 0; i < mean.length; i++) {
           if ((weights[i] as number) > 0) mean[i] = (weighted[i] as number) / (weights[i] as number);
         }
@@ -109,7 +111,10 @@ function requireFisher({ fisher: file, agent, folder, weights }: Contribution): 
   return file;
 }
 
-/** Fisher information of different kinds has different scales and cannot weigh one agent against another. */
+/**
+ * Fisher information of different kinds has different scales and cannot weigh one agent against
+ * another.
+ */
 function requireSameKind(files: readonly FisherFile[], contributions: readonly Contribution[]): void {
   const kindOf = ({ variant, reduction }: FisherFile): string | undefined =>
     variant === undefined ? undefined : `${variant}, by ${reduction}`;

@@ -1,4 +1,7 @@
-/** @file Contributions whose network is an ONNX graph: the graphs must be the same, and the fused model has it too. */
+/**
+ * @file Contributions whose network is an ONNX graph: the graphs must be the same, and the fused
+ *   model has it too.
+ */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { graphDifference, readGraph } from '../../shared/onnx/compare-graphs.ts';

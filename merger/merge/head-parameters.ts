@@ -1,6 +1,6 @@
 /**
- * @file Which parameters belong to a model's head, and which of those have a row per class: asked of the model's graph,
- * or, for rows per class of a family that is not known, of the shapes.
+ * @file Which parameters belong to a model's head, and which of those have a row per class: asked
+ *   of the model's graph, or, for rows per class of a family that is not known, of the shapes.
  */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -12,7 +12,8 @@ import { formatShape } from '../../shared/tensor.ts';
 import { labelsOf } from './label-spaces.ts';
 
 /**
- * Parameters whose first dimension counts classes: the weight and bias of the head's last linear layer.
+ * Parameters whose first dimension counts classes: the weight and bias of the head's last linear
+ * layer.
  *
  * @param contributions of one model family and task
  * @throws RegmeanError `unsupported` when the shapes of an unknown family do not tell them
@@ -29,8 +30,8 @@ export function classRowParameters(contributions: readonly Contribution[]): Read
 }
 
 /**
- * The one linear layer that has as many outputs in each contribution as its head has classes. Embeddings are none: the
- * table of two token types would look like a head of two classes.
+ * The one linear layer that has as many outputs in each contribution as its head has classes.
+ * Embeddings are none: the table of two token types would look like a head of two classes.
  */
 function classRowsByShape(contributions: readonly Contribution[]): ReadonlySet<string> {
   const first = contributions[0] as Contribution;

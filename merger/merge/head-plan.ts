@@ -46,8 +46,8 @@ export function planHeads(contributions: readonly Contribution[], { heads }: Res
 }
 
 /**
- * Checks that no parameter with a row per class keeps the base's rows where label spaces are united: the base has none
- * for the united classes.
+ * Checks that no parameter with a row per class keeps the base's rows where label spaces are
+ * united: the base has none for the united classes.
  *
  * @throws RegmeanError `usage`, naming the parameter
  */

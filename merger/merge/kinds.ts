@@ -4,7 +4,8 @@ import { onnxModelType } from '../../shared/onnx/open-onnx.ts';
 import { layersModelType } from '../../shared/tensorflow/layers-model.ts';
 
 /**
- * Checks that all contributions are models of one kind, before files that only one kind has are looked for.
+ * Checks that all contributions are models of one kind, before files that only one kind has are
+ * looked for.
  *
  * @throws RegmeanError `invalid-input` naming two agents and their kinds
  */

@@ -1,4 +1,6 @@
-/** @file The classes of contributions' heads: which there are in all, and which agents know each. */
+/**
+ * @file The classes of contributions' heads: which there are in all, and which agents know each.
+ */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 
@@ -6,11 +8,16 @@ import { RegmeanError } from '../../shared/errors.ts';
 export interface UnitedLabels {
   /** The classes of the first contribution, then new ones in the order of the others. */
   readonly names: readonly string[];
-  /** For every class: its row in each contribution's head; null where that agent has no say in it. */
+  /**
+   * For every class: its row in each contribution's head; null where that agent has no say in it.
+   */
   readonly rows: readonly (readonly (number | null)[])[];
 }
 
-/** Class names in the order of a contribution's head, none for regression; undefined when they are not known. */
+/**
+ * Class names in the order of a contribution's head, none for regression; undefined when they are
+ * not known.
+ */
 export function labelsOf({ manifest, labels, config }: Contribution): readonly string[] | undefined {
   if (isRegression({ manifest, config })) return [];
   return manifest?.labels ?? labels;
@@ -22,11 +29,12 @@ function isRegression({ manifest, config }: Pick<Contribution, 'manifest' | 'con
 }
 
 /**
- * Unites the label spaces of contributions with one task. An agent has a say in every class of its head; in
- * multi-label classification, where each class is a classifier of its own, only in classes that it learned (paper,
- * Appendix B).
+ * Unites the label spaces of contributions with one task. An agent has a say in every class of its
+ * head; in multi-label classification, where each class is a classifier of its own, only in classes
+ * that it learned (paper, Appendix B).
  *
- * @returns null when all heads have the same classes in the same order and every agent has a say in all of them
+ * @returns null when all heads have the same classes in the same order and every agent has a say in
+ *   all of them
  * @throws RegmeanError `invalid-input` for a class that nobody learned
  */
 export function uniteLabels(contributions: readonly Contribution[]): UnitedLabels | null {

@@ -16,7 +16,10 @@ export interface LinearLayer {
   readonly orientation: Orientation;
 }
 
-/** Layers that read the same activation in every contribution: one system of equations with one factorization. */
+/**
+ * Layers that read the same activation in every contribution: one system of equations with one
+ * factorization.
+ */
 export interface LayerGroup {
   /** The first module. */
   readonly name: string;
@@ -28,13 +31,14 @@ export interface LayerGroup {
 }
 
 /**
- * Groups the layers that have Grams by the Gram they read. Layers whose Grams are separate in one contribution (made
- * elsewhere, one per module) are separate groups. A module without a weight of its own (a decoder tied to the
- * embeddings) is in no group.
+ * Groups the layers that have Grams by the Gram they read. Layers whose Grams are separate in one
+ * contribution (made elsewhere, one per module) are separate groups. A module without a weight of
+ * its own (a decoder tied to the embeddings) is in no group.
  *
  * @param contributions all with Grams
  * @param wanted parameters that are merged; layers with other weights are left out
- * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does not fit the weight
+ * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does
+ *   not fit the weight
  */
 export function groupLayers(
   contributions: readonly Contribution[],

@@ -51,20 +51,24 @@ export interface MergeContext {
   readonly onProgress?: (progress: MergeProgress) => void;
   /** How the coefficients were found, for the report. */
   readonly search?: SearchReport;
-  /** Checks the contributions' files against their manifests first; a round's were checked when they arrived. */
+  /**
+   * Checks the contributions' files against their manifests first; a round's were checked when they
+   * arrived.
+   */
   readonly checkFiles?: boolean;
   /** Stops the merge between two parameters; nothing is left of it then. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Merges contributions into a Hugging Face model folder: config.json, model.safetensors (float32, names and order of
- * the first contribution), tokenizer files, a model card and merge-report.json. One layer group is in memory at a
- * time, so memory does not depend on the number of contributions. The folder appears in one rename; equal inputs,
- * options and threads give equal bytes.
+ * Merges contributions into a Hugging Face model folder: config.json, model.safetensors (float32,
+ * names and order of the first contribution), tokenizer files, a model card and merge-report.json.
+ * One layer group is in memory at a time, so memory does not depend on the number of contributions.
+ * The folder appears in one rename; equal inputs, options and threads give equal bytes.
  *
  * @param folders contribution folders, or Hugging Face model folders with `grams.safetensors`
- * @throws RegmeanError when options are wrong, contributions do not fit together, or a system cannot be solved
+ * @throws RegmeanError when options are wrong, contributions do not fit together, or a system
+ *   cannot be solved
  */
 export async function mergeContributions(
   folders: readonly string[],
@@ -213,7 +217,9 @@ function allFinite(data: Float32Array | Float64Array): boolean {
   return true;
 }
 
-/** Says whose weights are not finite; when all are, the values are too large for the computation. */
+/**
+ * Says whose weights are not finite; when all are, the values are too large for the computation.
+ */
 async function notFinite(name: string, contributions: readonly Contribution[]): Promise<RegmeanError> {
   for (const { agent, weights } of contributions) {
     if (allFinite(await weights.readFloat64(name))) continue;

@@ -8,16 +8,24 @@ export type MergeMethod = (typeof mergeMethods)[number];
 export const gramScales = ['mean', 'sum'] as const;
 export type GramScale = (typeof gramScales)[number];
 
-/** Whether coefficients are divided by their sum. The paper's published code takes them as they are: then biases and
- * embeddings grow with the sum, while solved layers do not. */
+/**
+ * Whether coefficients are divided by their sum. The paper's published code takes them as they are:
+ * then biases and embeddings grow with the sum, while solved layers do not.
+ */
 export const coefficientScales = ['normalized', 'as-given'] as const;
 export type CoefficientScale = (typeof coefficientScales)[number];
 
-/** What Fisher information is divided by before it weighs: nothing, its norm over each tensor, or over the model. */
+/**
+ * What Fisher information is divided by before it weighs: nothing, its norm over each tensor, or
+ * over the model.
+ */
 export const fisherNormalizations = ['none', 'parameter', 'model'] as const;
 export type FisherNormalization = (typeof fisherNormalizations)[number];
 
-/** What becomes of task heads: one for all classes, united by name, or each agent's own beside one encoder. */
+/**
+ * What becomes of task heads: one for all classes, united by name, or each agent's own beside one
+ * encoder.
+ */
 export const headMergings = ['united', 'separate'] as const;
 export type HeadMerging = (typeof headMergings)[number];
 
@@ -26,11 +34,20 @@ export interface MergeOptions {
   readonly method: MergeMethod;
   /** The folder to write. It must be new or empty, or hold an earlier merge, which is replaced. */
   readonly out: string;
-  /** Share of the Grams' off-diagonal entries that is kept, in [0, 1]; default 0.9, with a ridge 1. 0 is the diagonal form. */
+  /**
+   * Share of the Grams' off-diagonal entries that is kept, in [0, 1]; default 0.9, with a ridge 1.
+   * 0 is the diagonal form.
+   */
   readonly alpha?: number;
-  /** Constant that is added to the diagonal of every Gram, scaled as `gramScale` says (paper, Appendix C). */
+  /**
+   * Constant that is added to the diagonal of every Gram, scaled as `gramScale` says (paper,
+   * Appendix C).
+   */
   readonly ridge?: number;
-  /** One positive number per contribution; only their ratios matter unless `as-given`. Default: all equal. */
+  /**
+   * One positive number per contribution; only their ratios matter unless `as-given`. Default: all
+   * equal.
+   */
   readonly coefficients?: readonly number[];
   /** Default `normalized`. */
   readonly coefficientScale?: CoefficientScale;
@@ -46,7 +63,10 @@ export interface MergeOptions {
   readonly include?: readonly string[];
   /** Regular expressions: parameters that match keep no method of their own and are averaged. */
   readonly average?: readonly string[];
-  /** Regular expressions, searched anywhere in a parameter's name; parameters that match keep the base's values. */
+  /**
+   * Regular expressions, searched anywhere in a parameter's name; parameters that match keep the
+   * base's values.
+   */
   readonly exclude?: readonly string[];
   /** The base model's folder; needed with `include` and `exclude`. */
   readonly base?: string;

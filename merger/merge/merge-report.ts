@@ -16,7 +16,10 @@ export interface LayerGroupReport {
   readonly rows: readonly (number | null)[];
   /** Inputs that are zero in all data: their weights are the mean. */
   readonly deadInputs: number;
-  /** 0 when the summed Gram was regular; else what was added to its diagonal, relative to the largest entry. */
+  /**
+   * 0 when the summed Gram was regular; else what was added to its diagonal, relative to the
+   * largest entry.
+   */
   readonly jitter: number;
   /** ||A D - R|| / ||R|| of the normal equations without jitter. */
   readonly relativeResidual: number;
@@ -31,7 +34,10 @@ export interface MergedAgentReport {
   readonly agent: string;
   /** Share of the merge; all shares sum to 1. */
   readonly coefficient: number;
-  /** Rows that its Grams summed, where they are known: the smallest and the largest number over the layers. */
+  /**
+   * Rows that its Grams summed, where they are known: the smallest and the largest number over the
+   * layers.
+   */
   readonly rows: { readonly min: number; readonly max: number } | null;
   readonly trainingExamples: number | null;
   /** Metrics that the agent shared. */

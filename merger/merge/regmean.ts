@@ -1,16 +1,19 @@
 /**
- * @file RegMean (Jin, Ren, Preotiuc-Pietro, Cheng: "Dataless Knowledge Fusion by Merging Weights of Language
- * Models", ICLR 2023, https://arxiv.org/abs/2212.09849, section 3): the weight of a linear layer whose outputs are,
- * in the least squares sense, nearest to those of every agent's own layer on that agent's own inputs.
+ * @file RegMean (Jin, Ren, Preotiuc-Pietro, Cheng: "Dataless Knowledge Fusion by Merging Weights of
+ *   Language Models", ICLR 2023, https://arxiv.org/abs/2212.09849, section 3): the weight of a
+ *   linear layer whose outputs are, in the least squares sense, nearest to those of every agent's
+ *   own layer on that agent's own inputs.
  *
- *     W = (sum_i c_i G~_i)^-1 (sum_i c_i G~_i W_i),   G~_i = alpha G_i + (1 - alpha) diag(G_i) + r I,   G_i = X_i^T X_i
+ *     W = (sum_i c_i G~_i)^-1 (sum_i c_i G~_i W_i)
+ *     G~_i = alpha G_i + (1 - alpha) diag(G_i) + r I,   G_i = X_i^T X_i
  *
- * It is solved for the deviation D from the last agent's weights W_k, which spares that agent's product:
+ * It is solved for the deviation D from the last agent's weights W_k, which spares that agent's
+ * product:
  *
  *     (sum_i c_i G~_i) D = sum_{i != k} c_i G~_i (W_i - W_k),   W = W_k + D
  *
- * Where the sum is singular, inputs or directions that no data ever reached, the solution is the one nearest to the
- * mean sum_i c_i W_i: there the merged layer is the average of the agents'.
+ * Where the sum is singular, inputs or directions that no data ever reached, the solution is the
+ * one nearest to the mean sum_i c_i W_i: there the merged layer is the average of the agents'.
  */
 
 import { layerWeight } from '../../shared/contribution/layer-weights.ts';
@@ -24,7 +27,10 @@ import type { LayerGroupReport } from './merge-report.ts';
 import { meanStep } from './simple.ts';
 import type { MergeInputs, MergeOutput, MergeStrategy } from './strategy.ts';
 
-/** Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters by their mean. */
+/**
+ * Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters
+ * by their mean.
+ */
 export const regmean: MergeStrategy = (inputs) => {
   const isAveraged = (parameter: string): boolean => inputs.average.some((own) => own.test(parameter));
   const wanted = new Set(inputs.parameters.filter((parameter) => !isAveraged(parameter)));
@@ -42,7 +48,9 @@ export const regmean: MergeStrategy = (inputs) => {
   ];
 };
 
-/** Grams that are named like nothing in the models would leave every layer averaged without a word. */
+/**
+ * Grams that are named like nothing in the models would leave every layer averaged without a word.
+ */
 function requireGramOfParameter({ contributions, allParameters }: MergeInputs): void {
   const all = new Set(allParameters);
   const { grams, config } = contributions[0] as Contribution;
@@ -55,7 +63,10 @@ function requireGramOfParameter({ contributions, allParameters }: MergeInputs): 
   });
 }
 
-/** Merges the layers of one group; memory is that of one contribution's Gram and weights, whatever their number. */
+/**
+ * Merges the layers of one group; memory is that of one contribution's Gram and weights, whatever
+ * their number.
+ */
 async function mergeGroup(
   inputs: MergeInputs,
   group: LayerGroup,
@@ -92,8 +103,9 @@ async function mergeGroup(
 }
 
 /**
- * c G~ = c (alpha G + (1 - alpha) diag(G) + r I): off-diagonal entries times c alpha, diagonal entries times c, plus c r
- * (section 3.3 and appendices A and C of the paper: both penalise the distance to each agent's own weights).
+ * c G~ = c (alpha G + (1 - alpha) diag(G) + r I): off-diagonal entries times c alpha, diagonal
+ * entries times c, plus c r (section 3.3 and appendices A and C of the paper: both penalise the
+ * distance to each agent's own weights).
  */
 async function readScaledGram(
   { contributions, coefficients, alpha, ridge, gramScale }: MergeInputs,

@@ -1,4 +1,7 @@
-/** @file A fused encoder with each agent's own head: a complete model folder per agent beside the encoder. */
+/**
+ * @file A fused encoder with each agent's own head: a complete model folder per agent beside the
+ *   encoder.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';

@@ -19,11 +19,17 @@ export interface MergeInputs
 
 /** Takes the merged values of parameters. */
 export interface MergeOutput {
-  /** Values of a parameter as the model stores them, all of them or a part that begins at value `start` (default 0). */
+  /**
+   * Values of a parameter as the model stores them, all of them or a part that begins at value
+   * `start` (default 0).
+   */
   write(parameter: string, data: Float32Array | Float64Array, start?: number): Promise<void>;
 }
 
-/** A part of a merge that holds everything it needs in memory by itself: one parameter, or the layers of one Gram. */
+/**
+ * A part of a merge that holds everything it needs in memory by itself: one parameter, or the
+ * layers of one Gram.
+ */
 export interface MergeStep {
   readonly name: string;
   readonly parameters: readonly string[];

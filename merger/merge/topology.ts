@@ -3,7 +3,8 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { layersModelType, openLayersModel, topologyText } from '../../shared/tensorflow/layers-model.ts';
 
 /**
- * Checks that TensorFlow.js models have one topology: weights of the same names and shapes mean the same only there.
+ * Checks that TensorFlow.js models have one topology: weights of the same names and shapes mean the
+ * same only there.
  *
  * @throws RegmeanError `invalid-input` naming the agents that differ
  */

@@ -11,9 +11,10 @@ import type { ModelWeights } from '../../shared/safetensors/model-weights.ts';
 import type { StoredRound } from './round-store.ts';
 
 /**
- * The round's demands on the contribution of `agent`. For a known architecture the tensors must be exactly those of
- * the base model's configuration with the round's task head; for another one, those that the base model has too must
- * have its shapes. Of an ONNX network tensors and graph must be the base's.
+ * The round's demands on the contribution of `agent`. For a known architecture the tensors must be
+ * exactly those of the base model's configuration with the round's task head; for another one,
+ * those that the base model has too must have its shapes. Of an ONNX network tensors and graph must
+ * be the base's.
  */
 export async function expectationsOf(
   { paths, recipe, base }: StoredRound,

@@ -1,6 +1,7 @@
 /**
- * @file One agent's upload as it grows on the disk: `upload.json`, what was declared, and `files/`, the bytes so far.
- * The length of each file is its committed offset; an upload that was cut anywhere continues from there.
+ * @file One agent's upload as it grows on the disk: `upload.json`, what was declared, and `files/`,
+ *   the bytes so far. The length of each file is its committed offset; an upload that was cut
+ *   anywhere continues from there.
  */
 import { type FileHandle, mkdir, open, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,14 +38,18 @@ export interface IncomingUpload {
   /**
    * Flushes and closes what is open.
    *
-   * @throws RegmeanError when bytes are still missing, or contribution.json is not the announced one
+   * @throws RegmeanError when bytes are still missing, or contribution.json is not the announced
+   *   one
    */
   complete(): Promise<void>;
   /** Flushes and closes what is open; the upload can be taken up again. */
   close(): Promise<void>;
 }
 
-/** Takes up the upload in `dir`, or begins it; an upload of other content that lies there is dropped. */
+/**
+ * Takes up the upload in `dir`, or begins it; an upload of other content that lies there is
+ * dropped.
+ */
 export async function openUpload(dir: string, manifest: UploadManifest): Promise<IncomingUpload> {
   const stored = await readManifest(dir);
   if (stored === undefined || digestOf(stored) !== digestOf(manifest)) {
@@ -59,7 +64,10 @@ export async function openUpload(dir: string, manifest: UploadManifest): Promise
   return growingUpload(folder, manifest, offsets);
 }
 
-/** How many bytes of an upload lie in `dir` and how many were declared; undefined when there is none. */
+/**
+ * How many bytes of an upload lie in `dir` and how many were declared; undefined when there is
+ * none.
+ */
 export async function inspectUpload(
   dir: string,
 ): Promise<{ readonly received: number; readonly total: number } | undefined> {
@@ -180,7 +188,10 @@ async function writeFully(handle: FileHandle, data: Uint8Array): Promise<void> {
   }
 }
 
-/** The length of a partial file; a file longer than declared cannot be a part of it and starts again. */
+/**
+ * The length of a partial file; a file longer than declared cannot be a part of it and starts
+ * again.
+ */
 async function settledLength(path: string, declared: number): Promise<number> {
   const length = await stat(path).then(
     (file) => file.size,

@@ -18,8 +18,8 @@ export interface MergeRoundOptions {
 }
 
 /**
- * Merges stored contributions of a round into a model folder. The order of the agents is the recipe's, so that the
- * result does not depend on who came first.
+ * Merges stored contributions of a round into a model folder. The order of the agents is the
+ * recipe's, so that the result does not depend on who came first.
  *
  * @throws RegmeanError when an agent is not one of the round, or the merge cannot be done
  */

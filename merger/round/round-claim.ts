@@ -1,4 +1,7 @@
-/** @file One merger per round: a second process on the same files would undo what the first one does. */
+/**
+ * @file One merger per round: a second process on the same files would undo what the first one
+ *   does.
+ */
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +12,8 @@ import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 const claimSchema = z.object({ host: z.string(), pid: z.int() });
 
 /**
- * Claims a round for this process. The claim of a process that has died, or that ran on another host, is taken over.
+ * Claims a round for this process. The claim of a process that has died, or that ran on another
+ * host, is taken over.
  *
  * @param dir folder of the round
  * @returns how to give the claim back

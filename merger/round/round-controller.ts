@@ -1,4 +1,7 @@
-/** @file The life of one round: uploads begin, are checked and stored, and when the round is complete it merges. */
+/**
+ * @file The life of one round: uploads begin, are checked and stored, and when the round is
+ *   complete it merges.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
@@ -25,9 +28,15 @@ const maxTimerMs = 2 ** 31 - 1;
 
 /** The heavy work of a round, done elsewhere so that the service keeps answering. */
 export interface RoundWork {
-  /** Checks a complete contribution folder; throws a RegmeanError that names the tensor and the rule. */
+  /**
+   * Checks a complete contribution folder; throws a RegmeanError that names the tensor and the
+   * rule.
+   */
   validate(folder: string, agent: string): Promise<void>;
-  /** Merges the contributions of `agents` into the round's `merged` folder, which appears in one rename. */
+  /**
+   * Merges the contributions of `agents` into the round's `merged` folder, which appears in one
+   * rename.
+   */
   merge(
     agents: readonly string[],
     onProgress: (step: string, done: number, total: number) => void,
@@ -44,9 +53,14 @@ export interface AlreadyStored {
 export interface UploadTurn {
   readonly alreadyStored: false;
   readonly upload: IncomingUpload;
-  /** Aborted, with a RegmeanError as its reason, when a newer turn took over or the merger stops. */
+  /**
+   * Aborted, with a RegmeanError as its reason, when a newer turn took over or the merger stops.
+   */
   readonly signal: AbortSignal;
-  /** Checks and stores the upload; goes on even when the agent goes away. Resolves to the contribution's digest. */
+  /**
+   * Checks and stores the upload; goes on even when the agent goes away. Resolves to the
+   * contribution's digest.
+   */
   commit(): Promise<string>;
   /** Ends the turn; what was received stays for the next one. */
   end(): Promise<void>;
@@ -67,7 +81,8 @@ export interface RoundController {
    * Begins or takes up an upload.
    *
    * @param received the manifest as it arrived
-   * @throws RegmeanError when the agent is not expected, the round is closed, or the manifest breaks a rule
+   * @throws RegmeanError when the agent is not expected, the round is closed, or the manifest
+   *   breaks a rule
    */
   begin(received: unknown): Promise<UploadTurn | AlreadyStored>;
   /** Resolves when the round is merged or has failed, to that standing. */
@@ -121,7 +136,8 @@ export async function startRound(
       merged = true;
     } catch (error) {
       if (closed) return;
-      // Recorded before it is told. One that cannot be recorded is met again by the next start, which merges once more.
+      // Recorded before it is told. One that cannot be recorded is met again by the next start,
+      // which merges once more.
       await writeFailure(paths, messageOf(error)).catch(() => {});
       mergeFailure = messageOf(error);
     } finally {

@@ -1,12 +1,13 @@
 /**
- * @file The state of a round as a function of what lies on the disk and the clock. Nothing else remembers it, so a
- * merger that was killed comes back to the state it was in.
+ * @file The state of a round as a function of what lies on the disk and the clock. Nothing else
+ *   remembers it, so a merger that was killed comes back to the state it was in.
  *
  *   open ──(every agent contributed, or the deadline passed with the quorum)──> merging ──> merged
  *   open ──(the deadline passed without the quorum)──> failed
  *   merging ──(the merge failed)──> failed
  *
- * A failed round stays failed until the recipe is changed (a later deadline, a smaller quorum, another merge).
+ * A failed round stays failed until the recipe is changed (a later deadline, a smaller quorum,
+ * another merge).
  */
 
 /** Where a round stands. */

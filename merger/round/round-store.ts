@@ -5,8 +5,8 @@
  *     recipe.yaml              the recipe with every default written out
  *     round.json               fingerprint and files of the base model
  *     base/                    the round's own copy of the base model
- *     incoming/<agent>/        a partial upload: upload.json and files/ (a file's length is its committed offset)
- *     contributions/<agent>/   an accepted contribution; it comes here by one rename of an upload's files/
+ *     incoming/<agent>/        a partial upload; a file's length is its committed offset
+ *     contributions/<agent>/   an accepted contribution, by one rename of an upload
  *     replaced/<agent>/        the former contribution while a new one takes its place
  *     merged/                  the fused model; it comes here by one rename
  *     failure.json             why the merge failed
@@ -77,9 +77,9 @@ export function roundPaths(store: string, name: string): RoundPaths {
 }
 
 /**
- * Opens the round that a recipe describes: creates it with a copy of the base model, or takes up the stored one. A
- * stored round takes over changes of the agents still to come, the quorum, the deadline and the merge, and a failure
- * is forgotten with such a change.
+ * Opens the round that a recipe describes: creates it with a copy of the base model, or takes up
+ * the stored one. A stored round takes over changes of the agents still to come, the quorum, the
+ * deadline and the merge, and a failure is forgotten with such a change.
  *
  * @param fingerprintOf fingerprint of a base model's folder
  * @throws RegmeanError when the recipe differs from the stored round in anything else
@@ -164,8 +164,8 @@ export async function writeFailure(paths: RoundPaths, reason: string): Promise<v
 }
 
 /**
- * Makes a checked upload the agent's contribution. A former one is moved aside first and removed afterwards;
- * `openRound` puts it back when the merger was killed in between.
+ * Makes a checked upload the agent's contribution. A former one is moved aside first and removed
+ * afterwards; `openRound` puts it back when the merger was killed in between.
  */
 export async function storeContribution(paths: RoundPaths, agent: string): Promise<void> {
   const target = join(paths.contributions, agent);

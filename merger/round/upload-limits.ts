@@ -12,8 +12,8 @@ const slackBytes = 64 * mebibyte;
 const bytesPerElement = 8;
 
 /**
- * Limits from the shapes of the base model: weights and Fisher may have one element per parameter, and Grams at most
- * one square of the larger side for every matrix that is not an embedding.
+ * Limits from the shapes of the base model: weights and Fisher may have one element per parameter,
+ * and Grams at most one square of the larger side for every matrix that is not an embedding.
  *
  * @param shapes shape by parameter name
  */

@@ -1,4 +1,7 @@
-/** @file What an agent declares before it uploads, and which declarations are refused before a byte travels. */
+/**
+ * @file What an agent declares before it uploads, and which declarations are refused before a byte
+ *   travels.
+ */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
@@ -72,8 +75,8 @@ export interface DeclarationExpectations {
 }
 
 /**
- * Checks the announced `contribution.json`: that it belongs to this round, and that it and the manifest list the same
- * files.
+ * Checks the announced `contribution.json`: that it belongs to this round, and that it and the
+ * manifest list the same files.
  *
  * @throws RegmeanError that names the agent, the field or file, and the rule
  */

@@ -5,8 +5,9 @@ import { createRandom, type Random } from '../../shared/random.ts';
 export const defaultTrials = { two: 9, more: 20 } as const;
 
 /**
- * For two contributions an even grid, k / (trials + 1) for the first; for more the equal ones, and then draws from a
- * Dirichlet distribution with all parameters 1: uniform over all coefficients that sum to 1.
+ * For two contributions an even grid, k / (trials + 1) for the first; for more the equal ones, and
+ * then draws from a Dirichlet distribution with all parameters 1: uniform over all coefficients
+ * that sum to 1.
  *
  * @returns [trials][count], each summing to 1
  */

@@ -1,4 +1,7 @@
-/** @file Coefficients chosen on the central developer's own labelled data: every candidate is merged and scored. */
+/**
+ * @file Coefficients chosen on the central developer's own labelled data: every candidate is merged
+ *   and scored.
+ */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openContribution } from '../../shared/contribution/open-contribution.ts';
@@ -41,10 +44,12 @@ export interface SearchProgress {
 }
 
 /**
- * Merges with every candidate, scores each on the validation data by the task's main metric, and writes the best:
- * the same bytes as a merge with those coefficients. Of equals, the nearest to equal coefficients.
+ * Merges with every candidate, scores each on the validation data by the task's main metric, and
+ * writes the best: the same bytes as a merge with those coefficients. Of equals, the nearest to
+ * equal coefficients.
  *
- * @throws RegmeanError `usage` for given coefficients, separate heads, or contributions that do not say their task
+ * @throws RegmeanError `usage` for given coefficients, separate heads, or contributions that do not
+ *   say their task
  */
 export async function mergeBySearch(
   folders: readonly string[],

@@ -21,7 +21,8 @@ export async function takeContribution(
   controller: RoundController,
   authorize: (agent: string) => void,
 ): Promise<void> {
-  // A plain `for await` would destroy the stream when it is left, and with it the status that says why.
+  // A plain `for await` would destroy the stream when it is left, and with it the status that says
+  // why.
   const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<ContributeRequest__Output>;
   const first = await requests.next();
   if (first.done === true || !first.value.manifest) {
@@ -64,8 +65,8 @@ async function takeChunks(
 }
 
 /**
- * Awaits `work` unless the signal is aborted first. The listener goes with each call: a race against one promise that
- * lives as long as the upload would keep every chunk that ever won it.
+ * Awaits `work` unless the signal is aborted first. The listener goes with each call: a race
+ * against one promise that lives as long as the upload would keep every chunk that ever won it.
  */
 async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   let onAbort = (): void => {};

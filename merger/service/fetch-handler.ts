@@ -1,4 +1,6 @@
-/** @file Sends files of a folder as checksummed chunks, from the offset that the receiver asks for. */
+/**
+ * @file Sends files of a folder as checksummed chunks, from the offset that the receiver asks for.
+ */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { ServerWritableStream } from '@grpc/grpc-js';

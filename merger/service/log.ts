@@ -1,4 +1,6 @@
-/** @file The merger's log: one line per event on standard error, `time level event key=value ...`. */
+/**
+ * @file The merger's log: one line per event on standard error, `time level event key=value ...`.
+ */
 
 /** Values that a log line may carry; never any text of a data set. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;

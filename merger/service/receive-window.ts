@@ -1,6 +1,7 @@
 /**
- * @file Receive windows of the merger's connections. grpc-js's server has no option for them, and HTTP/2's default of
- * 64 KiB bounds one upload by window / round-trip time: about 1.3 MB/s at 50 ms, whatever the line can do.
+ * @file Receive windows of the merger's connections. grpc-js's server has no option for them, and
+ *   HTTP/2's default of 64 KiB bounds one upload by window / round-trip time: about 1.3 MB/s at 50
+ *   ms, whatever the line can do.
  */
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -11,7 +12,8 @@ interface ServerInternals {
 }
 
 /**
- * Lets peers have `bytes` under way to this server, per connection and per stream. To be called before binding.
+ * Lets peers have `bytes` under way to this server, per connection and per stream. To be called
+ * before binding.
  *
  * @returns whether it could be done; the server works without, only slower on long paths
  */

@@ -1,4 +1,6 @@
-/** @file Runs one piece of heavy work in a worker thread; its errors come back as they were thrown. */
+/**
+ * @file Runs one piece of heavy work in a worker thread; its errors come back as they were thrown.
+ */
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { type ErrorCode, messageOf, RegmeanError } from '../../shared/errors.ts';
 

@@ -27,14 +27,18 @@ export interface ServeOptions extends ServerSecurity {
   readonly store: string;
   /** `host:port`. */
   readonly listen: string;
-  /** Whether to end once the round is merged or has failed, and agents have had time to hear of it and to fetch the model. */
+  /**
+   * Whether to end once the round is merged or has failed, and agents have had time to hear of it
+   * and to fetch the model.
+   */
   readonly exitWhenFinished?: boolean;
 }
 
 /**
  * Serves a round until SIGINT or SIGTERM, or until it is finished when that is asked for.
  *
- * @throws RegmeanError when the flags or the recipe are wrong, the port is in use, or the round failed
+ * @throws RegmeanError when the flags or the recipe are wrong, the port is in use, or the round
+ *   failed
  */
 export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog();

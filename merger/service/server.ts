@@ -1,4 +1,7 @@
-/** @file The merger's gRPC server: the round service with the standard health and reflection services. */
+/**
+ * @file The merger's gRPC server: the round service with the standard health and reflection
+ *   services.
+ */
 import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
@@ -20,7 +23,10 @@ import { streamEvents } from './watch-handler.ts';
 
 const serviceName = 'regmean.v1.RoundService';
 const keepaliveMs = 20_000;
-/** Bytes that may be under way to the merger on one connection; fills 1 Gbit/s up to 60 ms of round trip. */
+/**
+ * Bytes that may be under way to the merger on one connection; fills 1 Gbit/s up to 60 ms of round
+ * trip.
+ */
 const receiveWindowBytes = 8 * 1024 * 1024;
 /** How long calls may take to end after the merger was asked to stop. */
 const shutdownGraceMs = 3_000;

@@ -1,4 +1,6 @@
-/** @file Worker thread that checks one contribution: reading and testing every value takes seconds. */
+/**
+ * @file Worker thread that checks one contribution: reading and testing every value takes seconds.
+ */
 import { validateContribution } from '../../shared/contribution/validate-contribution.ts';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { expectationsOf } from '../round/expectations.ts';

@@ -29,7 +29,10 @@ export interface AdapterConfig {
   readonly baseName: string | null;
   /** Rank of a module's update. */
   rankOf(module: string): number;
-  /** Factor of a module's update (Hu et al., 2021; the square root of the rank with rsLoRA, Kalajdzievski, 2023). */
+  /**
+   * Factor of a module's update (Hu et al., 2021; the square root of the rank with rsLoRA,
+   * Kalajdzievski, 2023).
+   */
   scalingOf(module: string): number;
   /** Whether weights are split into direction and magnitude (DoRA, Liu et al., 2024). */
   readonly isDora: boolean;
@@ -43,7 +46,8 @@ export interface AdapterConfig {
 /**
  * Reads adapter_config.json.
  *
- * @throws RegmeanError `unsupported` for adapters that are not LoRA, or that begin by changing the base model
+ * @throws RegmeanError `unsupported` for adapters that are not LoRA, or that begin by changing the
+ *   base model
  */
 export async function readAdapterConfig(folder: string): Promise<AdapterConfig> {
   const path = join(folder, adapterConfigFile);
@@ -84,7 +88,9 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   };
 }
 
-/** The value of the first pattern that a module's name, or its end after a dot, matches as a whole. */
+/**
+ * The value of the first pattern that a module's name, or its end after a dot, matches as a whole.
+ */
 function valueFor(
   module: string,
   patterns: Readonly<Record<string, number>> | null | undefined,

@@ -1,4 +1,7 @@
-/** @file The tensors of an adapter file, sorted by what they are: updates of modules, and parameters saved as a whole. */
+/**
+ * @file The tensors of an adapter file, sorted by what they are: updates of modules, and parameters
+ *   saved as a whole.
+ */
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
@@ -30,7 +33,8 @@ export interface AdapterTensors {
 /**
  * Opens the weights of an adapter folder.
  *
- * @throws RegmeanError `unsupported` for pickled weights; `invalid-input` for an update without its other half
+ * @throws RegmeanError `unsupported` for pickled weights; `invalid-input` for an update without its
+ *   other half
  */
 export async function openAdapterTensors(folder: string): Promise<AdapterTensors> {
   const names = (await listFolder(folder)) ?? [];

@@ -5,7 +5,10 @@ import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { TensorToWrite } from '../safetensors/write-safetensors.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 
-/** Names of the classes: those given, the base's, or numbers up to the size of the head that the adapter brings. */
+/**
+ * Names of the classes: those given, the base's, or numbers up to the size of the head that the
+ * adapter brings.
+ */
 export function labelsFor(
   { task, labels }: { readonly task: TaskKind; readonly labels?: readonly string[] },
   baseConfig: Readonly<Record<string, unknown>>,

@@ -1,4 +1,7 @@
-/** @file Writes a base model and a LoRA adapter as one model folder, which everything else takes like any fine-tuned model. */
+/**
+ * @file Writes a base model and a LoRA adapter as one model folder, which everything else takes
+ *   like any fine-tuned model.
+ */
 import { copyFile, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { baseFingerprint } from '../contribution/base-fingerprint.ts';
@@ -33,7 +36,9 @@ export interface FullModelOptions {
   /** Folder of the base model; what adapter_config.json names when absent. */
   readonly base?: string;
   readonly task: TaskKind;
-  /** Names of the classes, in the order of the head; LABEL_0 .. when absent and the base has none. */
+  /**
+   * Names of the classes, in the order of the head; LABEL_0 .. when absent and the base has none.
+   */
   readonly labels?: readonly string[];
   readonly out: string;
 }
@@ -50,9 +55,11 @@ export interface FullModel {
 }
 
 /**
- * Writes the full weights W + s B A, with config.json, tokenizer and a record of the base, atomically.
+ * Writes the full weights W + s B A, with config.json, tokenizer and a record of the base,
+ * atomically.
  *
- * @throws RegmeanError when the base is not found, or a tensor of the adapter does not fit it, naming the tensor
+ * @throws RegmeanError when the base is not found, or a tensor of the adapter does not fit it,
+ *   naming the tensor
  */
 export async function writeFullModel(options: FullModelOptions): Promise<FullModel> {
   await requireNewFolder(options.out);
@@ -140,7 +147,10 @@ function requireTargets(
   }
 }
 
-/** The base's tensors, updated or replaced, and those that only the adapter has. Older versions of PEFT save heads unnamed. */
+/**
+ * The base's tensors, updated or replaced, and those that only the adapter has. Older versions of
+ * PEFT save heads unnamed.
+ */
 function tensorsToWrite(
   weights: ModelWeights,
   adapter: AdapterTensors,
@@ -202,7 +212,10 @@ function stray(path: string, tensor: string, parameter: string, base: string): R
   );
 }
 
-/** Finds the base's parameters by the adapter's names: checkpoints of the bare backbone leave its name out, as some adapters do. */
+/**
+ * Finds the base's parameters by the adapter's names: checkpoints of the bare backbone leave its
+ * name out, as some adapters do.
+ */
 function baseNames(weights: ModelWeights, modelType: string): { find(name: string): string | null } {
   const backbone = isKnownArchitecture(modelType) ? `${architectureOf(modelType).backboneName}.` : '.';
   return {

@@ -8,7 +8,10 @@ export interface BoxPlot {
   readonly boxes: readonly { readonly name: string; readonly values: readonly number[] }[];
 }
 
-/** Boxes from the first to the third quartile with the median, whiskers to the ends, every value as a dot; an SVG. */
+/**
+ * Boxes from the first to the third quartile with the median, whiskers to the ends, every value as
+ * a dot; an SVG.
+ */
 export function boxPlot({ label, yName, boxes }: BoxPlot): string {
   return renderChart(
     { label, width: 640, height: 340 },
@@ -56,7 +59,10 @@ export function boxPlot({ label, yName, boxes }: BoxPlot): string {
   );
 }
 
-/** Lowest, first quartile, median, third quartile, highest; quartiles interpolated between neighbours. */
+/**
+ * Lowest, first quartile, median, third quartile, highest; quartiles interpolated between
+ * neighbours.
+ */
 export function fiveNumbers(values: readonly number[]): number[] {
   const sorted = [...values].sort((a, b) => a - b);
   return [0, 0.25, 0.5, 0.75, 1].map((share) => {

@@ -1,7 +1,10 @@
 import { renderChart } from './render.ts';
 import { axisText, gridColor, mutedColor, seriesColor, textColor } from './theme.ts';
 
-/** A value at a place on the x axis; `low` and `high` are the borders of its spread, equal to `y` when there is none. */
+/**
+ * A value at a place on the x axis; `low` and `high` are the borders of its spread, equal to `y`
+ * when there is none.
+ */
 export interface LinePoint {
   readonly x: number;
   readonly y: number;

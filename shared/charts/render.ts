@@ -4,7 +4,10 @@ import { fontFamily } from './theme.ts';
 
 /** Size of a chart and how it is called. */
 export interface ChartFrame {
-  /** Said to those who cannot see it; also names the parts of the SVG, and so must differ between charts of a page. */
+  /**
+   * Said to those who cannot see it; also names the parts of the SVG, and so must differ between
+   * charts of a page.
+   */
   readonly label: string;
   readonly width: number;
   readonly height: number;
@@ -27,8 +30,8 @@ export function renderChart({ label, width, height }: ChartFrame, option: echart
 }
 
 /**
- * ECharts counts its charts and elements for the whole process; names made from the label are the same every time. Its
- * styles are for pointers that hover, and in a page would hold for all charts.
+ * ECharts counts its charts and elements for the whole process; names made from the label are the
+ * same every time. Its styles are for pointers that hover, and in a page would hold for all charts.
  */
 function withStableIds(svg: string, label: string): string {
   const prefix = label.toLowerCase().replace(/[^a-z0-9]+/g, '-');

@@ -1,4 +1,7 @@
-/** @file What all charts have in common. Colours are Okabe and Ito's (2008), which colour-blind readers tell apart. */
+/**
+ * @file What all charts have in common. Colours are Okabe and Ito's (2008), which colour-blind
+ *   readers tell apart.
+ */
 
 /** Colours of series, in the order in which they are used. */
 export const seriesColors = [

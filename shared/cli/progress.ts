@@ -1,6 +1,6 @@
 /**
- * @file Progress of long work: one live line on a terminal, plain lines every few seconds elsewhere.
- * It goes to standard error, so that standard output holds nothing but results.
+ * @file Progress of long work: one live line on a terminal, plain lines every few seconds
+ *   elsewhere. It goes to standard error, so that standard output holds nothing but results.
  */
 
 const plainLineIntervalMs = 5_000;

@@ -1,10 +1,12 @@
-/** @file The edge of the command line: runs a program and turns errors into messages and exit codes. */
+/**
+ * @file The edge of the command line: runs a program and turns errors into messages and exit codes.
+ */
 import { type Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, RegmeanError } from '../errors.ts';
 
 /**
- * Runs a command line to its end and sets the process's exit code: 0 ok, 1 failed, 2 bad usage, 130 interrupted.
- * People see one line for what they can mend; a defect shows its stack.
+ * Runs a command line to its end and sets the process's exit code: 0 ok, 1 failed, 2 bad usage, 130
+ * interrupted. People see one line for what they can mend; a defect shows its stack.
  */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   exitInsteadOfProcess(program);
@@ -25,7 +27,10 @@ function exitInsteadOfProcess(command: Command): void {
 /** The live line of progress that an error cuts short goes away. */
 const clearLine = '\r\x1b[2K';
 
-/** What the operating system refused, such as a full disk or a file without permission: nothing is wrong with the code. */
+/**
+ * What the operating system refused, such as a full disk or a file without permission: nothing is
+ * wrong with the code.
+ */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }

@@ -9,10 +9,10 @@ import { isLayersModel, openLayersModel } from '../tensorflow/layers-model.ts';
 const header = 'regmean-base/1\n';
 
 /**
- * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/1\n` and then, for every
- * floating point tensor in the order of their names (UTF-16 code units), `name [shape]\n` (shape with commas and no
- * spaces) and its values as little-endian float32. How the weights are sharded does not matter; 1 MiB of values is
- * in memory at a time.
+ * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/1\n` and
+ * then, for every floating point tensor in the order of their names (UTF-16 code units), `name
+ * [shape]\n` (shape with commas and no spaces) and its values as little-endian float32. How the
+ * weights are sharded does not matter; 1 MiB of values is in memory at a time.
  */
 export async function fingerprintWeights(weights: TensorReader): Promise<string> {
   const hash = createHash('sha256').update(header);
@@ -38,7 +38,10 @@ function fingerprintTensors(weights: StateDict): string {
   return hash.digest('hex');
 }
 
-/** The fingerprint of a model folder, an ONNX file, or a TensorFlow.js model; see {@link fingerprintWeights}. */
+/**
+ * The fingerprint of a model folder, an ONNX file, or a TensorFlow.js model; see {@link
+ * fingerprintWeights}.
+ */
 export async function baseFingerprint(folder: string): Promise<string> {
   if (await isLayersModel(folder)) return fingerprintTensors((await openLayersModel(folder)).weights);
   const weights = await openWeights(folder);

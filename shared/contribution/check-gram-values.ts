@@ -1,14 +1,15 @@
 import { RegmeanError } from '../errors.ts';
 
 /**
- * Slack for rounding in float32 accumulation, relative to sqrt(g_ii g_jj). A Gram of correlated features comes
- * within about 1e-6 of the bound; values that never were a sum of outer products miss it by far more.
+ * Slack for rounding in float32 accumulation, relative to sqrt(g_ii g_jj). A Gram of correlated
+ * features comes within about 1e-6 of the bound; values that never were a sum of outer products
+ * miss it by far more.
  */
 const relativeSlack = 1e-3;
 
 /**
- * Checks that values can be X^T X: all finite, a diagonal that is not negative, |g_ij| <= sqrt(g_ii g_jj), and
- * g_ij = g_ji where both are stored.
+ * Checks that values can be X^T X: all finite, a diagonal that is not negative, |g_ij| <= sqrt(g_ii
+ * g_jj), and g_ij = g_ji where both are stored.
  *
  * @param where names file and Gram in errors
  * @param values [d(d+1)/2] packed or [d, d] square

@@ -1,6 +1,7 @@
 /**
- * @file Packed storage of symmetric matrices: the upper triangle with the diagonal, row after row, so that a
- * [d, d] Gram takes d(d+1)/2 numbers (LAPACK's packed upper storage of the transpose; row i starts at its diagonal).
+ * @file Packed storage of symmetric matrices: the upper triangle with the diagonal, row after row,
+ *   so that a [d, d] Gram takes d(d+1)/2 numbers (LAPACK's packed upper storage of the transpose;
+ *   row i starts at its diagonal).
  */
 
 import { RegmeanError } from '../errors.ts';
@@ -72,7 +73,10 @@ export function unpackSymmetric(
   return square;
 }
 
-/** Copies the upper triangle to the lower one, tile by tile so that the transposed reads stay in the cache. */
+/**
+ * Copies the upper triangle to the lower one, tile by tile so that the transposed reads stay in the
+ * cache.
+ */
 function mirrorUpper(square: Float64Array, dimension: number): void {
   for (let top = 0; top < dimension; top += tile) {
     const bottom = Math.min(dimension, top + tile);

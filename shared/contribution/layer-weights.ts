@@ -1,7 +1,10 @@
 /** @file Which parameter is the weight of a linear layer, and how it is stored. */
 import { z } from 'zod';
 
-/** How a weight matrix is stored: PyTorch's Linear as [out, in]; Conv1D (GPT-2), ONNX's MatMul and Keras' Dense as [in, out]. */
+/**
+ * How a weight matrix is stored: PyTorch's Linear as [out, in]; Conv1D (GPT-2), ONNX's MatMul and
+ * Keras' Dense as [in, out].
+ */
 export const orientations = ['out-in', 'in-out'] as const;
 
 export type Orientation = (typeof orientations)[number];
@@ -14,13 +17,17 @@ export const layerWeightSchema = z.object({
 
 export type LayerWeight = Readonly<z.infer<typeof layerWeightSchema>>;
 
-/** Whether a layer's weight is as in PyTorch's Linear: `<module>.weight`, [out, in]. Gram files name the others. */
+/**
+ * Whether a layer's weight is as in PyTorch's Linear: `<module>.weight`, [out, in]. Gram files name
+ * the others.
+ */
 export function isUsualWeight(module: string, { parameter, orientation }: LayerWeight): boolean {
   return parameter === `${module}.weight` && orientation === 'out-in';
 }
 
 /**
- * The weight of a layer: what the Gram file says, else `<module>.weight`, stored as the model family does.
+ * The weight of a layer: what the Gram file says, else `<module>.weight`, stored as the model
+ * family does.
  *
  * @param stored layers of a Gram file whose weights are unusual
  * @param modelType `model_type` of config.json

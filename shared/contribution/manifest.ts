@@ -14,7 +14,10 @@ const fileNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, 'must be a plain file name, without folders');
 
-/** `contribution.json`: where the weights come from, what they were trained on, and the checksum of every file. */
+/**
+ * `contribution.json`: where the weights come from, what they were trained on, and the checksum of
+ * every file.
+ */
 export const manifestSchema = z.object({
   format: z.literal('regmean-contribution/1'),
   /** Name of the agent, unique in a round. */
@@ -22,7 +25,9 @@ export const manifestSchema = z.object({
   /** See base-fingerprint.ts. */
   baseFingerprint: sha256Schema,
   task: z.enum(taskKinds),
-  /** Class names in the order of the head's outputs; one name for regression, none for masked-lm. */
+  /**
+   * Class names in the order of the head's outputs; one name for regression, none for masked-lm.
+   */
   labels: z.array(z.string()),
   /** The classes that occur in this agent's data; all of `labels` when absent. */
   seenLabels: z.array(z.string()).optional(),

@@ -20,8 +20,9 @@ const companionFiles: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Names of the configuration and tokenizer files in a model folder, sorted. Only these known names are ever copied
- * or sent, so that nothing else that lies in the folder (data, optimizer state) leaves it by accident.
+ * Names of the configuration and tokenizer files in a model folder, sorted. Only these known names
+ * are ever copied or sent, so that nothing else that lies in the folder (data, optimizer state)
+ * leaves it by accident.
  */
 export async function companionFilesOf(folder: string): Promise<readonly string[]> {
   return ((await listFolder(folder)) ?? []).filter((name) => companionFiles.has(name));

@@ -34,8 +34,8 @@ export interface Contribution {
 }
 
 /**
- * Opens a contribution: a Hugging Face model folder, usually with `grams.safetensors` and `contribution.json`.
- * Headers are checked; values are not (see validate-contribution.ts).
+ * Opens a contribution: a Hugging Face model folder, usually with `grams.safetensors` and
+ * `contribution.json`. Headers are checked; values are not (see validate-contribution.ts).
  *
  * @throws RegmeanError when the folder, its config.json or its weights are missing or malformed
  */

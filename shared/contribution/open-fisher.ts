@@ -16,7 +16,10 @@ const metadataSchema = z.object({
   examples: z.coerce.number().int().positive().optional(),
 });
 
-/** An open `fisher.safetensors`: parameter name -> diagonal Fisher information of the parameter's shape. */
+/**
+ * An open `fisher.safetensors`: parameter name -> diagonal Fisher information of the parameter's
+ * shape.
+ */
 export interface FisherFile extends TensorReader {
   /** Absent, like all of the following, in files made elsewhere. */
   readonly variant?: FisherVariant | undefined;

@@ -27,7 +27,10 @@ export interface GramFile {
   readonly weights: ReadonlyMap<string, LayerWeight>;
   /** Values as stored: [d(d+1)/2] packed or [d, d] square, float64. */
   readStored(name: string): Promise<Float64Array>;
-  /** The matrix [d, d] in float64, times factors. Square ones are as they are stored, symmetric up to rounding. */
+  /**
+   * The matrix [d, d] in float64, times factors. Square ones are as they are stored, symmetric up
+   * to rounding.
+   */
   readSquare(name: string, factors: GramFactors): Promise<Float64Array>;
   close(): Promise<void>;
 }
@@ -37,10 +40,12 @@ const layersSchema = z.record(z.string(), z.string());
 const weightsSchema = z.record(z.string(), layerWeightSchema);
 
 /**
- * Opens a file of Grams: those of a contribution (packed sums, `__metadata__` with `rows` and `layers`), or square
- * [d, d] tensors named by module that were made elsewhere (means over rows unless `rows` gives their count).
+ * Opens a file of Grams: those of a contribution (packed sums, `__metadata__` with `rows` and
+ * `layers`), or square [d, d] tensors named by module that were made elsewhere (means over rows
+ * unless `rows` gives their count).
  *
- * @throws RegmeanError `invalid-input` when metadata and tensors do not agree, naming the Gram and the rule
+ * @throws RegmeanError `invalid-input` when metadata and tensors do not agree, naming the Gram and
+ *   the rule
  */
 export async function openGrams(path: string): Promise<GramFile> {
   const file = await openSafetensors(path);
@@ -98,7 +103,8 @@ function readersOf(
 /**
  * What a stored Gram is multiplied with to become the sum over its rows, or the mean per row.
  *
- * @throws RegmeanError `invalid-input` when the sum of a mean with an unknown row count is asked for
+ * @throws RegmeanError `invalid-input` when the sum of a mean with an unknown row count is asked
+ *   for
  */
 export function gramFactor({ path, grams }: GramFile, name: string, scale: 'sum' | 'mean'): number {
   const rows = grams.get(name)?.rows;

@@ -6,8 +6,9 @@ import { manifestFile } from './manifest.ts';
 import type { Contribution } from './open-contribution.ts';
 
 /**
- * Checks that the files of a contribution are those that its manifest names: sizes, then SHA-256, one read of every file. A folder
- * without manifest was made elsewhere and says nothing of its files; files that the manifest does not name are left alone.
+ * Checks that the files of a contribution are those that its manifest names: sizes, then SHA-256,
+ * one read of every file. A folder without manifest was made elsewhere and says nothing of its
+ * files; files that the manifest does not name are left alone.
  *
  * @throws RegmeanError `invalid-input` naming the file; `not-found` for one that is missing
  */

@@ -8,10 +8,15 @@ import { sha256Schema } from './manifest.ts';
 /** Name of the record that `regmean train` leaves in a fine-tuned folder. */
 export const trainingRecordFile = 'training.json';
 
-/** `training.json`: how a model was fine-tuned; `regmean stats` fills the manifest of a contribution from it. */
+/**
+ * `training.json`: how a model was fine-tuned; `regmean stats` fills the manifest of a contribution
+ * from it.
+ */
 export const trainingRecordSchema = z.object({
   task: z.enum(taskKinds),
-  /** Class names in the order of the head's outputs; one name for regression, none for masked-lm. */
+  /**
+   * Class names in the order of the head's outputs; one name for regression, none for masked-lm.
+   */
   labels: z.array(z.string()),
   baseFingerprint: sha256Schema.optional(),
   /** The classes that occur in the training examples. */

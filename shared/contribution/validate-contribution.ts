@@ -1,6 +1,6 @@
 /**
- * @file Every check that a contribution passes before it may touch a round: cheap ones first, values last. Each
- * refusal names the file or tensor and the rule.
+ * @file Every check that a contribution passes before it may touch a round: cheap ones first,
+ *   values last. Each refusal names the file or tensor and the rule.
  */
 
 import { stat } from 'node:fs/promises';
@@ -30,7 +30,10 @@ export interface ContributionExpectations {
   readonly grams?: boolean;
   /** Whether there must be Fisher information. */
   readonly fisher?: boolean;
-  /** The exact tensors that there must be: those of an accepted contribution, or of the base with its head. */
+  /**
+   * The exact tensors that there must be: those of an accepted contribution, or of the base with
+   * its head.
+   */
   readonly tensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
   /** Folder of the base whose ONNX graph the contribution must have. */
   readonly graphOf?: string;
@@ -39,9 +42,10 @@ export interface ContributionExpectations {
 }
 
 /**
- * Checks a contribution folder: manifest, files and their SHA-256, base fingerprint, task and labels, names, shapes
- * and dtypes of all tensors, the Grams' dimensions and row counts, and that every value is finite, every Gram
- * symmetric with entries that a sum of outer products can have, and no Fisher information negative.
+ * Checks a contribution folder: manifest, files and their SHA-256, base fingerprint, task and
+ * labels, names, shapes and dtypes of all tensors, the Grams' dimensions and row counts, and that
+ * every value is finite, every Gram symmetric with entries that a sum of outer products can have,
+ * and no Fisher information negative.
  *
  * @returns the manifest
  * @throws RegmeanError `refused`, naming file or tensor and the rule

@@ -27,10 +27,11 @@ export interface ContributionSource {
 }
 
 /**
- * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`, `fisher.safetensors` where there
- * is Fisher information, and `contribution.json`.
+ * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`,
+ * `fisher.safetensors` where there is Fisher information, and `contribution.json`.
  *
- * @throws RegmeanError when `target` already holds something, or the model folder has no readable weights
+ * @throws RegmeanError when `target` already holds something, or the model folder has no readable
+ *   weights
  */
 export async function writeContribution(
   target: string,

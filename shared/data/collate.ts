@@ -10,11 +10,12 @@ export interface PaddingIds {
 }
 
 /**
- * One batch of the examples at `indices`, padded on the right to the longest of them: ids with `padTokenId`,
- * mask and token types with 0, token labels with -100. A decoder's input is the target moved by one: it begins with the
- * start token, and ignored labels become padding.
+ * One batch of the examples at `indices`, padded on the right to the longest of them: ids with
+ * `padTokenId`, mask and token types with 0, token labels with -100. A decoder's input is the
+ * target moved by one: it begins with the start token, and ignored labels become padding.
  *
- * @param ids the model's: `padTokenId` is 0 for BERT, 1 for RoBERTa, whose positions are counted from it
+ * @param ids the model's: `padTokenId` is 0 for BERT, 1 for RoBERTa, whose positions are counted
+ *   from it
  * @throws RegmeanError `invalid-input` when some examples have labels and others have none
  */
 export function collate(

@@ -12,7 +12,8 @@ const shownClasses = 20;
  * `input_ids`, per token (-100 stays -100); the other tasks as in {@link ExampleLabels}.
  *
  * @param space the classes; null for regression and language tasks, and when no row is labelled
- * @throws RegmeanError `invalid-input` with the rows whose labels are not in the space, and the known labels
+ * @throws RegmeanError `invalid-input` with the rows whose labels are not in the space, and the
+ *   known labels
  */
 export function encodeLabels(
   rows: readonly Row[],

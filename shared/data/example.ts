@@ -1,10 +1,11 @@
 import type { RowSource } from './row.ts';
 
 /**
- * What a model should say about an example: a class index (text classification) or a value (regression);
- * 0/1 per class (multi-label, [classes]); a class index per token, -100 where there is none (token
- * classification, [length]); the tokens of the target (text2text, [target]) or the token that follows each (causal-lm,
- * [length]), -100 where there is none; null for an unlabelled example.
+ * What a model should say about an example: a class index (text classification) or a value
+ * (regression); 0/1 per class (multi-label, [classes]); a class index per token, -100 where there
+ * is none (token classification, [length]); the tokens of the target (text2text, [target]) or the
+ * token that follows each (causal-lm, [length]), -100 where there is none; null for an unlabelled
+ * example.
  */
 export type ExampleLabels = number | Float32Array | Int32Array | null;
 
@@ -12,18 +13,23 @@ export type ExampleLabels = number | Float32Array | Int32Array | null;
 export interface EncodedExample {
   /** Token ids, [length]. */
   readonly inputIds: Int32Array;
-  /** 0 for the first text and 1 for the second, [length]; zeros where the model has no token types. */
+  /**
+   * 0 for the first text and 1 for the second, [length]; zeros where the model has no token types.
+   */
   readonly tokenTypeIds: Int32Array;
   /** 1 for tokens, 0 for padding, [length]. */
   readonly attentionMask: Int32Array;
   readonly labels: ExampleLabels;
-  /** What the row is, where it is numbers instead of tokens, [features]; it counts as one token then. */
+  /**
+   * What the row is, where it is numbers instead of tokens, [features]; it counts as one token
+   * then.
+   */
   readonly features?: Float32Array;
   /** For `text2text`: what the decoder reads, [target]; absent where it follows from the labels. */
   readonly decoderInputIds?: Int32Array;
   /**
-   * For rows of words: where the first token of each word stands in `inputIds`, [words]; -1 for a word that
-   * was cut off or that the tokenizer leaves nothing of. Null for other rows.
+   * For rows of words: where the first token of each word stands in `inputIds`, [words]; -1 for a
+   * word that was cut off or that the tokenizer leaves nothing of. Null for other rows.
    */
   readonly wordPositions: Int32Array | null;
   readonly source: RowSource;
@@ -47,10 +53,10 @@ export interface Batch {
   /** [batchSize * seqLength]. */
   readonly tokenTypeIds: Int32Array;
   /**
-   * Text classification: Int32Array [batchSize]; token classification: Int32Array [batchSize * seqLength],
-   * -100 ignored; regression: Float32Array [batchSize]; multi-label: Float32Array [batchSize * classes]; causal-lm as
-   * token classification; text2text: Int32Array [batchSize * targetLength];
-   * null when the examples are unlabelled.
+   * Text classification: Int32Array [batchSize]; token classification: Int32Array [batchSize *
+   * seqLength], -100 ignored; regression: Float32Array [batchSize]; multi-label: Float32Array
+   * [batchSize * classes]; causal-lm as token classification; text2text: Int32Array [batchSize *
+   * targetLength]; null when the examples are unlabelled.
    */
   readonly labels: Int32Array | Float32Array | null;
   /** For `text2text`, where examples have labels or inputs of the decoder. */

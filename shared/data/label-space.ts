@@ -13,8 +13,9 @@ export interface LabelSpace {
 /**
  * The classes with the given names.
  *
- * `idOf` looks a label up by name first. What is no name but an integer (a number, or its digits as CSV has
- * them) is an index, unless some names are themselves integers: then a number that is no name is unknown.
+ * `idOf` looks a label up by name first. What is no name but an integer (a number, or its digits as
+ * CSV has them) is an index, unless some names are themselves integers: then a number that is no
+ * name is unknown.
  *
  * @throws RegmeanError `invalid-input` for no names, an empty name or a name that stands twice
  */
@@ -41,13 +42,14 @@ export function createLabelSpace(names: readonly string[]): LabelSpace {
 }
 
 /**
- * The classes that occur in rows, in an order that depends on nothing else: names sorted by UTF-16 code units.
- * Where all labels are integers (or digits) they are indices and the names `LABEL_0`, `LABEL_1`, ... up to the
- * largest, as Hugging Face names classes nobody named. Multi-label rows of 0/1 vectors give as many classes as
- * the vectors are long.
+ * The classes that occur in rows, in an order that depends on nothing else: names sorted by UTF-16
+ * code units. Where all labels are integers (or digits) they are indices and the names `LABEL_0`,
+ * `LABEL_1`, ... up to the largest, as Hugging Face names classes nobody named. Multi-label rows of
+ * 0/1 vectors give as many classes as the vectors are long.
  *
  * @returns null for tasks without classes (regression, language tasks)
- * @throws RegmeanError `invalid-input` for labels that are partly names, partly integers, or none at all
+ * @throws RegmeanError `invalid-input` for labels that are partly names, partly integers, or none
+ *   at all
  */
 export function collectLabels(rows: readonly Row[], task: TaskKind): LabelSpace | null {
   if (task === 'regression' || isLanguageTask(task)) return null;

@@ -6,10 +6,10 @@ export type MultiLabelForm =
   | { readonly kind: 'lists' }; // the names or indices of the classes that apply
 
 /**
- * Whether labels are 0/1 vectors or lists. They are vectors when every labelled row has an array of the same
- * length (`classes`, if known) that holds nothing but the numbers 0 and 1; otherwise lists of names or indices.
- * The decision is made for all rows together, so a data set of lists is not misread because of a row `[0, 1]`
- * unless every row looks like that.
+ * Whether labels are 0/1 vectors or lists. They are vectors when every labelled row has an array of
+ * the same length (`classes`, if known) that holds nothing but the numbers 0 and 1; otherwise lists
+ * of names or indices. The decision is made for all rows together, so a data set of lists is not
+ * misread because of a row `[0, 1]` unless every row looks like that.
  */
 export function multiLabelForm(rows: readonly Row[], classes: number | null): MultiLabelForm {
   let size = classes;

@@ -5,17 +5,24 @@ export interface BatchPlan {
   readonly batchSize: number;
   readonly seed: number;
   readonly epoch: number;
-  /** Whether all examples of a batch must have the same length: for models that cannot tell tokens from padding. */
+  /**
+   * Whether all examples of a batch must have the same length: for models that cannot tell tokens
+   * from padding.
+   */
   readonly equalLengths?: boolean | undefined;
 }
 
-/** Batches' worth of examples that are sorted together: enough for even lengths, few enough to stay random. */
+/**
+ * Batches' worth of examples that are sorted together: enough for even lengths, few enough to stay
+ * random.
+ */
 const batchesPerBucket = 50;
 
 /**
- * The batches of one training epoch: examples are shuffled, sorted by length inside buckets of 50 batches so
- * that little is padded, cut into batches, and the batches shuffled. Every example occurs exactly once; the
- * last batch of a bucket may be smaller. The same (seed, epoch) always gives the same plan, and each epoch has as many batches.
+ * The batches of one training epoch: examples are shuffled, sorted by length inside buckets of 50
+ * batches so that little is padded, cut into batches, and the batches shuffled. Every example
+ * occurs exactly once; the last batch of a bucket may be smaller. The same (seed, epoch) always
+ * gives the same plan, and each epoch has as many batches.
  *
  * @param lengths tokens of each example
  * @returns positions in `lengths`, batch by batch
@@ -39,8 +46,8 @@ export function planBatches(
 }
 
 /**
- * The batches of one pass without training: all examples sorted by length, shortest first. `Batch.indices`
- * tells which results belong to which example.
+ * The batches of one pass without training: all examples sorted by length, shortest first.
+ * `Batch.indices` tells which results belong to which example.
  *
  * @param lengths tokens of each example
  * @param equalLengths whether all examples of a batch must have the same length

@@ -2,9 +2,10 @@ import { readLines } from './read-lines.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 
 /**
- * Sentences of a CoNLL file as records with `tokens` and `tags`: columns separated by white space, the first
- * one the token, the last one the tag; a blank line ends a sentence; `-DOCSTART-` lines are skipped. A file
- * with a single column has no tags. `row` is the line of a sentence's first token.
+ * Sentences of a CoNLL file as records with `tokens` and `tags`: columns separated by white space,
+ * the first one the token, the last one the tag; a blank line ends a sentence; `-DOCSTART-` lines
+ * are skipped. A file with a single column has no tags. `row` is the line of a sentence's first
+ * token.
  */
 export async function* readConll(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
   let line = 0;

@@ -14,7 +14,10 @@ export function readCsv(path: string, context: ReaderContext): AsyncGenerator<Fi
   return readDelimited(path, { delimiter: ',', quote: '"' }, context);
 }
 
-/** Records of a tab-separated file with a header line; quote characters are ordinary text, as in GLUE. */
+/**
+ * Records of a tab-separated file with a header line; quote characters are ordinary text, as in
+ * GLUE.
+ */
 export function readTsv(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
   return readDelimited(path, { delimiter: '\t', quote: null }, context);
 }

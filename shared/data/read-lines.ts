@@ -1,10 +1,11 @@
 import { readUtf8 } from './read-utf8.ts';
 
 /**
- * The lines of a UTF-8 file in order, without their line ends (LF or CRLF). A last line without a line end
- * counts; an empty one after the last line end does not.
+ * The lines of a UTF-8 file in order, without their line ends (LF or CRLF). A last line without a
+ * line end counts; an empty one after the last line end does not.
  *
- * Not `node:readline`, which also breaks lines at U+2028 and U+2029: both may stand inside a JSON string.
+ * Not `node:readline`, which also breaks lines at U+2028 and U+2029: both may stand inside a JSON
+ * string.
  *
  * @throws RegmeanError `invalid-input` at bytes that are not UTF-8
  */

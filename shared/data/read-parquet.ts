@@ -10,11 +10,13 @@ const decompressors = {
 };
 
 /**
- * Records of a Parquet file (uncompressed, Snappy, GZIP or Brotli), one row group in memory at a time.
- * Integers become numbers. Where the file carries Hugging Face's feature description, class indices become
- * class names and the index -1 (Hugging Face's mark for an unlabelled row) becomes null.
+ * Records of a Parquet file (uncompressed, Snappy, GZIP or Brotli), one row group in memory at a
+ * time. Integers become numbers. Where the file carries Hugging Face's feature description, class
+ * indices become class names and the index -1 (Hugging Face's mark for an unlabelled row) becomes
+ * null.
  *
- * @throws RegmeanError `invalid-input` for a file that is not Parquet or is compressed in another way
+ * @throws RegmeanError `invalid-input` for a file that is not Parquet or is compressed in another
+ *   way
  */
 export async function* readParquet(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
   const file = await asyncBufferFromFile(path);
@@ -66,7 +68,10 @@ function topLevelColumns(metadata: FileMetaData): string[] {
   return names;
 }
 
-/** 64-bit integers as numbers, typed arrays as arrays; larger than 2^53 stays a bigint and fails the column's check. */
+/**
+ * 64-bit integers as numbers, typed arrays as arrays; larger than 2^53 stays a bigint and fails the
+ * column's check.
+ */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') {
     return Number.isSafeInteger(Number(value)) ? Number(value) : value;
@@ -113,7 +118,10 @@ function huggingFaceClassNames(metadata: FileMetaData): Map<string, readonly str
   return found;
 }
 
-/** The value of a JSON text, or null: metadata of a foreign writer does not make the columns unreadable. */
+/**
+ * The value of a JSON text, or null: metadata of a foreign writer does not make the columns
+ * unreadable.
+ */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

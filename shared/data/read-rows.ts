@@ -14,13 +14,14 @@ import { missingColumn, type RowPurpose, toRow } from './to-row.ts';
 /**
  * Reads data files into rows, in the order of the files and of the rows in them.
  *
- * The format follows the extension: `.jsonl` and `.json` (one object a line), `.csv`, `.tsv`, `.conll`,
- * `.parquet`; `.txt` is CoNLL for token classification and one text a line for masked language modelling.
+ * The format follows the extension: `.jsonl` and `.json` (one object a line), `.csv`, `.tsv`,
+ * `.conll`, `.parquet`; `.txt` is CoNLL for token classification and one text a line for masked
+ * language modelling.
  *
  * @param files paths, at least one
  * @param purpose the task, and whether every row must have a label
- * @throws RegmeanError `not-found`; `unsupported` extension; `invalid-input` for a file without rows, a missing
- * column, or bad rows (the first ten with file and line, and the count)
+ * @throws RegmeanError `not-found`; `unsupported` extension; `invalid-input` for a file without
+ *   rows, a missing column, or bad rows (the first ten with file and line, and the count)
  */
 export async function readRows(files: readonly string[], purpose: RowPurpose): Promise<Row[]> {
   if (files.length === 0) throw new RegmeanError('usage', 'data: needs at least one file, got none');

@@ -7,7 +7,10 @@ const shownProblems = 10;
 export interface RowProblems {
   readonly count: number;
   add(source: RowSource, problem: string): void;
-  /** @throws RegmeanError `invalid-input` that names the first ten bad rows and the count, if there are any */
+  /**
+   * @throws RegmeanError `invalid-input` that names the first ten bad rows and the count, if there
+   *   are any
+   */
   throwIfAny(hint?: string): void;
 }
 

@@ -1,14 +1,18 @@
 import type { RegmeanError } from '../errors.ts';
 
-/** Where a row comes from: the file as the user named it and the 1-based line (Parquet: the 1-based row). */
+/**
+ * Where a row comes from: the file as the user named it and the 1-based line (Parquet: the 1-based
+ * row).
+ */
 export interface RowSource {
   readonly file: string;
   readonly row: number;
 }
 
 /**
- * A label as it stands in the file: a class name, a class index or a regression value; a list for multi-label and token
- * classification; a text or its token ids for language tasks; `null` where the row is unlabelled or labels were not asked for.
+ * A label as it stands in the file: a class name, a class index or a regression value; a list for
+ * multi-label and token classification; a text or its token ids for language tasks; `null` where
+ * the row is unlabelled or labels were not asked for.
  */
 export type RawLabel = string | number | readonly (string | number)[] | null;
 
@@ -44,7 +48,10 @@ export interface FileRecord {
 export interface ReaderContext {
   /** Takes note of a bad row; the reader goes on with the next one. */
   reject(row: number, problem: string): void;
-  /** The error for a set of columns that cannot serve the task, or null. Asked once by formats with a header. */
+  /**
+   * The error for a set of columns that cannot serve the task, or null. Asked once by formats with
+   * a header.
+   */
   checkColumns(columns: readonly string[]): RegmeanError | null;
 }
 

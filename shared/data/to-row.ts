@@ -1,6 +1,6 @@
 /**
- * @file From a record of any format to a checked row. Column names are those of Hugging Face's datasets; the
- * first one present wins. In CSV a list is written as a JSON array.
+ * @file From a record of any format to a checked row. Column names are those of Hugging Face's
+ *   datasets; the first one present wins. In CSV a list is written as a JSON array.
  */
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
@@ -24,7 +24,9 @@ export interface RowPurpose {
   readonly task: TaskKind;
   /** Whether every row must carry a label; otherwise label columns are not looked at. */
   readonly labelled: boolean;
-  /** What is read of a row: its text or tokens (the default), its `features`, or whichever is there. */
+  /**
+   * What is read of a row: its text or tokens (the default), its `features`, or whichever is there.
+   */
   readonly reads?: 'text' | 'features' | 'any';
 }
 

@@ -1,6 +1,6 @@
 /**
- * @file Folders that are either there in full or not at all: filled under a temporary name beside the target,
- * every file flushed to the disk, then renamed.
+ * @file Folders that are either there in full or not at all: filled under a temporary name beside
+ *   the target, every file flushed to the disk, then renamed.
  */
 
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
@@ -11,9 +11,12 @@ import { syncFolder, temporaryNeighbour } from './atomic-write.ts';
 /**
  * Fills a new folder and commits it as `target` in one rename. Missing parents are made.
  *
- * @param fill writes the files into the temporary folder it is given; when it throws, nothing of it remains
- * @param options `replace`: whether a `target` that is there and not empty is replaced; otherwise it is an error
- * @throws RegmeanError `invalid-input` when `target` is a file, or holds something and `replace` is not set
+ * @param fill writes the files into the temporary folder it is given; when it throws, nothing of it
+ *   remains
+ * @param options `replace`: whether a `target` that is there and not empty is replaced; otherwise
+ *   it is an error
+ * @throws RegmeanError `invalid-input` when `target` is a file, or holds something and `replace` is
+ *   not set
  */
 export async function writeFolderAtomically<T>(
   target: string,
@@ -36,7 +39,9 @@ export async function writeFolderAtomically<T>(
   }
 }
 
-/** The names in a folder, or nothing when there is no such folder; a file in its place is an error. */
+/**
+ * The names in a folder, or nothing when there is no such folder; a file in its place is an error.
+ */
 export async function listFolder(path: string): Promise<readonly string[] | undefined> {
   try {
     return (await readdir(path)).sort();

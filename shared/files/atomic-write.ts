@@ -1,6 +1,7 @@
 /**
- * @file Files that are either there in full or not at all: written under a temporary name in the same folder,
- * flushed to the disk, renamed, and the folder flushed, so that a crash or a power cut leaves no half file.
+ * @file Files that are either there in full or not at all: written under a temporary name in the
+ *   same folder, flushed to the disk, renamed, and the folder flushed, so that a crash or a power
+ *   cut leaves no half file.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -10,7 +11,8 @@ import { basename, dirname, join } from 'node:path';
 /**
  * Writes the file `path` atomically; an existing file is replaced.
  *
- * @param write fills the temporary file; when it throws, the temporary file is removed and `path` stays as it was
+ * @param write fills the temporary file; when it throws, the temporary file is removed and `path`
+ *   stays as it was
  */
 export async function writeFileAtomically<T>(
   path: string,

@@ -6,7 +6,8 @@ import { RegmeanError } from '../errors.ts';
 const readBlockBytes = 1 << 20;
 
 /**
- * SHA-256 of a file's bytes, as lower-case hex; read as a stream, so a file of any size takes one block of memory.
+ * SHA-256 of a file's bytes, as lower-case hex; read as a stream, so a file of any size takes one
+ * block of memory.
  *
  * @throws RegmeanError `not-found` when there is no such file
  */

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A file that ships with the package (`package.json`, `proto/..`), from wherever this module runs: the sources or
- * their compiled form in `dist/`.
+ * A file that ships with the package (`package.json`, `proto/..`), from wherever this module runs:
+ * the sources or their compiled form in `dist/`.
  *
  * @param segments path from the package's root
  */

@@ -21,7 +21,8 @@ export async function readYamlText(path: string, what: string): Promise<string> 
  * Checks YAML text against a schema.
  *
  * @param where name of the file, for the messages
- * @throws RegmeanError `usage`, one line per mistake: the line, the key's path and what was expected there
+ * @throws RegmeanError `usage`, one line per mistake: the line, the key's path and what was
+ *   expected there
  */
 export function parseYaml<T>(text: string, where: string, schema: z.ZodType<T>): T {
   const lines = new LineCounter();

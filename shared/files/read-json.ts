@@ -5,7 +5,8 @@ import { RegmeanError } from '../errors.ts';
 /**
  * Reads a JSON file and checks it against a schema.
  *
- * @throws RegmeanError `not-found` without the file; `invalid-input` naming the first field that is wrong
+ * @throws RegmeanError `not-found` without the file; `invalid-input` naming the first field that is
+ *   wrong
  */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   let text: string;

@@ -1,4 +1,7 @@
-/** @file The two graphs that generate: what follows from the input once, and the step that reads one more token. */
+/**
+ * @file The two graphs that generate: what follows from the input once, and the step that reads one
+ *   more token.
+ */
 import { Graph } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Decoding } from '../models/architecture.ts';

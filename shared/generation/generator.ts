@@ -1,4 +1,7 @@
-/** @file Generates texts: the answer to an input (encoder-decoder models), or what follows it (decoders). */
+/**
+ * @file Generates texts: the answer to an input (encoder-decoder models), or what follows it
+ *   (decoders).
+ */
 import type { Progress } from '../cli/progress.ts';
 import { collate } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
@@ -24,7 +27,10 @@ export interface GenerationOptions {
 
 /** A model ready to generate. */
 export interface Generator {
-  /** @returns the tokens of each example's text, in the order of `examples`, without start and end token */
+  /**
+   * @returns the tokens of each example's text, in the order of `examples`, without start and end
+   *   token
+   */
   generate(
     examples: readonly EncodedExample[],
     options: GenerationOptions,
@@ -67,7 +73,10 @@ export async function createGenerator(
   };
 }
 
-/** Batches of similar length; of equal length where the input itself is continued, so that nothing is padded before a new token. */
+/**
+ * Batches of similar length; of equal length where the input itself is continued, so that nothing
+ * is padded before a new token.
+ */
 function plan(examples: readonly EncodedExample[], batchSize: number, hasEncoder: boolean): number[][] {
   const lengths = examples.map((example) => example.inputIds.length);
   return planEvaluationBatches(lengths, batchSize, !hasEncoder);

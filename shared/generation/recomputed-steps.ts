@@ -1,4 +1,7 @@
-/** @file Generating with a model that keeps nothing from step to step: every step reads the whole text anew. */
+/**
+ * @file Generating with a model that keeps nothing from step to step: every step reads the whole
+ *   text anew.
+ */
 import { RegmeanError } from '../errors.ts';
 import * as ops from '../graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
@@ -10,7 +13,8 @@ import type { DecodingGraphs, NamedTensors } from './decoding-graphs.ts';
 const keptTokens = 'tokens';
 
 /**
- * Steps of a model that has no way of its own to continue a text, such as a network from an ONNX file.
+ * Steps of a model that has no way of its own to continue a text, such as a network from an ONNX
+ * file.
  *
  * @throws RegmeanError `unsupported` when the model has no language task
  */

@@ -1,4 +1,7 @@
-/** @file How the next token of a text is chosen: the most probable one, or the best of several beams. */
+/**
+ * @file How the next token of a text is chosen: the most probable one, or the best of several
+ *   beams.
+ */
 
 /** What rows read next: a token each, and the row whose past each continues. */
 export interface Continuation {
@@ -52,9 +55,10 @@ interface Beam {
 }
 
 /**
- * Beam search: the best `2 beams` continuations of all beams are looked at in order. One that ends the text is kept when it is among the first
- * `beams`; the others go on. The search is over when `beams` texts are kept and no beam can become better than the worst of them.
- * A text counts with log p / length^lengthPenalty, its end token included in the length.
+ * Beam search: the best `2 beams` continuations of all beams are looked at in order. One that ends
+ * the text is kept when it is among the first `beams`; the others go on. The search is over when
+ * `beams` texts are kept and no beam can become better than the worst of them. A text counts with
+ * log p / length^lengthPenalty, its end token included in the length.
  */
 function createBeamSearch({ beams, lengthPenalty, endTokenIds }: SearchOptions): Search {
   let running: readonly Beam[] = [{ tokens: [], score: 0 }];

@@ -1,6 +1,7 @@
 /**
- * @file Reverse-mode differentiation: walks the nodes backwards and appends each op's vector-Jacobian product.
- * Cotangents of broadcast inputs are summed back to the input's shape here, once for all ops.
+ * @file Reverse-mode differentiation: walks the nodes backwards and appends each op's
+ *   vector-Jacobian product. Cotangents of broadcast inputs are summed back to the input's shape
+ *   here, once for all ops.
  */
 import { RegmeanError } from '../errors.ts';
 import { formatShape } from '../tensor.ts';
@@ -15,7 +16,8 @@ import { reshapeLike } from './ops/shape.ts';
  * @param loss a scalar value
  * @param targets the values to differentiate by
  * @returns the gradient of each target, in order, of the target's shape
- * @throws when `loss` is no scalar, when an op on the way has no gradient rule, or when a target has no part in it
+ * @throws when `loss` is no scalar, when an op on the way has no gradient rule, or when a target
+ *   has no part in it
  */
 export function gradients(loss: Value, targets: readonly Value[]): Value[] {
   if (loss.shape.length !== 0) {
@@ -74,7 +76,10 @@ function requireRules(loss: Value, dependent: ReadonlySet<Value>): void {
   });
 }
 
-/** Every value that has a derivative by one of `targets`: integers and truth values (sizes, masks) have none. */
+/**
+ * Every value that has a derivative by one of `targets`: integers and truth values (sizes, masks)
+ * have none.
+ */
 function dependentValues(nodes: readonly Node[], targets: readonly Value[]): Set<Value> {
   const dependent = new Set<Value>(targets);
   for (const node of nodes) {

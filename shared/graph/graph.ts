@@ -1,7 +1,8 @@
 /**
- * @file The graph under construction: typed values, the nodes that produce them, inputs, constants and outputs.
- * A graph is data; ops (`ops/`) append nodes to it, `gradients.ts` appends the backward pass, `onnx-model.ts`
- * encodes it, `../runtime/session.ts` runs it. Parameters are inputs, so weights are never baked in.
+ * @file The graph under construction: typed values, the nodes that produce them, inputs, constants
+ *   and outputs. A graph is data; ops (`ops/`) append nodes to it, `gradients.ts` appends the
+ *   backward pass, `onnx-model.ts` encodes it, `../runtime/session.ts` runs it. Parameters are
+ *   inputs, so weights are never baked in.
  */
 import { RegmeanError } from '../errors.ts';
 import type { OnnxAttribute } from '../onnx/schema.ts';
@@ -10,7 +11,10 @@ import { formatShape } from '../tensor.ts';
 /** Element types that graphs compute with. */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool';
 
-/** A size known now, or the name of one that is known only when the graph runs: `batch`, `seq`, `batch*seq`. */
+/**
+ * A size known now, or the name of one that is known only when the graph runs: `batch`, `seq`,
+ * `batch*seq`.
+ */
 export type Dim = number | string;
 
 export type Shape = readonly Dim[];
@@ -31,8 +35,9 @@ export interface Value extends ValueType {
 }
 
 /**
- * ONNX node attributes. Integers must be wrapped as `bigint`, so that floats that happen to be whole stay floats. Of operators
- * that nothing here is known of, attributes are kept as their file has them.
+ * ONNX node attributes. Integers must be wrapped as `bigint`, so that floats that happen to be
+ * whole stay floats. Of operators that nothing here is known of, attributes are kept as their file
+ * has them.
  */
 export type Attributes = Readonly<
   Record<string, bigint | number | string | readonly bigint[] | { readonly kept: OnnxAttribute }>
@@ -48,7 +53,10 @@ export interface Node {
   readonly attributes: Attributes;
 }
 
-/** What a gradient rule sees: the node, and the cotangent of each of its outputs (null where nothing depends on it). */
+/**
+ * What a gradient rule sees: the node, and the cotangent of each of its outputs (null where nothing
+ * depends on it).
+ */
 export interface VjpContext {
   readonly node: Node;
   readonly cotangents: readonly (Value | null)[];
@@ -61,20 +69,29 @@ export interface VjpContext {
 export interface Op {
   readonly type: string;
   readonly domain?: string;
-  /** Version of its domain's operators that it is of, where a graph must be written with at least that one. */
+  /**
+   * Version of its domain's operators that it is of, where a graph must be written with at least
+   * that one.
+   */
   readonly version?: number;
   /** Outputs, by index, that are not asked for: some operators do other things when they are. */
   readonly absentOutputs?: readonly number[];
   /** Types and shapes of the outputs. Throws when the inputs do not fit. */
   infer(inputs: readonly (Value | null)[], attributes: Attributes): readonly ValueType[];
-  /** Vector-Jacobian product: the cotangent of each input, null where it has none. Absent when there is no rule. */
+  /**
+   * Vector-Jacobian product: the cotangent of each input, null where it has none. Absent when there
+   * is no rule.
+   */
   vjp?(context: VjpContext): readonly (Value | null)[];
 }
 
 /** Data of a constant, held inside the encoded model: keep it small. */
 export type ConstantData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
-/** A tensor computation. Create values with `input`, `parameter`, `constant`, and with the functions of `ops/`. */
+/**
+ * A tensor computation. Create values with `input`, `parameter`, `constant`, and with the functions
+ * of `ops/`.
+ */
 export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
@@ -89,7 +106,10 @@ export class Graph {
     return this.addInput(name, dtype, shape, 'input');
   }
 
-  /** Declares a model parameter: an input that gradients are taken of, and that makes a product a linear layer. */
+  /**
+   * Declares a model parameter: an input that gradients are taken of, and that makes a product a
+   * linear layer.
+   */
   parameter(name: string, shape: readonly number[]): Value {
     return this.addInput(name, 'float32', shape, 'parameter');
   }
@@ -153,7 +173,10 @@ export class Graph {
     this.outputs.set(name, value);
   }
 
-  /** Names the nodes that `build` adds after a module, so that errors and profiles say where they belong. */
+  /**
+   * Names the nodes that `build` adds after a module, so that errors and profiles say where they
+   * belong.
+   */
   scope<T>(name: string, build: () => T): T {
     const outer = this.scopeName;
     this.scopeName = name;
@@ -180,7 +203,9 @@ export class Graph {
   }
 }
 
-/** The product of dimensions, as a number where all are known, else as a symbol such as `batch*seq`. */
+/**
+ * The product of dimensions, as a number where all are known, else as a symbol such as `batch*seq`.
+ */
 export function productOf(shape: Shape): Dim {
   let known = 1;
   const symbols: string[] = [];

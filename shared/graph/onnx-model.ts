@@ -1,6 +1,6 @@
 /**
- * @file Encodes a graph as an ONNX model (IR version 9, opset 20, or what an op asks for that is newer: nothing that ops here
- * write means anything else in the versions up to 26).
+ * @file Encodes a graph as an ONNX model (IR version 9, opset 20, or what an op asks for that is
+ *   newer: nothing that ops here write means anything else in the versions up to 26).
  */
 import {
   attributeTypes,
@@ -27,7 +27,10 @@ export const elementTypes: Readonly<Record<DType, number>> = {
   float64: 11,
 };
 
-/** The ONNX model of a graph: nodes that its outputs need, constants as initializers, everything else as inputs. */
+/**
+ * The ONNX model of a graph: nodes that its outputs need, constants as initializers, everything
+ * else as inputs.
+ */
 export function encodeOnnxModel(graph: Graph): Uint8Array {
   const needed = neededNodes(graph);
   const used = new Set(needed.flatMap((node) => node.inputs));
@@ -75,7 +78,10 @@ function versionsOf(nodes: Graph['nodes']): ReadonlyMap<string, number> {
   return versions;
 }
 
-/** Computed values take the name of the output they are, so that no copy is needed; inputs are copied. */
+/**
+ * Computed values take the name of the output they are, so that no copy is needed; inputs are
+ * copied.
+ */
 function outputNames(graph: Graph): Map<Value, string> {
   const names = new Map<Value, string>();
   for (const [name, value] of graph.outputs) {
@@ -84,7 +90,10 @@ function outputNames(graph: Graph): Map<Value, string> {
   return names;
 }
 
-/** The nodes that the outputs depend on, in the order they were added, which is a valid order to run them. */
+/**
+ * The nodes that the outputs depend on, in the order they were added, which is a valid order to run
+ * them.
+ */
 export function neededNodes(graph: Graph): Graph['nodes'] {
   const wanted = new Set<Value>(graph.outputs.values());
   const needed: Graph['nodes'] = [];

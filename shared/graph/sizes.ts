@@ -1,6 +1,6 @@
 /**
- * @file Arithmetic with sizes that are numbers or names: exported graphs compute shapes from the shapes of their inputs.
- * A product is written `8*batch*seq`, a sum with a number `(seq+1)`.
+ * @file Arithmetic with sizes that are numbers or names: exported graphs compute shapes from the
+ *   shapes of their inputs. A product is written `8*batch*seq`, a sum with a number `(seq+1)`.
  */
 import type { Dim } from './graph.ts';
 
@@ -85,8 +85,8 @@ export function sameSize(a: Dim, b: Dim): boolean {
 }
 
 /**
- * Sizes that a reshape gives, each with its names in the order in which the elements lie: rows of `[seq, batch, n]` that
- * become one axis are `seq*batch`, whatever the product was computed as.
+ * Sizes that a reshape gives, each with its names in the order in which the elements lie: rows of
+ * `[seq, batch, n]` that become one axis are `seq*batch`, whatever the product was computed as.
  */
 export function inOrderOf(from: readonly Dim[], to: readonly Dim[]): readonly Dim[] {
   const order = from.flatMap((size) => factorsOf(size).names);

@@ -1,4 +1,7 @@
-/** @file Logits of models whose classes differ: brought to common classes, averaged over the models that know each. */
+/**
+ * @file Logits of models whose classes differ: brought to common classes, averaged over the models
+ *   that know each.
+ */
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
 import type { ExampleLogits } from './predictor.ts';
@@ -22,10 +25,10 @@ export function unitedClasses(data: readonly string[], models: readonly ModelLog
 }
 
 /**
- * Mean of models' logits for each class, over the models that know the class; of one model, its logits in the order
- * of `classes` (paper, Section 4.2 and Appendix B: models that lack a class are left out for it). In multi-label
- * classification a model knows the classes that it learned, or, where none learned it, that it has. Classes that no
- * model has are never predicted.
+ * Mean of models' logits for each class, over the models that know the class; of one model, its
+ * logits in the order of `classes` (paper, Section 4.2 and Appendix B: models that lack a class are
+ * left out for it). In multi-label classification a model knows the classes that it learned, or,
+ * where none learned it, that it has. Classes that no model has are never predicted.
  *
  * @throws RegmeanError `invalid-input` when models disagree on the number of tokens of an example
  */

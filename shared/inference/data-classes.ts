@@ -3,8 +3,8 @@ import type { TaskKind } from '../task.ts';
 import { labelsInFiles } from './load-examples.ts';
 
 /**
- * The classes that a model's data may be labelled with: the model's, in their order, and those that the data has
- * besides. Data with class indices has the model's.
+ * The classes that a model's data may be labelled with: the model's, in their order, and those that
+ * the data has besides. Data with class indices has the model's.
  *
  * @param who the model, for the message
  * @throws RegmeanError `invalid-input` when the model knows no class of the data

@@ -2,7 +2,10 @@ import type { Batch } from '../data/example.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 
-/** The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels where there are any. */
+/**
+ * The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels
+ * where there are any.
+ */
 export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, RunTensor> {
   const shape = [batch.batchSize, batch.seqLength];
   const feeds = new Map<string, RunTensor>([

@@ -9,7 +9,10 @@ export interface LabelledExamples {
   readonly examples: readonly EncodedExample[];
 }
 
-/** The same examples over more classes, which hold for none of them; those that they have come first. */
+/**
+ * The same examples over more classes, which hold for none of them; those that they have come
+ * first.
+ */
 export function withClasses(data: LabelledExamples, classes: readonly string[]): LabelledExamples {
   const examples = data.examples.map((example) => {
     if (!(example.labels instanceof Float32Array)) return example;
@@ -29,7 +32,10 @@ export function occurringClasses({
   return labels.filter((_, id) => seen.has(id));
 }
 
-/** The position of the first example that is labelled with other classes, by name, in `b` than in `a`; -1 when none is. */
+/**
+ * The position of the first example that is labelled with other classes, by name, in `b` than in
+ * `a`; -1 when none is.
+ */
 export function firstLabelledOtherwise(a: LabelledExamples, b: LabelledExamples): number {
   const namesOf = ({ labels, examples }: LabelledExamples, index: number): (string | undefined)[] => {
     const own = examples[index]?.labels ?? null;

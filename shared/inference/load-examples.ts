@@ -68,7 +68,10 @@ export function loadModelExamples(
   return loadExamples({ ...request, task, labels, config });
 }
 
-/** The classes that occur in data files, sorted by name; one name for regression, none for language tasks. */
+/**
+ * The classes that occur in data files, sorted by name; one name for regression, none for language
+ * tasks.
+ */
 export async function labelsInFiles(files: readonly string[], task: TaskKind): Promise<readonly string[]> {
   if (isLanguageTask(task)) return [];
   const rows = await readRows(files, { task, labelled: true, reads: 'any' });

@@ -11,8 +11,8 @@ import { firstNotFinite } from '../tensor.ts';
 import { batchFeeds } from './feeds.ts';
 
 /**
- * The logits of one example: [labels]; [length, labels] row-major for token-classification; [length, vocab] for causal-lm
- * and [target, vocab] for text2text.
+ * The logits of one example: [labels]; [length, labels] row-major for token-classification;
+ * [length, vocab] for causal-lm and [target, vocab] for text2text.
  */
 export type ExampleLogits = Float32Array;
 

@@ -10,9 +10,9 @@ export interface NamedMetrics {
 }
 
 /**
- * Scores one model, or the ensemble of several. Classes of the data that no model knows are never predicted. Classes
- * that only models know stay possible predictions, and are then wrong; in multi-label data they are not annotated, and
- * are left out.
+ * Scores one model, or the ensemble of several. Classes of the data that no model knows are never
+ * predicted. Classes that only models know stay possible predictions, and are then wrong; in
+ * multi-label data they are not annotated, and are left out.
  *
  * @param subset classes that macro-F1 is over; those that occur when absent
  */

@@ -23,8 +23,9 @@ export interface Scorer {
 }
 
 /**
- * Prepares a model for scoring: by its logits (see `metricsFor`); for language tasks by the probability of the labels (`logLikelihood`
- * per token in nats, `perplexity`), and for text2text by the share of targets that a greedy search gives exactly (`exactMatch`).
+ * Prepares a model for scoring: by its logits (see `metricsFor`); for language tasks by the
+ * probability of the labels (`logLikelihood` per token in nats, `perplexity`), and for text2text by
+ * the share of targets that a greedy search gives exactly (`exactMatch`).
  *
  * @param parameters every parameter of the model; read at each run, so updates in place take effect
  */

@@ -4,18 +4,20 @@
  *     [A11 A12]      L11 = chol(A11),  L21^T = L11^-1 A12,  L22 = chol(A22 - L21 L21^T)
  *     [ .  A22]
  *
- * so that nearly all of the work is large matrix products. The matrix is held as the tree of blocks that the recursion
- * visits; every product then works on gapless blocks or on row slices of them, and nothing is packed or copied.
- * Leaves are factored and inverted directly, so that solves are products as well.
- * Recursion after F. G. Gustavson, "Recursion leads to automatic variable blocking for dense linear-algebra
- * algorithms", IBM J. Res. Dev. 41 (1997).
+ * so that nearly all of the work is large matrix products. The matrix is held as the tree of blocks
+ * that the recursion visits; every product then works on gapless blocks or on row slices of them,
+ * and nothing is packed or copied. Leaves are factored and inverted directly, so that solves are
+ * products as well. Recursion after F. G. Gustavson, "Recursion leads to automatic variable
+ * blocking for dense linear-algebra algorithms", IBM J. Res. Dev. 41 (1997).
  */
 
 import { RegmeanError } from '../errors.ts';
 import type { Gemm } from './gemm.ts';
 import { copyOf, type Matrix, rowSlice, transpose, zeros } from './matrix.ts';
 
-/** Blocks of at most this size are factored without products; found best among 32 to 192 by timing. */
+/**
+ * Blocks of at most this size are factored without products; found best among 32 to 192 by timing.
+ */
 const maxLeafSize = 96;
 
 /** The upper triangle of a symmetric matrix, block by block. */
@@ -45,7 +47,10 @@ type LowerBlocks =
 /** A = L L^T, ready to solve with. */
 export interface CholeskyFactor {
   readonly lower: LowerBlocks;
-  /** The smallest square of a diagonal entry of L; for a unit diagonal at most 1, and small when A is nearly singular. */
+  /**
+   * The smallest square of a diagonal entry of L; for a unit diagonal at most 1, and small when A
+   * is nearly singular.
+   */
   readonly smallestPivot: number;
 }
 

@@ -1,6 +1,7 @@
 /**
  * @file Float64 matrix products by ONNX Runtime, accumulated in place: C <- C + alpha op(A) op(B).
- * One small graph with symbolic sizes per combination of alpha and transposes, prepared at its first use.
+ *   One small graph with symbolic sizes per combination of alpha and transposes, prepared at its
+ *   first use.
  */
 
 import { RegmeanError } from '../errors.ts';

@@ -1,16 +1,19 @@
 /**
- * @file Solves A X = B for a sum of Gram matrices A, which is symmetric and positive semidefinite: often exactly
- * singular, and with features of very different scale.
+ * @file Solves A X = B for a sum of Gram matrices A, which is symmetric and positive semidefinite:
+ *   often exactly singular, and with features of very different scale.
  *
- * 1. Inputs with a zero diagonal never occurred: their rows of A and B are zero, and their rows of X stay zero.
- * 2. The rest is scaled to a unit diagonal, S = D A D with D = diag(A)^-1/2, which nearly minimises the condition
- *    over all diagonal scalings (van der Sluis, Numer. Math. 14, 1969), and factored; iterative refinement then makes
- *    the solution that of A as it is stored, also where A is symmetric only up to float32 rounding.
- * 3. Where S is singular to working precision, A + delta I is factored instead. Refinement against A itself restores
- *    every direction in which A has real curvature; what then remains in directions without any, rounding noise
- *    divided by delta, is taken out by the filter X - F^2 X with F = delta (A + delta I)^-1, which is one on null
- *    vectors and tiny elsewhere. The result is the solution of least norm, A^+ B;
- *    or, with a start X0, the solution nearest to it, X0 + A^+ (B - A X0).
+ * 1. Inputs with a zero diagonal never occurred: their rows of A and B are zero, and their rows of
+ *    X stay zero.
+ * 2. The rest is scaled to a unit diagonal, S = D A D with D = diag(A)^-1/2, which nearly minimises
+ *    the condition over all diagonal scalings (van der Sluis, Numer. Math. 14, 1969), and factored;
+ *    iterative refinement then makes the solution that of A as it is stored, also where A is
+ *    symmetric only up to float32 rounding.
+ * 3. Where S is singular to working precision, A + delta I is factored instead. Refinement against
+ *    A itself restores every direction in which A has real curvature; what then remains in
+ *    directions without any, rounding noise divided by delta, is taken out by the filter X - F^2 X
+ *    with F = delta (A + delta I)^-1, which is one on null vectors and tiny elsewhere. The result
+ *    is the solution of least norm, A^+ B; or, with a start X0, the solution nearest to it, X0 +
+ *    A^+ (B - A X0).
  */
 
 import { RegmeanError } from '../errors.ts';
@@ -27,7 +30,10 @@ export interface SymmetricSolution {
   readonly deadInputs: number;
   /** delta relative to the largest diagonal entry of A; 0 when A was regular. */
   readonly jitter: number;
-  /** ||A X - B|| / ||B|| in Frobenius norms; 0 for B = 0. With many columns an estimate, good to about a quarter. */
+  /**
+   * ||A X - B|| / ||B|| in Frobenius norms; 0 for B = 0. With many columns an estimate, good to
+   * about a quarter.
+   */
   readonly relativeResidual: number;
   /** The smallest pivot of the factor with unit diagonal: about the reciprocal of the condition. */
   readonly smallestPivot: number;
@@ -38,14 +44,21 @@ export interface SymmetricSolution {
 const machineEpsilon = 2 ** -52;
 const firstJitter = 1e-12;
 const maxJitter = 1e-2;
-/** A jitter that just made the factorization succeed is as large as the rounding noise; go clear of it. */
+/**
+ * A jitter that just made the factorization succeed is as large as the rounding noise; go clear of
+ * it.
+ */
 const jitterMargin = 10;
 const maxRefinements = 50;
 const sketchColumns = 32;
 const sketchSeed = 1;
-/** Refinement stops when a step leaves more of the residual than this: the rest is rounding noise. */
+/**
+ * Refinement stops when a step leaves more of the residual than this: the rest is rounding noise.
+ */
 const worthwhileReduction = 0.8;
-/** Refinement goes on until residual / smallest pivot, an estimate of the error of X, is below this. */
+/**
+ * Refinement goes on until residual / smallest pivot, an estimate of the error of X, is below this.
+ */
 const wantedError = 1e-12;
 
 /**
@@ -54,9 +67,10 @@ const wantedError = 1e-12;
  * @param matrix names A in errors
  * @param a [d, d] symmetric up to rounding, overwritten
  * @param b [d, n] in the range of A, overwritten
- * @param nearest X0 [d, n]: where A does not determine X, the solution is the one nearest to X0 in the Frobenius norm;
- *   called only then. Zero when left out.
- * @throws RegmeanError `numerical` when A has a negative diagonal entry, is not finite, or is far from semidefinite
+ * @param nearest X0 [d, n]: where A does not determine X, the solution is the one nearest to X0 in
+ *   the Frobenius norm; called only then. Zero when left out.
+ * @throws RegmeanError `numerical` when A has a negative diagonal entry, is not finite, or is far
+ *   from semidefinite
  */
 export async function solveSymmetric(
   gemm: Gemm,
@@ -84,7 +98,9 @@ export async function solveSymmetric(
   return { x, deadInputs, jitter, relativeResidual, smallestPivot: factor.smallestPivot, refinements };
 }
 
-/** A <- D A D in place, with D = diag(A)^-1/2 and 0 for dead inputs, which get a 1 on the diagonal. */
+/**
+ * A <- D A D in place, with D = diag(A)^-1/2 and 0 for dead inputs, which get a 1 on the diagonal.
+ */
 function equilibrate(
   matrix: string,
   a: Matrix,
@@ -152,7 +168,10 @@ async function tryCholesky(
   }
 }
 
-/** S + D (delta I) D, with delta = jitter times the largest diagonal entry of A; `jitters` is what was added. */
+/**
+ * S + D (delta I) D, with delta = jitter times the largest diagonal entry of A; `jitters` is what
+ * was added.
+ */
 function withJitter(
   a: Matrix,
   scale: Float64Array,
@@ -168,7 +187,10 @@ function withJitter(
   return { a: jittered, jitters };
 }
 
-/** Solves with the factor, and again for what is left of B, as long as that reduces the residual enough. */
+/**
+ * Solves with the factor, and again for what is left of B, as long as that reduces the residual
+ * enough.
+ */
 async function refine(
   gemm: Gemm,
   factor: CholeskyFactor,
@@ -223,8 +245,9 @@ async function residualOf(gemm: Gemm, a: Matrix, x: Matrix, b: Matrix): Promise<
 }
 
 /**
- * A matrix with the Frobenius norm of B - A X in expectation, at a fraction of its cost: (B - A X) Omega / sqrt(k),
- * Omega [n, k] of random signs (M. F. Hutchinson, Commun. Stat. Simul. 19, 1990). Exact for few columns.
+ * A matrix with the Frobenius norm of B - A X in expectation, at a fraction of its cost: (B - A X)
+ * Omega / sqrt(k), Omega [n, k] of random signs (M. F. Hutchinson, Commun. Stat. Simul. 19, 1990).
+ * Exact for few columns.
  */
 async function residualSketch(gemm: Gemm, a: Matrix, x: Matrix, b: Matrix): Promise<Matrix> {
   if (b.columns <= sketchColumns) return residualOf(gemm, a, x, b);

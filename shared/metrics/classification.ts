@@ -67,8 +67,8 @@ export function f1({ truePositives, predicted, gold }: ClassCounts): number {
 /**
  * The mean of the classes' F1.
  *
- * @param subset the classes to average over; without it, those that occur in the gold labels or in the
- * predictions, so that classes which a data set does not know do not pull the mean down
+ * @param subset the classes to average over; without it, those that occur in the gold labels or in
+ *   the predictions, so that classes which a data set does not know do not pull the mean down
  */
 export function macroF1(counts: readonly ClassCounts[], subset?: readonly number[]): number {
   const chosen =
@@ -91,9 +91,9 @@ export function microF1(counts: readonly ClassCounts[]): number {
 }
 
 /**
- * Matthews correlation coefficient for any number of classes (Gorodkin 2004, the R_K statistic):
- * (c s - sum_k p_k t_k) / sqrt((s^2 - sum_k p_k^2) (s^2 - sum_k t_k^2)), with s items, c right ones, p_k
- * predicted and t_k gold items of class k. 0 when either side has only one class.
+ * Matthews correlation coefficient for any number of classes (Gorodkin 2004, the R_K statistic): (c
+ * s - sum_k p_k t_k) / sqrt((s^2 - sum_k p_k^2) (s^2 - sum_k t_k^2)), with s items, c right ones,
+ * p_k predicted and t_k gold items of class k. 0 when either side has only one class.
  */
 export function matthewsCorrelation(counts: readonly ClassCounts[]): number {
   let items = 0;

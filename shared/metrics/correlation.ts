@@ -1,6 +1,6 @@
 /**
- * Pearson's correlation of two series. 0 when either is constant, where it is not defined: a head that says
- * the same of every row has learned nothing.
+ * Pearson's correlation of two series. 0 when either is constant, where it is not defined: a head
+ * that says the same of every row has learned nothing.
  */
 export function pearson(predicted: ArrayLike<number>, gold: ArrayLike<number>): number {
   const meanPredicted = mean(predicted);

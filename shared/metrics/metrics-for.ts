@@ -14,7 +14,9 @@ import { areSpanTags, scoreSpans } from './spans.ts';
 
 /** What a model said about one example, and what is right. */
 export interface Prediction {
-  /** [classes], [1] for regression, [length * classes] for token classification; longer is padding. */
+  /**
+   * [classes], [1] for regression, [length * classes] for token classification; longer is padding.
+   */
   readonly logits: Float32Array;
   readonly labels: ExampleLabels;
 }
@@ -26,7 +28,8 @@ export interface TaskMetrics {
   /**
    * All metrics of the task, by name.
    *
-   * @throws RegmeanError `invalid-input` for unlabelled examples or none, `numerical` for logits that are not finite
+   * @throws RegmeanError `invalid-input` for unlabelled examples or none, `numerical` for logits
+   *   that are not finite
    */
   compute(predictions: readonly Prediction[]): Readonly<Record<string, number>>;
 }
@@ -46,8 +49,8 @@ export interface TaskMetrics {
  *
  * @param names the classes; empty for regression
  * @param subset names of the classes that macro-F1 is over; those that occur when absent
- * @throws RegmeanError `usage` for a subset with a name that is no class, or where there is no macro-F1; `unsupported`
- *   for language tasks, which are not scored by logits of classes
+ * @throws RegmeanError `usage` for a subset with a name that is no class, or where there is no
+ *   macro-F1; `unsupported` for language tasks, which are not scored by logits of classes
  */
 export function metricsFor(
   task: TaskKind,

@@ -1,7 +1,8 @@
 /**
- * @file Entity spans in tag sequences and their F1, by the rules of the CoNLL-2000 and CoNLL-2003 shared
- * tasks' scorer (Tjong Kim Sang and De Meulder, 2003). They need not be told the scheme: a span begins at B or
- * S (U), after an E (L) or S, after O and where the type changes, so IOB1, IOB2, IOBES and BILOU read alike.
+ * @file Entity spans in tag sequences and their F1, by the rules of the CoNLL-2000 and CoNLL-2003
+ *   shared tasks' scorer (Tjong Kim Sang and De Meulder, 2003). They need not be told the scheme: a
+ *   span begins at B or S (U), after an E (L) or S, after O and where the type changes, so IOB1,
+ *   IOB2, IOBES and BILOU read alike.
  */
 
 /** A typed stretch of tokens, `end` exclusive. */
@@ -24,7 +25,9 @@ export interface SpanScores {
 
 const spanTag = /^([BIESLU])-(.+)$/;
 
-/** Whether labels are those of a span scheme: `O` and prefixed types such as `B-PER`, nothing else. */
+/**
+ * Whether labels are those of a span scheme: `O` and prefixed types such as `B-PER`, nothing else.
+ */
 export function areSpanTags(labels: readonly string[]): boolean {
   return (
     labels.some((label) => spanTag.test(label)) &&

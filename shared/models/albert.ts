@@ -1,6 +1,7 @@
 /**
- * @file ALBERT (Lan et al., 2020), top to bottom: narrow embeddings, and few layers that are used many times over.
- * A layer's Gram sums the rows of all its uses. Parameter names are Hugging Face's.
+ * @file ALBERT (Lan et al., 2020), top to bottom: narrow embeddings, and few layers that are used
+ *   many times over. A layer's Gram sums the rows of all its uses. Parameter names are Hugging
+ *   Face's.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';

@@ -1,4 +1,7 @@
-/** @file What a model family tells the rest of the project. To add one: its file, and a line in `registry.ts`. */
+/**
+ * @file What a model family tells the rest of the project. To add one: its file, and a line in
+ *   `registry.ts`.
+ */
 import type { Shape, Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
 import type { ModuleScope } from './scope.ts';
@@ -14,7 +17,10 @@ export interface ModelConfig {
   readonly initializerRange: number;
   /** The token that targets begin from, of models with a decoder for `text2text`. */
   readonly decoderStartTokenId?: number;
-  /** Whether batches must hold examples of one length, because nothing tells this model what padding is. */
+  /**
+   * Whether batches must hold examples of one length, because nothing tells this model what padding
+   * is.
+   */
   readonly equalLengths?: boolean;
   /** How many numbers an example is, of networks that read numbers instead of tokens. */
   readonly features?: number;
@@ -70,7 +76,10 @@ export interface DecodingStep {
 export interface Decoding<C extends ModelConfig = ModelConfig> {
   /** What follows from the input alone and serves every step, the batch as first axis. */
   memory(scope: ModuleScope, config: C, inputs: BackboneInputs): ReadonlyMap<string, Value>;
-  /** Names and shapes of what a step keeps for the next: `batch` is the first axis, `past` how many tokens there were. */
+  /**
+   * Names and shapes of what a step keeps for the next: `batch` is the first axis, `past` how many
+   * tokens there were.
+   */
   past(config: C): ReadonlyMap<string, Shape>;
   /** Reads tokens after those of `past`. */
   step(scope: ModuleScope, config: C, inputs: DecodingInputs): DecodingStep;
@@ -80,27 +89,39 @@ export interface Decoding<C extends ModelConfig = ModelConfig> {
 export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly modelType: string;
   /**
-   * Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave out: `bert`. Empty where
-   * there is none.
+   * Name of the backbone inside a model with a head, which checkpoints of the bare backbone leave
+   * out: `bert`. Empty where there is none.
    */
   readonly backboneName: string;
-  /** The Hugging Face class for a task, as config.json names it. Tasks that are not there have no head in this family. */
+  /**
+   * The Hugging Face class for a task, as config.json names it. Tasks that are not there have no
+   * head in this family.
+   */
   readonly classNames: Readonly<Partial<Record<TaskKind, string>>>;
   /** Reads config.json. Throws naming the field. */
   parseConfig(json: unknown): C;
-  /** @returns the last hidden state, [batch*seq, hiddenSize]; for `text2text` the decoder's, [batch*target, hiddenSize] */
+  /**
+   * @returns the last hidden state, [batch*seq, hiddenSize]; for `text2text` the decoder's,
+   *   [batch*target, hiddenSize]
+   */
   backbone(scope: ModuleScope, config: C, inputs: BackboneInputs): Value;
   /**
    * @param hidden what `backbone` returned
-   * @returns logits: [batch, labels], [batch*seq, labels] for token-classification; over the vocabulary [batch*seq, vocab] for
-   *   causal-lm, [batch*target, vocab] for text2text, [masked, vocab] for masked-lm
+   * @returns logits: [batch, labels], [batch*seq, labels] for token-classification; over the
+   *   vocabulary [batch*seq, vocab] for causal-lm, [batch*target, vocab] for text2text, [masked,
+   *   vocab] for masked-lm
    */
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
-  /** Tensors of checkpoints that mean nothing here: buffers, tied copies. Those of the backbone begin with its name here. */
+  /**
+   * Tensors of checkpoints that mean nothing here: buffers, tied copies. Those of the backbone
+   * begin with its name here.
+   */
   readonly ignoredParameters: readonly RegExp[];
   /** What the user of this model should know, of families that are read from its files. */
   readonly notes?: readonly string[];
-  /** For families whose graph is part of the model's folder: writes it, when the weights are there. */
+  /**
+   * For families whose graph is part of the model's folder: writes it, when the weights are there.
+   */
   readonly writeGraph?: (folder: string) => Promise<void>;
   /** For families that can generate. */
   readonly decoding?: Decoding<C>;

@@ -1,4 +1,7 @@
-/** @file Parts that the encoders share: multi-head attention, its mask, activations, one row per sequence. */
+/**
+ * @file Parts that the encoders share: multi-head attention, its mask, activations, one row per
+ *   sequence.
+ */
 import { RegmeanError } from '../errors.ts';
 import { type Dim, productOf, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -7,7 +10,10 @@ import { dropout, type ModuleScope } from './scope.ts';
 /** What a score gets where attention is not allowed. */
 export const lowestFloat32 = -3.4028234663852886e38;
 
-/** The additive mask of Hugging Face: 0 where attention is allowed, float32's lowest value where it is not. */
+/**
+ * The additive mask of Hugging Face: 0 where attention is allowed, float32's lowest value where it
+ * is not.
+ */
 export function additiveMask(attentionMask: Value): Value {
   const graph = attentionMask.graph;
   const blocked = ops.sub(graph.scalar(1), ops.cast(attentionMask, 'float32'));
@@ -49,7 +55,10 @@ export function multiHeadAttention(
   });
 }
 
-/** Rows of all heads beside each other, apart: [batch*length, heads*size] -> [batch, heads, length, size]. */
+/**
+ * Rows of all heads beside each other, apart: [batch*length, heads*size] -> [batch, heads, length,
+ * size].
+ */
 export function splitHeads(x: Value, length: Dim, heads: number): Value {
   const size = Number(x.shape.at(-1)) / heads;
   return ops.transpose(ops.reshape(x, ['batch', length, heads, size]), [0, 2, 1, 3]);
@@ -58,8 +67,10 @@ export function splitHeads(x: Value, length: Dim, heads: number): Value {
 /**
  * softmax(q k^T + bias) v, for every head.
  *
- * @param query [batch, heads, queries, headSize], scaled as the model scales it; or [batch, groups, heads, ..] in groups of heads
- * @param key [batch, heads, keys, headSize], like value; [batch, groups, 1, ..] where a group shares them
+ * @param query [batch, heads, queries, headSize], scaled as the model scales it; or [batch, groups,
+ *   heads, ..] in groups of heads
+ * @param key [batch, heads, keys, headSize], like value; [batch, groups, 1, ..] where a group
+ *   shares them
  * @param bias broadcasts to the scores, [batch, heads, queries, keys]
  * @returns [batch*queries, heads*headSize]
  */
@@ -98,7 +109,8 @@ export function causalMask(queries: Value, keys: Value): Value {
 }
 
 /**
- * An additive mask that also keeps tokens apart which are more than `reach` positions from one another, before or behind.
+ * An additive mask that also keeps tokens apart which are more than `reach` positions from one
+ * another, before or behind.
  *
  * @param mask [batch, 1, 1, seq]
  * @param positions int64 [seq]

@@ -1,6 +1,6 @@
 /**
- * @file BERT (Devlin et al., 2019), top to bottom: config, embeddings, attention, layer, encoder, heads.
- * Function names follow Hugging Face's modules, parameter names are theirs.
+ * @file BERT (Devlin et al., 2019), top to bottom: config, embeddings, attention, layer, encoder,
+ *   heads. Function names follow Hugging Face's modules, parameter names are theirs.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
@@ -88,7 +88,10 @@ export function bertEmbeddings(
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), config.hiddenDropout);
 }
 
-/** `BertAttention`: self-attention, projection, residual, LayerNorm. [batch*seq, hiddenSize] in and out. */
+/**
+ * `BertAttention`: self-attention, projection, residual, LayerNorm. [batch*seq, hiddenSize] in and
+ * out.
+ */
 function bertAttention(scope: ModuleScope, config: BertConfig, hidden: Value, mask: Value): Value {
   const { hiddenSize, heads } = config;
   const self = at(scope, 'self');
@@ -130,7 +133,9 @@ export function bertEncoder(
   return hidden;
 }
 
-/** `BertPredictionHeadTransform` and the tied decoder: logits of the masked tokens, [masked, vocab]. */
+/**
+ * `BertPredictionHeadTransform` and the tied decoder: logits of the masked tokens, [masked, vocab].
+ */
 function bertMaskedLmHead(scope: ModuleScope, config: BertConfig, hidden: Value, masked: Value): Value {
   const predictions = at(scope, 'cls.predictions');
   const transform = at(predictions, 'transform');

@@ -4,14 +4,18 @@ import { RegmeanError } from '../errors.ts';
 
 const mostLayers = 1000;
 
-/** How many layers a model has; the limit is far above every model's, so that a slip does not fill the memory. */
+/**
+ * How many layers a model has; the limit is far above every model's, so that a slip does not fill
+ * the memory.
+ */
 export const layerCount = z
   .int()
   .positive()
   .max(mostLayers, { error: ({ input }) => `must be at most ${mostLayers}, got ${input}` });
 
 /**
- * Parses config.json with a schema; unknown fields are other tools' business. A field that is null is one that is not there.
+ * Parses config.json with a schema; unknown fields are other tools' business. A field that is null
+ * is one that is not there.
  *
  * @param nullable fields in which null has a meaning of its own
  * @throws naming the first bad field

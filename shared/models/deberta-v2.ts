@@ -1,6 +1,7 @@
 /**
- * @file DeBERTa-v2 and -v3 (He et al., 2021; He, Gao and Chen, 2023), top to bottom: attention that keeps contents and relative
- * positions apart, a convolution beside the first layer in v2, a pooler over the first token. Parameter names are Hugging Face's.
+ * @file DeBERTa-v2 and -v3 (He et al., 2021; He, Gao and Chen, 2023), top to bottom: attention that
+ *   keeps contents and relative positions apart, a convolution beside the first layer in v2, a
+ *   pooler over the first token. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
@@ -135,7 +136,8 @@ function parseDebertaConfig(json: unknown): DebertaConfig {
 }
 
 /**
- * `DebertaV2Embeddings`: words, with positions and token types where the model has them; 0 for padding.
+ * `DebertaV2Embeddings`: words, with positions and token types where the model has them; 0 for
+ * padding.
  *
  * @param tokens 1 for tokens, 0 for padding, [batch*seq, 1]
  * @returns [batch*seq, hiddenSize]
@@ -184,8 +186,9 @@ function debertaLayer(
 }
 
 /**
- * `ConvLayer`: a convolution along the sequence, padded to keep its length, added to what the first layer returned. It is one
- * product with the tokens around each token side by side. [batch*seq, hiddenSize] in and out.
+ * `ConvLayer`: a convolution along the sequence, padded to keep its length, added to what the first
+ * layer returned. It is one product with the tokens around each token side by side. [batch*seq,
+ * hiddenSize] in and out.
  */
 function convolution(
   scope: ModuleScope,
@@ -212,7 +215,9 @@ function convolution(
   return ops.mul(layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), tokens);
 }
 
-/** The table of relative positions, [2*span, hiddenSize], and its rows for the distances of a batch. */
+/**
+ * The table of relative positions, [2*span, hiddenSize], and its rows for the distances of a batch.
+ */
 function relativePositions(scope: ModuleScope, config: DebertaConfig): RelativePositions | null {
   const { relative, hiddenSize } = config;
   if (relative === null) return null;

@@ -1,4 +1,7 @@
-/** @file What decoder-only families share: positions and masks with and without a past, keys and values that are kept, heads. */
+/**
+ * @file What decoder-only families share: positions and masks with and without a past, keys and
+ *   values that are kept, heads.
+ */
 import { RegmeanError } from '../errors.ts';
 import type { Shape, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -28,7 +31,10 @@ export interface DecoderContext {
   readonly positions: Value;
   /** The additive mask of attention, broadcasts to [batch, heads, length, keys]. */
   readonly mask: Value;
-  /** The keys and values that block `layer` reads, those of its past before its own; they are kept for the next step. */
+  /**
+   * The keys and values that block `layer` reads, those of its past before its own; they are kept
+   * for the next step.
+   */
   withPast(layer: number, own: KeysAndValues): KeysAndValues;
 }
 
@@ -115,7 +121,8 @@ export function lastToken(hidden: Value, attentionMask: Value): Value {
 }
 
 /**
- * The head over the last token, or over every token for `token-classification`: `score`, without a bias.
+ * The head over the last token, or over every token for `token-classification`: `score`, without a
+ * bias.
  *
  * @returns logits [batch, labels] or [batch*seq, labels]
  */
@@ -124,7 +131,8 @@ export function scoreHead(scope: ModuleScope, hidden: Value, request: HeadReques
 }
 
 /**
- * The language-model head, part of the base model: `lm_head`, or the word embeddings where `words` is given.
+ * The language-model head, part of the base model: `lm_head`, or the word embeddings where `words`
+ * is given.
  *
  * @returns logits [rows, vocab]
  */

@@ -1,6 +1,7 @@
 /**
- * @file DeBERTa's attention (He et al., 2021, Section 3.1): content to content, content to position, position to content.
- * Values are heads first, [heads, batch, seq, ..], so that the scores of positions are one product per head.
+ * @file DeBERTa's attention (He et al., 2021, Section 3.1): content to content, content to
+ *   position, position to content. Values are heads first, [heads, batch, seq, ..], so that the
+ *   scores of positions are one product per head.
  */
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -36,8 +37,8 @@ export interface AttentionMasks {
 }
 
 /**
- * softmax((q k^T + q K_r^T + Q_r k^T) / sqrt(d (1 + terms of position))) v for every head, 0 for padding. The divisor
- * counts the terms of `shape` also where there are no relative positions.
+ * softmax((q k^T + q K_r^T + Q_r k^T) / sqrt(d (1 + terms of position))) v for every head, 0 for
+ * padding. The divisor counts the terms of `shape` also where there are no relative positions.
  *
  * @param hidden [batch*seq, hiddenSize]
  * @param positions null for attention without relative positions
@@ -79,7 +80,10 @@ export function disentangledAttention(
   });
 }
 
-/** Keys and queries of the relative positions, [2*span, hiddenSize], as far as there are terms that read them. */
+/**
+ * Keys and queries of the relative positions, [2*span, hiddenSize], as far as there are terms that
+ * read them.
+ */
 function projectTable(
   scope: ModuleScope,
   { hiddenSize, hiddenDropout, sharedProjections, ...terms }: DisentangledShape,
@@ -96,13 +100,15 @@ function projectTable(
 }
 
 /**
- * The product of every token i with the position that token j has to it. Products are taken with the rows of all distances
- * in their order, so that those of token i begin one place earlier than those of token i - 1: with rows one shorter they stand
- * below each other, and no index has to be looked up, forward or backward.
+ * The product of every token i with the position that token j has to it. Products are taken with
+ * the rows of all distances in their order, so that those of token i begin one place earlier than
+ * those of token i - 1: with rows one shorter they stand below each other, and no index has to be
+ * looked up, forward or backward.
  *
  * @param tokens [heads, batch, seq, headSize]
  * @param table [2*span, hiddenSize]
- * @param rows of the distances, int32 ['2*seq']: the one at seq - 1 + j - i is that of token i to token j
+ * @param rows of the distances, int32 ['2*seq']: the one at seq - 1 + j - i is that of token i to
+ *   token j
  * @returns [heads, batch, seq, seq]
  */
 function scoresOfPositions(tokens: Value, table: Value, rows: Value): Value {

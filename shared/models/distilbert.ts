@@ -84,7 +84,9 @@ function transformerBlock(scope: ModuleScope, config: DistilBertConfig, hidden: 
   return layerNorm(scope, 'output_layer_norm', ops.add(narrow, attended), layerNormEpsilon);
 }
 
-/** The masked-LM head with the tied `vocab_projector`: logits of the masked tokens, [masked, vocab]. */
+/**
+ * The masked-LM head with the tied `vocab_projector`: logits of the masked tokens, [masked, vocab].
+ */
 function maskedLmHead(scope: ModuleScope, config: DistilBertConfig, hidden: Value, masked: Value): Value {
   const dense = linear(scope, 'vocab_transform', ops.gather(hidden, masked), config.hiddenSize);
   const activated = activation(config.activation)(dense);

@@ -1,6 +1,6 @@
 /**
- * @file ELECTRA's discriminator (Clark et al., 2020): BERT's encoder, embeddings that may be narrower than the hidden
- * states, and a head of two layers. Parameter names are Hugging Face's.
+ * @file ELECTRA's discriminator (Clark et al., 2020): BERT's encoder, embeddings that may be
+ *   narrower than the hidden states, and a head of two layers. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import * as ops from '../graph/ops/index.ts';

@@ -1,6 +1,6 @@
 /**
- * @file GPT-2 (Radford et al., 2019), top to bottom. Its linear layers are `Conv1D`: weights stored [in, out]. Parameter names are Hugging
- * Face's.
+ * @file GPT-2 (Radford et al., 2019), top to bottom. Its linear layers are `Conv1D`: weights stored
+ *   [in, out]. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
@@ -91,7 +91,10 @@ function conv1D(scope: ModuleScope, name: string, x: Value, outputSize: number):
   });
 }
 
-/** `GPT2Block`: attention and feed-forward block, each behind a LayerNorm. [rows, hiddenSize] in and out. */
+/**
+ * `GPT2Block`: attention and feed-forward block, each behind a LayerNorm. [rows, hiddenSize] in and
+ * out.
+ */
 function gpt2Block(
   scope: ModuleScope,
   config: Gpt2Config,

@@ -3,8 +3,8 @@ import { type FloatTensor, sizeOf } from '../tensor.ts';
 import type { ParameterDeclaration } from './scope.ts';
 
 /**
- * A new parameter. Its random stream follows from the seed and its name alone, so that the same seed gives the
- * same head everywhere, whatever else is initialised.
+ * A new parameter. Its random stream follows from the seed and its name alone, so that the same
+ * seed gives the same head everywhere, whatever else is initialised.
  */
 export function initialTensor(
   name: string,

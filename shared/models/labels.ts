@@ -50,7 +50,10 @@ export function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name) => b.includes(name));
 }
 
-/** Names of a head's outputs: the classes, or one name for the value of regression, which has no classes. */
+/**
+ * Names of a head's outputs: the classes, or one name for the value of regression, which has no
+ * classes.
+ */
 export function outputNames(task: TaskKind, labels: readonly string[]): readonly string[] {
   return task === 'regression' && labels.length === 0 ? ['LABEL_0'] : labels;
 }

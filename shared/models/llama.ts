@@ -1,6 +1,7 @@
 /**
- * @file Llama (Touvron et al., 2023) and families of the same blocks, top to bottom: RMS norm, rotary positions, keys and values shared by
- * groups of query heads, a gated feed-forward block. Parameter names are Hugging Face's.
+ * @file Llama (Touvron et al., 2023) and families of the same blocks, top to bottom: RMS norm,
+ *   rotary positions, keys and values shared by groups of query heads, a gated feed-forward block.
+ *   Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
@@ -75,7 +76,10 @@ export interface LlamaConfig extends ModelConfig {
   readonly tied: boolean;
 }
 
-/** Reads config.json. Texts longer than a sliding window of attention are not taken: within it there is none. */
+/**
+ * Reads config.json. Texts longer than a sliding window of attention are not taken: within it there
+ * is none.
+ */
 export function parseLlamaConfig(json: unknown): LlamaConfig {
   const raw = parseConfigJson(llamaConfigSchema, json);
   const { hidden_size: hiddenSize, num_attention_heads: heads } = raw;
@@ -120,7 +124,10 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
   };
 }
 
-/** `LlamaAttention`: every key and value head serves a group of query heads. [rows, hiddenSize] in and out. */
+/**
+ * `LlamaAttention`: every key and value head serves a group of query heads. [rows, hiddenSize] in
+ * and out.
+ */
 function llamaAttention(
   scope: ModuleScope,
   config: LlamaConfig,
@@ -148,7 +155,10 @@ function llamaAttention(
   return linear(scope, 'o_proj', read, config.hiddenSize, { bias: config.outputBias });
 }
 
-/** `LlamaDecoderLayer`: attention and feed-forward block, each behind an RMS norm. [rows, hiddenSize] in and out. */
+/**
+ * `LlamaDecoderLayer`: attention and feed-forward block, each behind an RMS norm. [rows,
+ * hiddenSize] in and out.
+ */
 function llamaLayer(
   scope: ModuleScope,
   config: LlamaConfig,
@@ -229,5 +239,8 @@ export function llamaFamily(
 
 export const llama = llamaFamily('llama', 'Llama');
 
-/** Mistral (Jiang et al., 2023): attention within a sliding window, which is all of a text that is no longer than it. */
+/**
+ * Mistral (Jiang et al., 2023): attention within a sliding window, which is all of a text that is
+ * no longer than it.
+ */
 export const mistral = llamaFamily('mistral', 'Mistral', { max_position_embeddings: 32768 });

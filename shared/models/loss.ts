@@ -1,11 +1,14 @@
-/** @file The losses of the tasks, each a scalar: the mean over examples, label entries, or labelled tokens. */
+/**
+ * @file The losses of the tasks, each a scalar: the mean over examples, label entries, or labelled
+ *   tokens.
+ */
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 
 /**
- * The `labels` input that a task's loss reads: its type and shape for a batch. The label of a token in `causal-lm` is the
- * token that follows it.
+ * The `labels` input that a task's loss reads: its type and shape for a batch. The label of a token
+ * in `causal-lm` is the token that follows it.
  */
 export function labelsInput(graph: Value['graph'], task: TaskKind, labelCount: number): Value {
   switch (task) {

@@ -1,4 +1,7 @@
-/** @file Reads and writes Hugging Face model folders: config.json, the weights under their exact names, the rest copied. */
+/**
+ * @file Reads and writes Hugging Face model folders: config.json, the weights under their exact
+ *   names, the rest copied.
+ */
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
@@ -63,7 +66,8 @@ export const tokenizerFiles = [
 /**
  * Loads a model for a task.
  *
- * @throws naming every parameter that is missing, has another shape than config.json implies, or is not finite
+ * @throws naming every parameter that is missing, has another shape than config.json implies, or is
+ *   not finite
  */
 export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
   const { configJson, architecture, weights: file } = await openModel(folder);
@@ -90,7 +94,10 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
   }
 }
 
-/** Refuses tokens of config.json that batches are filled with and targets begin from, but that have no embedding. */
+/**
+ * Refuses tokens of config.json that batches are filled with and targets begin from, but that have
+ * no embedding.
+ */
 function requireTokens(folder: string, { config, task }: ModelIdentity): void {
   const { vocabSize, padTokenId, decoderStartTokenId } = config;
   if (config.features !== undefined) return;
@@ -107,7 +114,9 @@ function requireTokens(folder: string, { config, task }: ModelIdentity): void {
   }
 }
 
-/** Configuration, family and weights of a model: a Hugging Face folder, or an ONNX file or folder. */
+/**
+ * Configuration, family and weights of a model: a Hugging Face folder, or an ONNX file or folder.
+ */
 async function openModel(
   path: string,
 ): Promise<{ configJson: Model['configJson']; architecture: Architecture; weights: ModelWeights }> {
@@ -147,7 +156,10 @@ export interface SaveOptions {
   readonly dtype?: FloatDtype;
 }
 
-/** Writes a model folder: config.json for its task and labels, model.safetensors, the tokenizer's files. */
+/**
+ * Writes a model folder: config.json for its task and labels, model.safetensors, the tokenizer's
+ * files.
+ */
 export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
   const className = model.architecture.classNames[model.task];
   const dtype = options.dtype ?? 'F32';
@@ -173,7 +185,9 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
   await writeJsonAtomically(join(folder, 'config.json'), config);
 }
 
-/** Copies the tokenizer's files of one model (a folder, or a file that they lie beside) to a folder. */
+/**
+ * Copies the tokenizer's files of one model (a folder, or a file that they lie beside) to a folder.
+ */
 export async function copyTokenizer(from: string, to: string): Promise<void> {
   const folder = modelFolderOf(from);
   const present = (await listFolder(folder)) ?? [];

@@ -1,4 +1,7 @@
-/** @file Assembles the graph of a model with a head: inputs, encoder, logits, and a loss when asked for. */
+/**
+ * @file Assembles the graph of a model with a head: inputs, encoder, logits, and a loss when asked
+ *   for.
+ */
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
@@ -16,8 +19,8 @@ export interface ModelIdentity {
 }
 
 /**
- * A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`, `decoder_input_ids`, `features`,
- * `labels`, `masked_positions`.
+ * A model's graph. Feeds are named `input_ids`, `attention_mask`, `token_type_ids`,
+ * `decoder_input_ids`, `features`, `labels`, `masked_positions`.
  */
 export interface ModelGraph {
   readonly graph: Graph;

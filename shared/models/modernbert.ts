@@ -1,7 +1,7 @@
 /**
- * @file ModernBERT (Warner et al., 2024), top to bottom: rotary positions, a norm before each block, a gated feed-forward block, and
- * attention over the whole text in some layers only, over the neighbourhood of each token in the others. Parameter names are
- * Hugging Face's.
+ * @file ModernBERT (Warner et al., 2024), top to bottom: rotary positions, a norm before each
+ *   block, a gated feed-forward block, and attention over the whole text in some layers only, over
+ *   the neighbourhood of each token in the others. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
@@ -89,8 +89,8 @@ interface ModernBertConfig extends ModelConfig {
 }
 
 /**
- * Reads config.json in both its forms: `layer_types` and `rope_parameters` for each of them, or the numbers that they are made from
- * where those are not there.
+ * Reads config.json in both its forms: `layer_types` and `rope_parameters` for each of them, or the
+ * numbers that they are made from where those are not there.
  */
 export function parseModernBertConfig(json: unknown): ModernBertConfig {
   const raw = parseConfigJson(modernBertConfigSchema, json, ['local_rope_theta']);
@@ -150,7 +150,10 @@ function norm(scope: ModuleScope, name: string, x: Value, config: ModernBertConf
   return layerNorm(scope, name, x, config.epsilon, { bias: config.normBias });
 }
 
-/** Columns `part * width` to `(part + 1) * width` of a product that is several at once. [rows, width] */
+/**
+ * Columns `part * width` to `(part + 1) * width` of a product that is several at once. [rows,
+ * width]
+ */
 function partOf(fused: Value, part: number, width: number): Value {
   return ops.slice(fused, 1, part * width, (part + 1) * width);
 }
@@ -162,7 +165,9 @@ function modernBertEmbeddings(scope: ModuleScope, config: ModernBertConfig, inpu
   return dropout(scope, norm(scope, 'norm', rows, config), config.embeddingDropout);
 }
 
-/** `ModernBertAttention`: query, key and value from one product. [batch*seq, hiddenSize] in and out. */
+/**
+ * `ModernBertAttention`: query, key and value from one product. [batch*seq, hiddenSize] in and out.
+ */
 function modernBertAttention(
   scope: ModuleScope,
   config: ModernBertConfig,
@@ -178,7 +183,9 @@ function modernBertAttention(
   return dropout(scope, linear(scope, 'Wo', read, hiddenSize, biased), attentionDropout);
 }
 
-/** `ModernBertMLP`: one product for the inputs and their gates. [batch*seq, hiddenSize] in and out. */
+/**
+ * `ModernBertMLP`: one product for the inputs and their gates. [batch*seq, hiddenSize] in and out.
+ */
 function modernBertMlp(scope: ModuleScope, config: ModernBertConfig, hidden: Value): Value {
   const { intermediateSize } = config;
   const biased = { bias: config.feedForwardBias };
@@ -189,7 +196,10 @@ function modernBertMlp(scope: ModuleScope, config: ModernBertConfig, hidden: Val
   return linear(scope, 'Wo', kept, config.hiddenSize, biased);
 }
 
-/** `ModernBertEncoderLayer`: attention and feed-forward block. The embeddings are normalised already, so layer 0 begins without. */
+/**
+ * `ModernBertEncoderLayer`: attention and feed-forward block. The embeddings are normalised
+ * already, so layer 0 begins without.
+ */
 function modernBertLayer(
   scope: ModuleScope,
   config: ModernBertConfig,
@@ -227,7 +237,10 @@ function modernBertModel(
   return norm(scope, 'final_norm', hidden, config);
 }
 
-/** `ModernBertPredictionHead`: dense, activation, norm. Checkpoints of the masked language model have one already. [rows, hiddenSize] */
+/**
+ * `ModernBertPredictionHead`: dense, activation, norm. Checkpoints of the masked language model
+ * have one already. [rows, hiddenSize]
+ */
 function predictionHead(scope: ModuleScope, config: ModernBertConfig, rows: Value): Value {
   const { bias, activation: name } = config.classifier;
   const dense = linear(scope, 'dense', rows, config.hiddenSize, { bias });

@@ -1,4 +1,7 @@
-/** @file MPNet (Song et al., 2020): BERT's encoder with RoBERTa's positions, no token types, and one relative position bias for all layers. */
+/**
+ * @file MPNet (Song et al., 2020): BERT's encoder with RoBERTa's positions, no token types, and one
+ *   relative position bias for all layers.
+ */
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';

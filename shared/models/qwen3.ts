@@ -1,6 +1,9 @@
 import { llamaFamily } from './llama.ts';
 
-/** Qwen3 (Yang et al., 2025): Llama's blocks with an RMS norm over each head of queries and keys, before they are turned. */
+/**
+ * Qwen3 (Yang et al., 2025): Llama's blocks with an RMS norm over each head of queries and keys,
+ * before they are turned.
+ */
 export const qwen3 = llamaFamily(
   'qwen3',
   'Qwen3',

@@ -16,7 +16,10 @@ import { roberta } from './roberta.ts';
 import { t5 } from './t5.ts';
 import { xlmRoberta } from './xlm-roberta.ts';
 
-/** Forgets the concrete config type: a config only ever goes back to the architecture that parsed it. */
+/**
+ * Forgets the concrete config type: a config only ever goes back to the architecture that parsed
+ * it.
+ */
 function register<C extends ModelConfig>(architecture: Architecture<C>): Architecture {
   return {
     ...architecture,

@@ -1,6 +1,7 @@
 /**
- * @file T5's relative positions (Raffel et al., 2020): a learned bias for every head and bucket of distances. Near distances have
- * a bucket each, farther ones share logarithmically growing buckets.
+ * @file T5's relative positions (Raffel et al., 2020): a learned bias for every head and bucket of
+ *   distances. Near distances have a bucket each, farther ones share logarithmically growing
+ *   buckets.
  */
 import type { Dim, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -11,14 +12,18 @@ export interface RelativeBuckets {
   readonly buckets: number;
   /** All distances from here on share the last bucket. */
   readonly maxDistance: number;
-  /** Whether keys behind the query have buckets of their own; otherwise they share the bucket of distance 0. */
+  /**
+   * Whether keys behind the query have buckets of their own; otherwise they share the bucket of
+   * distance 0.
+   */
   readonly bidirectional: boolean;
 }
 
 /**
  * The bucket of key position - query position.
  *
- * Logarithms are rounded to float32 as PyTorch computes them, since whole results lie on the edges of buckets.
+ * Logarithms are rounded to float32 as PyTorch computes them, since whole results lie on the edges
+ * of buckets.
  */
 export function relativeBucket(
   distance: number,
@@ -35,7 +40,8 @@ export function relativeBucket(
 }
 
 /**
- * The bias of every head for every pair of positions. Its table is `<name>.weight`, [buckets, heads].
+ * The bias of every head for every pair of positions. Its table is `<name>.weight`, [buckets,
+ * heads].
  *
  * @param queries positions of the queries, int64 [queries]
  * @param keys positions of the keys, int64 [keys]

@@ -1,4 +1,7 @@
-/** @file Which row of a table of relative positions stands for a distance between tokens (DeBERTa, log buckets of v3). */
+/**
+ * @file Which row of a table of relative positions stands for a distance between tokens (DeBERTa,
+ *   log buckets of v3).
+ */
 import type { Graph, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 
@@ -18,8 +21,8 @@ export function spanOf({ buckets, maxDistance }: RelativeBuckets): number {
 }
 
 /**
- * The bucket of the distance query - key: distances up to half of the buckets have one each, longer ones share them on a
- * logarithmic scale.
+ * The bucket of the distance query - key: distances up to half of the buckets have one each, longer
+ * ones share them on a logarithmic scale.
  */
 export function bucketOf(distance: number, { buckets, maxDistance }: RelativeBuckets): number {
   const middle = Math.floor(buckets / 2);
@@ -29,7 +32,10 @@ export function bucketOf(distance: number, { buckets, maxDistance }: RelativeBuc
   return Math.sign(distance) * (Math.ceil(scale * (middle - 1)) + middle);
 }
 
-/** Table rows of neighbouring distances, int32 ['2*seq']: `rows[k]` for one distance, `rows[k + 1]` for the next. */
+/**
+ * Table rows of neighbouring distances, int32 ['2*seq']: `rows[k]` for one distance, `rows[k + 1]`
+ * for the next.
+ */
 export interface DistanceRows {
   /** Of the distances seq - 1, .., -seq. */
   readonly falling: Value;

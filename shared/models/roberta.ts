@@ -17,7 +17,8 @@ function parseRobertaConfig(json: unknown): BertConfig {
 }
 
 /**
- * Positions count the tokens that are not padding, beginning at padTokenId + 1; padding has position padTokenId.
+ * Positions count the tokens that are not padding, beginning at padTokenId + 1; padding has
+ * position padTokenId.
  *
  * @param inputIds int32 [batch, seq]
  * @returns int32 [batch, seq]

@@ -1,4 +1,7 @@
-/** @file Rotary positions (Su et al., 2021): queries and keys are turned by an angle that grows with the position. */
+/**
+ * @file Rotary positions (Su et al., 2021): queries and keys are turned by an angle that grows with
+ *   the position.
+ */
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import type { Dim, Value } from '../graph/graph.ts';
@@ -15,7 +18,9 @@ const ropeSchema = z.object({
   rope_theta: z.number().positive().optional(),
 });
 
-/** `rope_scaling` of config.json: how angles are slowed for texts longer than those of pretraining. */
+/**
+ * `rope_scaling` of config.json: how angles are slowed for texts longer than those of pretraining.
+ */
 export const ropeScalingSchema = ropeSchema.nullish();
 
 export type RopeScaling = z.infer<typeof ropeScalingSchema>;
@@ -32,7 +37,8 @@ export type AttentionKind = 'full_attention' | 'sliding_attention';
  * The one `rope_parameters` of a model whose layers are all alike.
  *
  * @param kinds of attention that its layers have: `full_attention`, `sliding_attention`
- * @throws RegmeanError `unsupported` when they are of several kinds, or the one there is has no parameters
+ * @throws RegmeanError `unsupported` when they are of several kinds, or the one there is has no
+ *   parameters
  */
 export function commonRopeParameters(
   parameters: z.infer<typeof ropeParametersSchema>,
@@ -60,7 +66,8 @@ export function requireRotarySize(field: string, headSize: number): void {
  * The angle per position of each pair of features.
  *
  * @returns [headSize / 2]
- * @throws RegmeanError `unsupported` for a kind of scaling that is not known, `invalid-input` for one without its factor
+ * @throws RegmeanError `unsupported` for a kind of scaling that is not known, `invalid-input` for
+ *   one without its factor
  */
 export function rotaryFrequencies(headSize: number, theta: number, scaling: RopeScaling): Float32Array {
   const plain = Array.from({ length: headSize / 2 }, (_, pair) => theta ** ((-2 * pair) / headSize));
@@ -79,7 +86,8 @@ export function rotaryFrequencies(headSize: number, theta: number, scaling: Rope
   if (kind === 'linear') return Float32Array.from(plain, (frequency) => frequency / factor);
   const original = scaling?.original_max_position_embeddings ?? 8192;
   const [low, high] = [scaling?.low_freq_factor ?? 1, scaling?.high_freq_factor ?? 4];
-  // Waves that fit often into the pretraining length stay, those longer than it are slowed, the ones between partly.
+  // Waves that fit often into the pretraining length stay, those longer than it are slowed, the
+  // ones between partly.
   return Float32Array.from(plain, (frequency) => {
     const waves = (original * frequency) / (2 * Math.PI);
     if (waves > high) return frequency;

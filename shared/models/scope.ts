@@ -1,6 +1,7 @@
 /**
- * @file What a model file is written with: a scope that knows the module's name, declares parameters under
- * Hugging Face's exact names, and remembers how each one begins when a model or a head is new.
+ * @file What a model file is written with: a scope that knows the module's name, declares
+ *   parameters under Hugging Face's exact names, and remembers how each one begins when a model or
+ *   a head is new.
  */
 import { RegmeanError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';

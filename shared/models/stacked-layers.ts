@@ -1,4 +1,7 @@
-/** @file Pairs of linear layers with nothing between them but an activation: whose neurons can change places. */
+/**
+ * @file Pairs of linear layers with nothing between them but an activation: whose neurons can
+ *   change places.
+ */
 import type { Node, Value } from '../graph/graph.ts';
 import type { ModelGraph } from './model-graph.ts';
 
@@ -16,9 +19,10 @@ export interface StackedLayers {
 }
 
 /**
- * Finds them in the graph: a product with a parameter whose result goes, through elementwise ops alone, into one other
- * product with a parameter and nowhere else. A residual connection or a second reader ties neurons to their places. In
- * transformers these are the two layers of the feed-forward block (paper, Appendix D), and heads with a hidden layer.
+ * Finds them in the graph: a product with a parameter whose result goes, through elementwise ops
+ * alone, into one other product with a parameter and nowhere else. A residual connection or a
+ * second reader ties neurons to their places. In transformers these are the two layers of the
+ * feed-forward block (paper, Appendix D), and heads with a hidden layer.
  */
 export function findStackedLayers({ graph }: ModelGraph): readonly StackedLayers[] {
   const readers = new Map<Value, Node[]>();

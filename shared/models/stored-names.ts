@@ -1,10 +1,12 @@
 /**
- * The parameter that each tensor of a checkpoint is. Checkpoints of the bare backbone leave its name out, and old ones call the weight
- * and bias of LayerNorm gamma and beta. Tensors that are no parameter of this model keep their names.
+ * The parameter that each tensor of a checkpoint is. Checkpoints of the bare backbone leave its
+ * name out, and old ones call the weight and bias of LayerNorm gamma and beta. Tensors that are no
+ * parameter of this model keep their names.
  *
  * @param tensors names in the file
  * @param parameters of the model, by name
- * @param backboneName what the backbone is called in a model with a head; empty where it has no name
+ * @param backboneName what the backbone is called in a model with a head; empty where it has no
+ *   name
  * @returns parameter -> tensor
  */
 export function storedNames(

@@ -1,4 +1,7 @@
-/** @file What it means that a checkpoint has more tensors than its model: often a head of pretraining, sometimes a wrong config.json. */
+/**
+ * @file What it means that a checkpoint has more tensors than its model: often a head of
+ *   pretraining, sometimes a wrong config.json.
+ */
 import type { TaskKind } from '../task.ts';
 import type { ParameterDeclaration } from './scope.ts';
 
@@ -15,8 +18,8 @@ export function noteSurplus(model: string, task: TaskKind, surplus: readonly str
 }
 
 /**
- * Tensors without which the model would compute something else than what its checkpoint is: layers that config.json does not count, and
- * biases of layers that have none by it.
+ * Tensors without which the model would compute something else than what its checkpoint is: layers
+ * that config.json does not count, and biases of layers that have none by it.
  *
  * @param surplus tensors that the model has no place for
  * @param parameters of the model
@@ -46,7 +49,10 @@ export function contradictions(
   return [...found.values()];
 }
 
-/** The list of layers that a tensor would go on, and how many there are: a parameter of the same name has a smaller number. */
+/**
+ * The list of layers that a tensor would go on, and how many there are: a parameter of the same
+ * name has a smaller number.
+ */
 function layersBefore(name: string, parameters: Parameters): { list: string; count: number } | null {
   const parts = name.split('.');
   for (const [position, part] of parts.entries()) {

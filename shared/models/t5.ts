@@ -1,6 +1,7 @@
 /**
- * @file T5 1.0 and 1.1 (Raffel et al., 2020; Shazeer, 2020), top to bottom: an encoder and a decoder whose blocks normalise before each part,
- * have no biases, and share one relative position bias per stack. Parameter names are Hugging Face's.
+ * @file T5 1.0 and 1.1 (Raffel et al., 2020; Shazeer, 2020), top to bottom: an encoder and a
+ *   decoder whose blocks normalise before each part, have no biases, and share one relative
+ *   position bias per stack. Parameter names are Hugging Face's.
  */
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
@@ -86,7 +87,9 @@ interface KeysAndValues {
   readonly value: Value;
 }
 
-/** The keys and values that an attention block makes of hidden states, [batch*length, hiddenSize]. */
+/**
+ * The keys and values that an attention block makes of hidden states, [batch*length, hiddenSize].
+ */
 function keysAndValues(
   scope: ModuleScope,
   { heads, headSize }: T5Config,
@@ -98,7 +101,10 @@ function keysAndValues(
   return { key: project('k'), value: project('v') };
 }
 
-/** `T5Attention`, without keys' and values' projections. T5 does not scale scores. [batch*length, hiddenSize] in and out. */
+/**
+ * `T5Attention`, without keys' and values' projections. T5 does not scale scores. [batch*length,
+ * hiddenSize] in and out.
+ */
 function t5Attention(
   scope: ModuleScope,
   config: T5Config,
@@ -179,7 +185,10 @@ function t5Encoder(
 /** Names of what a decoder block keeps while it generates. */
 const keptName = (layer: number, part: 'key' | 'value'): string => `decoder.block.${layer}.${part}`;
 
-/** Keys and values of the encoder's output for every decoder block: they are the same for all tokens of the target. */
+/**
+ * Keys and values of the encoder's output for every decoder block: they are the same for all tokens
+ * of the target.
+ */
 function crossKeysAndValues(root: ModuleScope, config: T5Config, encoded: Value): ReadonlyMap<string, Value> {
   const entries = Array.from({ length: config.decoderLayers }, (_, layer) => {
     const scope = at(root, `decoder.block.${layer}.layer.1.EncDecAttention`);

@@ -1,11 +1,17 @@
-/** @file Whether two models are one network: agents' graphs must be the same, apart from where their weights lie. */
+/**
+ * @file Whether two models are one network: agents' graphs must be the same, apart from where their
+ *   weights lie.
+ */
 import { join } from 'node:path';
 import { isParameter, networkOf } from './network.ts';
 import { nodeName } from './nodes.ts';
 import { onnxFile, openOnnx } from './open-onnx.ts';
 import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from './schema.ts';
 
-/** The graph of a model folder, its parameters without their values: those of the logits, and of outputs that are not used. */
+/**
+ * The graph of a model folder, its parameters without their values: those of the logits, and of
+ * outputs that are not used.
+ */
 export async function readGraph(folder: string): Promise<OnnxModel> {
   const source = await openOnnx(join(folder, onnxFile));
   const { constants } = networkOf(source);
@@ -18,7 +24,9 @@ export async function readGraph(folder: string): Promise<OnnxModel> {
   return { ...model, graph: { ...model.graph, initializer } };
 }
 
-/** The first difference between two models that `readGraph` read, in words; null when there is none. */
+/**
+ * The first difference between two models that `readGraph` read, in words; null when there is none.
+ */
 export function graphDifference(a: OnnxModel, b: OnnxModel): string | null {
   const [left, right] = [a.graph, b.graph];
   if (!sameBytes(withGraph(a, {}), withGraph(b, {}))) return 'versions of operators';

@@ -1,4 +1,7 @@
-/** @file Reads the nodes of an ONNX network into a graph of ours, so that it can be differentiated and tapped. */
+/**
+ * @file Reads the nodes of an ONNX network into a graph of ours, so that it can be differentiated
+ *   and tapped.
+ */
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { Dim, Value } from '../graph/graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
@@ -10,8 +13,8 @@ import { opaque, type ValueTypes } from './operators/opaque.ts';
 import { shapeOfTensor } from './tensors.ts';
 
 /**
- * Adds an ONNX network to a graph; its parameters are declared under their initializers' names. Operators that there is no
- * rule for are taken as they are: they run, and have no gradient.
+ * Adds an ONNX network to a graph; its parameters are declared under their initializers' names.
+ * Operators that there is no rule for are taken as they are: they run, and have no gradient.
  *
  * @param inputs by name, of the network's element types
  * @param types of what operators without a rule compute; null while they are not known
@@ -49,7 +52,8 @@ export function importNetwork(
     const context = { graph, scope, node, opset, inputs: inputsOfNode, contents };
     let outputs: readonly (Value | null)[] | null;
     try {
-      // Nodes of the graph are named after their op too: `/encoder/Conv` must not become `/encoder/Conv/Conv`.
+      // Nodes of the graph are named after their op too: `/encoder/Conv` must not become
+      // `/encoder/Conv/Conv`.
       const scopeName = nodeName(node).replace(new RegExp(`/?${node.opType}$`), '');
       outputs = graph.scope(scopeName, () => {
         const read = operatorFor(node.opType, node.domain)?.(context) ?? null;

@@ -12,15 +12,17 @@ import { shapeOfTensor } from './tensors.ts';
 const inputSizes: ReadonlySet<string> = new Set(['batch', 'seq', 'target']);
 
 /**
- * Element types and shapes of everything that a network's nodes compute, by ONNX Runtime's own inference. Sizes of the inputs
- * are named `batch`, `seq` and `target`; sizes that it cannot say have names of their own.
+ * Element types and shapes of everything that a network's nodes compute, by ONNX Runtime's own
+ * inference. Sizes of the inputs are named `batch`, `seq` and `target`; sizes that it cannot say
+ * have names of their own.
  *
  * @throws RegmeanError `unsupported` when ONNX Runtime cannot load the network
  */
 export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
   const outputs = network.nodes.flatMap(({ output }) => output.filter((name) => name !== ''));
   const found = await inferredOutputs(network, outputs, []);
-  // Nothing tells a scalar from a tensor whose number of axes is not known, except the size of its shape.
+  // Nothing tells a scalar from a tensor whose number of axes is not known, except the size of its
+  // shape.
   const bare = found.filter(({ shape }) => shape.length === 0).map(({ name }) => name);
   const shapes = bare.length === 0 ? [] : await inferredOutputs(network, bare.map(shapeName), bare);
   const unknown = new Set(shapes.filter(({ shape }) => shape[0] !== 0).map(({ name }) => name));
@@ -37,7 +39,10 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
 
 const shapeName = (name: string): string => `${name}#shape`;
 
-/** What ONNX Runtime says of outputs; of `measured` values the shape is an output too, called as `shapeName` says. */
+/**
+ * What ONNX Runtime says of outputs; of `measured` values the shape is an output too, called as
+ * `shapeName` says.
+ */
 async function inferredOutputs(
   network: OnnxNetwork,
   outputs: readonly string[],

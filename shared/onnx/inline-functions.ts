@@ -1,6 +1,6 @@
 /**
- * @file Functions of a model's own (its `functions`, as newer exporters write them) become the nodes that they stand for, so
- * that nothing behind sees a call.
+ * @file Functions of a model's own (its `functions`, as newer exporters write them) become the
+ *   nodes that they stand for, so that nothing behind sees a call.
  */
 import { RegmeanError } from '../errors.ts';
 import { isStandard, nodeName } from './nodes.ts';
@@ -22,11 +22,11 @@ interface Inlining {
 }
 
 /**
- * The model with every call of a function of its own replaced by the function's nodes. Inner values and nodes are named after
- * the call: `/encoder/Linear` makes `/encoder/Linear/MatMul`.
+ * The model with every call of a function of its own replaced by the function's nodes. Inner values
+ * and nodes are named after the call: `/encoder/Linear` makes `/encoder/Linear/MatMul`.
  *
- * @throws RegmeanError `unsupported` for functions that call themselves, whose operators are of another version, or that
- *   become more nodes than any network has
+ * @throws RegmeanError `unsupported` for functions that call themselves, whose operators are of
+ *   another version, or that become more nodes than any network has
  */
 export function withoutFunctions(path: string, model: OnnxModel): OnnxModel {
   const { functions = [], ...rest } = model;
@@ -116,7 +116,10 @@ function copyOf(from: string, to: string, name: string): OnnxNode {
   return { opType: 'Identity', name, input: [from], output: [to] };
 }
 
-/** An attribute of an inner node; one that refers to the call's has its value, or the default, or is left out. */
+/**
+ * An attribute of an inner node; one that refers to the call's has its value, or the default, or is
+ * left out.
+ */
 function resolved(given: OnnxAttribute, called: OnnxFunction, call: OnnxNode): readonly OnnxAttribute[] {
   const { name, refAttrName } = given;
   if (refAttrName === undefined || refAttrName === '') return [given];

@@ -40,10 +40,11 @@ const optional = Object.keys(tokenRoles)
   .join(', ');
 
 /**
- * The inputs that are fed. Their names say what they are; a network with a single input reads tokens by whatever name, or numbers,
- * where it is floating point.
+ * The inputs that are fed. Their names say what they are; a network with a single input reads
+ * tokens by whatever name, or numbers, where it is floating point.
  *
- * @throws RegmeanError `unsupported` for inputs that are not known, and inputs whose batch or length is fixed
+ * @throws RegmeanError `unsupported` for inputs that are not known, and inputs whose batch or
+ *   length is fixed
  */
 export function networkInputs(path: string, infos: readonly OnnxValueInfo[]): readonly NetworkInput[] {
   const [only] = infos;
@@ -63,7 +64,10 @@ export function networkInputs(path: string, infos: readonly OnnxValueInfo[]): re
   );
 }
 
-/** What an input is of a batch of a model family, whose batches are padded on the right: positions count from the left. */
+/**
+ * What an input is of a batch of a model family, whose batches are padded on the right: positions
+ * count from the left.
+ */
 export function inputValue({ role, dtype }: NetworkInput, given: BackboneInputs): Value {
   return ops.cast(values[role](given), dtype);
 }

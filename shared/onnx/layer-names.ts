@@ -2,7 +2,10 @@
 import { isStandard, microsoftDomain, nodeName } from './nodes.ts';
 import type { OnnxNode } from './schema.ts';
 
-/** Operators that multiply by their second input, and the input that is their bias; null where others add it. */
+/**
+ * Operators that multiply by their second input, and the input that is their bias; null where
+ * others add it.
+ */
 const productInputs: Readonly<Record<string, Readonly<Record<string, number | null>>>> = {
   '': { MatMul: null, Gemm: 2 },
   [microsoftDomain]: { FusedMatMul: null, TransposeMatMul: null, FusedGemm: 2, Attention: 2 },
@@ -25,8 +28,9 @@ function placeIn(table: typeof productInputs, { opType, domain }: OnnxNode): num
 }
 
 /**
- * Names of layers whose weights have none: exporters fold a transposed weight into `onnx::MatMul_123`, and optimizers join
- * weights. The layer is then called after its bias, or after the path of the node that reads it, unless a layer is called so.
+ * Names of layers whose weights have none: exporters fold a transposed weight into
+ * `onnx::MatMul_123`, and optimizers join weights. The layer is then called after its bias, or
+ * after the path of the node that reads it, unless a layer is called so.
  *
  * @param parameters names of initializers that are trained
  * @returns names of layers by their weight's name, where it is another one
@@ -63,7 +67,8 @@ export function layerNames(
     const parts = nodeName(node)
       .split('/')
       .filter((part) => part !== '');
-    // A second parameter of a module (`dense.P`) has a name of its own; what exporters folded has none.
+    // A second parameter of a module (`dense.P`) has a name of its own; what exporters folded has
+    // none.
     const ofNode = weight.includes('.') ? [] : [parts.join('.')];
     const ofPath = parts.length > 1 ? [parts.slice(0, -1).join('.'), ...ofNode] : [];
     // Optimizers call the weight that they join `Attention_0_qkv_weight`.
@@ -73,7 +78,10 @@ export function layerNames(
   return new Map([...names].filter(([weight, name]) => name !== weight));
 }
 
-/** The bias of a node that multiplies by a weight, in it or added after it; undefined for other nodes and without one. */
+/**
+ * The bias of a node that multiplies by a weight, in it or added after it; undefined for other
+ * nodes and without one.
+ */
 export function biasOf(
   nodes: readonly OnnxNode[],
   node: OnnxNode,

@@ -1,6 +1,7 @@
 /**
- * @file Weights that an exporter wrote as Constant nodes become initializers, so that they are trained, merged and stored as
- * the others are. Numbers that belong to the computation (scales, masks, epsilons) stay where they are.
+ * @file Weights that an exporter wrote as Constant nodes become initializers, so that they are
+ *   trained, merged and stored as the others are. Numbers that belong to the computation (scales,
+ *   masks, epsilons) stay where they are.
  */
 import { sizeOf } from '../tensor.ts';
 import { isStandard, microsoftDomain } from './nodes.ts';
@@ -69,7 +70,10 @@ export function withLiftedWeights(model: OnnxModel): OnnxModel {
   };
 }
 
-/** Names of those tensors of a model that are weights: large matrices, and what stands where operators have weights. */
+/**
+ * Names of those tensors of a model that are weights: large matrices, and what stands where
+ * operators have weights.
+ */
 export function weightsAmong(
   model: OnnxModel,
   tensors: ReadonlyMap<string, OnnxTensor>,
@@ -96,11 +100,15 @@ function floatConstant({ opType, domain, attribute, output }: OnnxNode): OnnxTen
   return { ...t, name };
 }
 
-/** Names of constants that stand where operators have weights, or are added to a product with a weight: biases. */
+/**
+ * Names of constants that stand where operators have weights, or are added to a product with a
+ * weight: biases.
+ */
 function weightNames({ graph }: OnnxModel, constants: ReadonlyMap<string, unknown>): ReadonlySet<string> {
   const { node: nodes, initializer } = graph;
   const stored = new Set(initializer.map(({ name }) => name));
-  // Nodes stand in the order they run in, so that what hands a weight on is seen before what reads it.
+  // Nodes stand in the order they run in, so that what hands a weight on is seen before what reads
+  // it.
   const sources = new Map<string, string>();
   const sourceOf = (name: string): string => sources.get(name) ?? name;
   const found = new Set<string>();

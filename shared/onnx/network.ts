@@ -1,4 +1,7 @@
-/** @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and its parameters. */
+/**
+ * @file What is asked of an ONNX graph before it is imported: its logits, the nodes they need, and
+ *   its parameters.
+ */
 import { RegmeanError } from '../errors.ts';
 import { type NetworkInput, networkInputs } from './inputs.ts';
 import { layerNames } from './layer-names.ts';
@@ -33,10 +36,12 @@ export function isParameter(tensor: OnnxTensor): boolean {
 }
 
 /**
- * Finds the logits of a graph (the output of that name, else the only floating point one that can be it) and what they need.
+ * Finds the logits of a graph (the output of that name, else the only floating point one that can
+ * be it) and what they need.
  *
- * @throws RegmeanError `unsupported` for several outputs of which none is called logits, inputs that are not known or whose
- *   batch or length is fixed, and weights in float64; `invalid-input` for nodes that read what no node before computes
+ * @throws RegmeanError `unsupported` for several outputs of which none is called logits, inputs
+ *   that are not known or whose batch or length is fixed, and weights in float64; `invalid-input`
+ *   for nodes that read what no node before computes
  */
 export function networkOf(source: OnnxSource): OnnxNetwork {
   const { graph } = source.model;
@@ -84,7 +89,10 @@ function logitsOf(path: string, { output }: OnnxGraph): OnnxValueInfo {
   });
 }
 
-/** Names the first node that reads what nothing before it gives: in a cycle, or in a file that lacks something. */
+/**
+ * Names the first node that reads what nothing before it gives: in a cycle, or in a file that lacks
+ * something.
+ */
 function requireOrder({ path, model }: OnnxSource, nodes: readonly OnnxNode[]): void {
   const { graph } = model;
   const given = new Set(['', ...[...graph.input, ...graph.initializer].map(({ name }) => name ?? '')]);

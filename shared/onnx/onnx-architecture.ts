@@ -1,4 +1,7 @@
-/** @file A network from an ONNX file as a model family of its own, so that everything works on it as on the others. */
+/**
+ * @file A network from an ONNX file as a model family of its own, so that everything works on it as
+ *   on the others.
+ */
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
@@ -15,7 +18,10 @@ import type { OnnxNetwork } from './network.ts';
 import { onnxModelType } from './open-onnx.ts';
 import type { ValueTypes } from './operators/opaque.ts';
 
-/** Tokens that a network reads at most, where neither its configuration nor a table of positions says. */
+/**
+ * Tokens that a network reads at most, where neither its configuration nor a table of positions
+ * says.
+ */
 const defaultMaxLength = 512;
 
 const tokenId = z.int().nonnegative();
@@ -39,7 +45,8 @@ export interface OnnxArchitecture extends Architecture {
 /**
  * Makes a model family of a network.
  *
- * @throws RegmeanError `unsupported` when it cannot be imported, naming the node, or its output are no logits
+ * @throws RegmeanError `unsupported` when it cannot be imported, naming the node, or its output are
+ *   no logits
  */
 export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchitecture> {
   const trial = (types: ValueTypes | null): Trial | null => {
@@ -159,7 +166,10 @@ function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows
   );
 }
 
-/** How many tokens and positions the network's tables have: tables read by the tokens, and by nothing that comes from them. */
+/**
+ * How many tokens and positions the network's tables have: tables read by the tokens, and by
+ * nothing that comes from them.
+ */
 function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positions?: number } {
   const places = graph.inputs.find(({ name }) => name === 'position_ids');
   const fed = new Set<Value>(graph.inputs.filter((value) => value.role === 'input' && value !== places));
@@ -183,14 +193,20 @@ function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positio
   };
 }
 
-/** Whether a value is the tokens themselves, as they are fed or with other axes or another element type. */
+/**
+ * Whether a value is the tokens themselves, as they are fed or with other axes or another element
+ * type.
+ */
 function isTokens({ name, producer }: Value): boolean {
   const source = producer?.inputs[0] ?? null;
   if (source === null) return name === 'input_ids' || name === 'decoder_input_ids';
   return ['Cast', 'Identity', 'Reshape'].includes(producer?.op.type ?? '') && isTokens(source);
 }
 
-/** Whether there is one index for each place of a sequence; relative positions have one for each pair. */
+/**
+ * Whether there is one index for each place of a sequence; relative positions have one for each
+ * pair.
+ */
 function isOnePerToken({ shape }: Value): boolean {
   const { names } = factorsOf(multiplied(shape));
   return names.filter((name) => name === 'seq' || name === 'target').length === 1;

@@ -5,7 +5,10 @@ import { sizeOf } from '../tensor.ts';
 import type { OnnxNetwork } from './network.ts';
 import { dataOf, shapeOfTensor } from './tensors.ts';
 
-/** The parameters that an ONNX file holds itself (or in external data of its own), as weights are read elsewhere. */
+/**
+ * The parameters that an ONNX file holds itself (or in external data of its own), as weights are
+ * read elsewhere.
+ */
 export function onnxWeights({ source, parameters }: OnnxNetwork): ModelWeights {
   const read = (name: string): Float32Array => {
     const tensor = parameters.get(name);

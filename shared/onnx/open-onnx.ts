@@ -18,7 +18,9 @@ export const onnxFile = 'model.onnx';
 /** `model_type` in config.json of a folder whose network is an ONNX graph. */
 export const onnxModelType = 'onnx';
 
-/** Oldest version of ONNX's operators that is read: older ones mean other things by the same names. */
+/**
+ * Oldest version of ONNX's operators that is read: older ones mean other things by the same names.
+ */
 const oldestOpset = 11;
 
 const externalLocation = 1;
@@ -32,13 +34,19 @@ export interface OnnxSource {
   readonly path: string;
   /** The folder it lies in, where configuration and tokenizer are looked for. */
   readonly folder: string;
-  /** Float32 throughout; initializers hold their bytes, except for those in the folder's `model.safetensors`. */
+  /**
+   * Float32 throughout; initializers hold their bytes, except for those in the folder's
+   * `model.safetensors`.
+   */
   readonly model: OnnxModel;
   /** Version of ONNX's own operators. */
   readonly opset: number;
 }
 
-/** The ONNX file of a model: the path itself, or `model.onnx` of a folder that is no other model; null for others. */
+/**
+ * The ONNX file of a model: the path itself, or `model.onnx` of a folder that is no other model;
+ * null for others.
+ */
 export async function onnxFileOf(path: string): Promise<string | null> {
   if (path.endsWith('.onnx')) return path;
   const names = (await listFolder(path)) ?? [];
@@ -56,8 +64,9 @@ export function modelFolderOf(path: string): string {
 /**
  * Opens an ONNX file.
  *
- * @throws RegmeanError `not-found` without it or a file of external data; `invalid-input` when it is no ONNX file;
- *   `unsupported` for operators older than version 11, names that weights cannot have, and nodes with graphs of their own (If, Loop)
+ * @throws RegmeanError `not-found` without it or a file of external data; `invalid-input` when it
+ *   is no ONNX file; `unsupported` for operators older than version 11, names that weights cannot
+ *   have, and nodes with graphs of their own (If, Loop)
  */
 export async function openOnnx(path: string): Promise<OnnxSource> {
   const model = decodeOnnx(path, await readOnnxFile(path));
@@ -75,7 +84,10 @@ export async function openOnnx(path: string): Promise<OnnxSource> {
   return { path, folder, model: inFloat32({ ...model, graph }), opset };
 }
 
-/** The message of an ONNX file's bytes: plain nodes, without functions of its own, and all weights as initializers. */
+/**
+ * The message of an ONNX file's bytes: plain nodes, without functions of its own, and all weights
+ * as initializers.
+ */
 export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
   let model: OnnxModel;
   try {
@@ -134,7 +146,9 @@ function locationOf({ externalData }: OnnxTensor): string | undefined {
   return externalData?.find(({ key }) => key === 'location')?.value;
 }
 
-/** The tensor with its bytes from a file beside the model; the name must not lead out of the folder. */
+/**
+ * The tensor with its bytes from a file beside the model; the name must not lead out of the folder.
+ */
 async function readExternal(folder: string, where: string, tensor: OnnxTensor): Promise<OnnxTensor> {
   const location = locationOf(tensor) ?? '';
   if (location === '' || location !== basename(location) || location === '..' || location.includes('\\')) {
@@ -175,7 +189,10 @@ async function readExternal(folder: string, where: string, tensor: OnnxTensor): 
   }
 }
 
-/** The model with float32 wherever it says float16: types of inputs and outputs, constants, and what Cast makes. */
+/**
+ * The model with float32 wherever it says float16: types of inputs and outputs, constants, and what
+ * Cast makes.
+ */
 function inFloat32(model: OnnxModel): OnnxModel {
   const float16 = 10;
   const typed = (infos: OnnxModel['graph']['input']): OnnxModel['graph']['input'] =>

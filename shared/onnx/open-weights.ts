@@ -4,7 +4,10 @@ import { networkOf } from './network.ts';
 import { onnxWeights } from './onnx-weights.ts';
 import { modelFolderOf, onnxFileOf, openOnnx } from './open-onnx.ts';
 
-/** Opens the weights of a model: a folder with safetensors, or an ONNX file or folder that holds its own. */
+/**
+ * Opens the weights of a model: a folder with safetensors, or an ONNX file or folder that holds its
+ * own.
+ */
 export async function openWeights(path: string): Promise<ModelWeights> {
   const file = await onnxFileOf(path);
   if (file === null || (await readsSafetensors(path))) return openModelWeights(path);

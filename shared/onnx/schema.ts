@@ -1,6 +1,7 @@
 /**
- * @file ONNX's published protobuf schema as a table: the part that graphs are encoded with and files are read with.
- * Field numbers are ONNX's. Documentation strings are left out, so that a file that is written again carries none.
+ * @file ONNX's published protobuf schema as a table: the part that graphs are encoded with and
+ *   files are read with. Field numbers are ONNX's. Documentation strings are left out, so that a
+ *   file that is written again carries none.
  */
 import protobuf from 'protobufjs';
 
@@ -217,7 +218,10 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   return modelType.encode(modelType.fromObject(model)).finish();
 }
 
-/** The model in these bytes; byte fields are views into them. Throws when they are no protobuf message of this kind. */
+/**
+ * The model in these bytes; byte fields are views into them. Throws when they are no protobuf
+ * message of this kind.
+ */
 export function decodeModel(bytes: Uint8Array): OnnxModel {
   const decoded = modelType.toObject(modelType.decode(bytes), { longs: String });
   const model = decoded as Partial<OnnxModel>;

@@ -15,7 +15,10 @@ const bytesPerElement: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
-/** Our element type of an ONNX code; float16 is computed in float32. Undefined for those that graphs cannot hold. */
+/**
+ * Our element type of an ONNX code; float16 is computed in float32. Undefined for those that graphs
+ * cannot hold.
+ */
 export function dtypeOfCode(code: number | undefined): DType | undefined {
   if (code === float16) return 'float32';
   return (Object.keys(elementTypes) as DType[]).find((name) => elementTypes[name] === code);
@@ -30,7 +33,8 @@ export function shapeOfTensor({ dims }: OnnxTensor): readonly number[] {
  * The values of a tensor, float16 as float32.
  *
  * @param where names it in errors
- * @throws RegmeanError `unsupported` for other element types, `invalid-input` when the values do not fit the shape
+ * @throws RegmeanError `unsupported` for other element types, `invalid-input` when the values do
+ *   not fit the shape
  */
 export function dataOf(tensor: OnnxTensor, where: string): { dtype: DType; data: ConstantData } {
   const dtype = dtypeOfCode(tensor.dataType);

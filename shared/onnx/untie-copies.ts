@@ -1,7 +1,8 @@
 /**
- * @file Parameters that are equal only in the values they begin with, three biases of zeros, become initializers of their
- * own again: PyTorch's exporter keeps one initializer of them and writes an Identity node for each of the others. What a
- * model ties itself is one parameter to PyTorch, which has one name and is read under it by all its readers: it stays tied.
+ * @file Parameters that are equal only in the values they begin with, three biases of zeros, become
+ *   initializers of their own again: PyTorch's exporter keeps one initializer of them and writes an
+ *   Identity node for each of the others. What a model ties itself is one parameter to PyTorch,
+ *   which has one name and is read under it by all its readers: it stays tied.
  */
 import { weightsFile } from '../safetensors/model-weights.ts';
 import { biasOf } from './layer-names.ts';
@@ -10,10 +11,10 @@ import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /**
- * The model with copies of initializers in place of Identity nodes that stand for other parameters. An Identity stands for
- * another parameter where its output has a parameter's name. Where the name is the exporter's (`onnx::MatMul_26`: a weight
- * that was transposed beforehand, once for each use), it is another layer's that reads it, with another bias or under
- * another path.
+ * The model with copies of initializers in place of Identity nodes that stand for other parameters.
+ * An Identity stands for another parameter where its output has a parameter's name. Where the name
+ * is the exporter's (`onnx::MatMul_26`: a weight that was transposed beforehand, once for each
+ * use), it is another layer's that reads it, with another bias or under another path.
  */
 export function withUntiedCopies(model: OnnxModel): OnnxModel {
   const { node: nodes, initializer, output: results } = model.graph;
@@ -61,7 +62,10 @@ export function withUntiedCopies(model: OnnxModel): OnnxModel {
   };
 }
 
-/** Whether an initializer is trained, and not one that a model folder's weights have under this name alone. */
+/**
+ * Whether an initializer is trained, and not one that a model folder's weights have under this name
+ * alone.
+ */
 function isOwnWeight(tensor: OnnxTensor): boolean {
   const isStored = tensor.externalData?.some(({ key, value }) => key === 'location' && value === weightsFile);
   return isStored !== true && dtypeOfCode(tensor.dataType) === 'float32' && shapeOfTensor(tensor).length > 0;
@@ -72,7 +76,10 @@ function isParameterName(name: string): boolean {
   return !/[/:]/.test(name);
 }
 
-/** What tells the layer that reads a value: its bias, or the path of the node; undefined for values that no exporter named. */
+/**
+ * What tells the layer that reads a value: its bias, or the path of the node; undefined for values
+ * that no exporter named.
+ */
 function layersOf(
   nodes: readonly OnnxNode[],
   parameters: ReadonlySet<string>,

@@ -1,6 +1,7 @@
 /**
- * @file Writes the graph of a model folder: its weights are ONNX external data that lie in `model.safetensors`, so that they
- * are stored once, and tools that read ONNX open the folder's `model.onnx` as it is.
+ * @file Writes the graph of a model folder: its weights are ONNX external data that lie in
+ *   `model.safetensors`, so that they are stored once, and tools that read ONNX open the folder's
+ *   `model.onnx` as it is.
  */
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
@@ -13,8 +14,8 @@ import { encodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
 
 /**
- * Writes `model.onnx` into a folder whose `model.safetensors` is there: every initializer that it has a tensor for is read
- * from it, the others stay inside.
+ * Writes `model.onnx` into a folder whose `model.safetensors` is there: every initializer that it
+ * has a tensor for is read from it, the others stay inside.
  *
  * @throws RegmeanError `invalid-input` when a tensor's shape or type is not the initializer's
  */

@@ -1,6 +1,6 @@
 /**
- * @file Runs a graph with ONNX Runtime. Feeds and results are typed arrays; inputs are handed over without a copy,
- * and results can be written into arrays that the caller already has.
+ * @file Runs a graph with ONNX Runtime. Feeds and results are typed arrays; inputs are handed over
+ *   without a copy, and results can be written into arrays that the caller already has.
  */
 import * as ort from 'onnxruntime-node';
 import { messageOf, RegmeanError } from '../errors.ts';

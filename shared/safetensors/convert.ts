@@ -1,13 +1,16 @@
 /**
- * @file Bytes of a tensor to numbers and back. Typed arrays have the machine's byte order and the format is
- * little-endian; so is every machine that ONNX Runtime is built for.
+ * @file Bytes of a tensor to numbers and back. Typed arrays have the machine's byte order and the
+ *   format is little-endian; so is every machine that ONNX Runtime is built for.
  */
 
 import { RegmeanError } from '../errors.ts';
 import { type Dtype, elementBytes } from './dtype.ts';
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts';
 
-/** Arrays that tensors are written from. A `Uint8Array` beside a wider dtype holds the tensor's raw bytes. */
+/**
+ * Arrays that tensors are written from. A `Uint8Array` beside a wider dtype holds the tensor's raw
+ * bytes.
+ */
 export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /**
@@ -16,7 +19,8 @@ export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Arra
  * @param where named in errors
  * @param bytes the elements' bytes, at any alignment
  * @param target one number per element
- * @throws RegmeanError `unsupported` for dtypes without a conversion; `invalid-input` for an integer beyond 2^53
+ * @throws RegmeanError `unsupported` for dtypes without a conversion; `invalid-input` for an
+ *   integer beyond 2^53
  */
 export function decodeInto(
   where: string,

@@ -28,7 +28,10 @@ export function isDtype(name: unknown): name is Dtype {
   return typeof name === 'string' && Object.hasOwn(bytesPerElement, name);
 }
 
-/** Whether tensors of this dtype are read by `readFloat32`. Model folders may also hold integer buffers. */
+/**
+ * Whether tensors of this dtype are read by `readFloat32`. Model folders may also hold integer
+ * buffers.
+ */
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16' || dtype === 'F64';
 }

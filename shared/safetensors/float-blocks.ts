@@ -1,7 +1,10 @@
 import { sizeOf } from '../tensor.ts';
 import type { TensorReader } from './open-safetensors.ts';
 
-/** Values read at once: 1 MiB. Larger blocks are no faster, and the collector lets many of them pile up. */
+/**
+ * Values read at once: 1 MiB. Larger blocks are no faster, and the collector lets many of them pile
+ * up.
+ */
 const blockValues = 1 << 18;
 
 /** Consecutive values of a tensor. */

@@ -1,6 +1,7 @@
 /**
- * @file float16 and bfloat16 to float32 and back. Widening is exact; narrowing rounds to the nearest value, ties
- * to even, overflows to infinity and keeps NaN a NaN (IEEE 754-2019, sections 3.6 and 4.3.1).
+ * @file float16 and bfloat16 to float32 and back. Widening is exact; narrowing rounds to the
+ *   nearest value, ties to even, overflows to infinity and keeps NaN a NaN (IEEE 754-2019, sections
+ *   3.6 and 4.3.1).
  */
 
 const scratchFloat = new Float32Array(1);
@@ -14,7 +15,10 @@ export function widenFloat16(bits: Uint16Array, target: Float32Array | Float64Ar
   for (let i = 0; i < bits.length; i++) target[i] = float16Values[bits[i] as number] as number;
 }
 
-/** Widens bfloat16 bit patterns (the upper half of a float32) into `target`; both have the same length. */
+/**
+ * Widens bfloat16 bit patterns (the upper half of a float32) into `target`; both have the same
+ * length.
+ */
 export function widenBfloat16(bits: Uint16Array, target: Float32Array | Float64Array): void {
   for (let i = 0; i < bits.length; i++) {
     scratchBits[0] = (bits[i] as number) << 16;
@@ -64,7 +68,10 @@ function float16Bits(bits: number): number {
   return sign | subnormalFloat16(magnitude);
 }
 
-/** Float16 subnormals are multiples of 2^-24: shift the full significand there, rounding ties to even. */
+/**
+ * Float16 subnormals are multiples of 2^-24: shift the full significand there, rounding ties to
+ * even.
+ */
 function subnormalFloat16(magnitude: number): number {
   const exponent = magnitude >>> 23;
   const shift = 126 - exponent;

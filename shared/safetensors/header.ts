@@ -1,7 +1,7 @@
 /**
- * @file The header of a safetensors file: an unsigned 64-bit length, then that many bytes of JSON which map tensor
- * names to dtype, shape and byte range. Everything in it comes from outside and is checked here; no I/O.
- * Format: https://github.com/huggingface/safetensors#format
+ * @file The header of a safetensors file: an unsigned 64-bit length, then that many bytes of JSON
+ *   which map tensor names to dtype, shape and byte range. Everything in it comes from outside and
+ *   is checked here; no I/O. Format: https://github.com/huggingface/safetensors#format
  */
 
 import { RegmeanError } from '../errors.ts';
@@ -12,7 +12,10 @@ import { duplicateKey } from './json-keys.ts';
 /** Bytes of the length that a file starts with. */
 export const lengthPrefixBytes = 8;
 
-/** The largest header that is read, the same limit as other readers of the format have: a guard against hostile files. */
+/**
+ * The largest header that is read, the same limit as other readers of the format have: a guard
+ * against hostile files.
+ */
 export const maxHeaderBytes = 100_000_000;
 
 /** Where one tensor lies in a file. */
@@ -58,7 +61,8 @@ export function parseHeaderLength(path: string, prefix: Uint8Array, fileBytes: n
  * @param path named in errors
  * @param json the header's bytes, without the length before them
  * @param fileBytes size of the whole file
- * @throws RegmeanError `invalid-input` for every way in which the header can be wrong, naming the tensor
+ * @throws RegmeanError `invalid-input` for every way in which the header can be wrong, naming the
+ *   tensor
  */
 export function parseHeader(path: string, json: Uint8Array, fileBytes: number): SafetensorsHeader {
   const root = parseJsonObject(path, json);
@@ -75,7 +79,8 @@ export function parseHeader(path: string, json: Uint8Array, fileBytes: number): 
 }
 
 /**
- * Lays tensors out one after another and encodes the header, padded with spaces to a multiple of eight bytes.
+ * Lays tensors out one after another and encodes the header, padded with spaces to a multiple of
+ * eight bytes.
  *
  * @returns the bytes of length and JSON, and where each tensor goes
  * @throws RegmeanError `usage` when two tensors have the same name
@@ -165,7 +170,9 @@ function parseEntry(
   return { dtype, shape, byteOffset: dataStart + begin, byteLength };
 }
 
-/** The format allows no byte that belongs to no tensor or to two: a file must not carry hidden data. */
+/**
+ * The format allows no byte that belongs to no tensor or to two: a file must not carry hidden data.
+ */
 function requireContiguous(
   path: string,
   tensors: ReadonlyMap<string, TensorEntry>,

@@ -1,6 +1,7 @@
 /**
- * The first key that the top-level object of a JSON text has twice, or nothing. `JSON.parse` silently keeps the
- * last of two equal keys, so a file could show one tensor to one reader and another to the next.
+ * The first key that the top-level object of a JSON text has twice, or nothing. `JSON.parse`
+ * silently keeps the last of two equal keys, so a file could show one tensor to one reader and
+ * another to the next.
  *
  * @param json text that `JSON.parse` has accepted as an object
  */

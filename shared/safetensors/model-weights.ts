@@ -26,8 +26,8 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 /**
  * Opens the weights of a model folder, whole or sharded.
  *
- * @throws RegmeanError `not-found` without a folder or without weights; `unsupported` when there are only weights of
- *   another format; `invalid-input` when the index and its shards do not agree
+ * @throws RegmeanError `not-found` without a folder or without weights; `unsupported` when there
+ *   are only weights of another format; `invalid-input` when the index and its shards do not agree
  */
 export async function openModelWeights(folder: string): Promise<ModelWeights> {
   const names = await listFolder(folder);
@@ -40,7 +40,10 @@ export async function openModelWeights(folder: string): Promise<ModelWeights> {
   throw withoutSafetensors(folder, names);
 }
 
-/** What the weights of other formats are converted with: arguments of Hugging Face's `from_pretrained`. */
+/**
+ * What the weights of other formats are converted with: arguments of Hugging Face's
+ * `from_pretrained`.
+ */
 const otherFormats: readonly (readonly [RegExp, (name: string) => string])[] = [
   [/^pytorch_model.*\.bin$/, () => ''],
   [/^tf_model.*\.h5$/, () => ', from_tf=True'],

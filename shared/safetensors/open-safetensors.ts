@@ -5,13 +5,21 @@ import { decodeInto } from './convert.ts';
 import { type Dtype, elementBytes, isFloatDtype } from './dtype.ts';
 import { lengthPrefixBytes, parseHeader, parseHeaderLength, type TensorEntry } from './header.ts';
 
-/** One read asks the system for at most this much: reads of 2 GiB and more fail on most platforms. */
+/**
+ * One read asks the system for at most this much: reads of 2 GiB and more fail on most platforms.
+ */
 const maxReadBytes = 1 << 28;
 
-/** Elements that need a conversion are read in blocks of this size, so that the bytes never lie in memory whole. */
+/**
+ * Elements that need a conversion are read in blocks of this size, so that the bytes never lie in
+ * memory whole.
+ */
 const conversionBlockBytes = 1 << 22;
 
-/** Tensors by name, read one at a time: a safetensors file, or a model folder with one or several of them. */
+/**
+ * Tensors by name, read one at a time: a safetensors file, or a model folder with one or several of
+ * them.
+ */
 export interface TensorReader {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
@@ -34,7 +42,8 @@ export interface SafetensorsFile extends TensorReader {
 /**
  * Opens a safetensors file and checks its header; tensors are read when they are asked for.
  *
- * @throws RegmeanError `not-found` when there is no such file; `invalid-input` when it is not a sound safetensors file
+ * @throws RegmeanError `not-found` when there is no such file; `invalid-input` when it is not a
+ *   sound safetensors file
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await openForReading(path);

@@ -27,15 +27,19 @@ export interface TensorToWrite {
 
 /** Takes the tensors of a file in any order. */
 export interface SafetensorsSink {
-  /** Writes the values of an announced tensor, or a part of them that begins at value `start` (default 0). */
+  /**
+   * Writes the values of an announced tensor, or a part of them that begins at value `start`
+   * (default 0).
+   */
   write(name: string, data: TensorData, start?: number): Promise<void>;
 }
 
 /**
- * Writes a safetensors file atomically: temporary name, flush, rename. Lazily made data is written as it comes, so
- * a file of any size needs the memory of one tensor.
+ * Writes a safetensors file atomically: temporary name, flush, rename. Lazily made data is written
+ * as it comes, so a file of any size needs the memory of one tensor.
  *
- * @throws RegmeanError `usage` when data and shape differ in size, or data cannot be written as the dtype
+ * @throws RegmeanError `usage` when data and shape differ in size, or data cannot be written as the
+ *   dtype
  */
 export async function writeSafetensors(
   path: string,
@@ -56,10 +60,12 @@ export async function writeSafetensors(
 }
 
 /**
- * Writes a safetensors file atomically whose tensors are announced first and then filled in any order.
+ * Writes a safetensors file atomically whose tensors are announced first and then filled in any
+ * order.
  *
  * @param fill gives every announced tensor all its values, at once or in parts
- * @throws RegmeanError `usage` when values of a tensor are missing, are too many, or it was not announced
+ * @throws RegmeanError `usage` when values of a tensor are missing, are too many, or it was not
+ *   announced
  */
 export async function fillSafetensors(
   path: string,

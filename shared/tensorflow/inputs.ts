@@ -1,4 +1,6 @@
-/** @file What a LayersModel reads: token ids, perhaps with a mask, through an Embedding; or numbers. */
+/**
+ * @file What a LayersModel reads: token ids, perhaps with a mask, through an Embedding; or numbers.
+ */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Batch } from '../data/example.ts';

@@ -1,11 +1,17 @@
-/** @file The layers of a model, those inside of other layers included: models in models, and what TimeDistributed wraps. */
+/**
+ * @file The layers of a model, those inside of other layers included: models in models, and what
+ *   TimeDistributed wraps.
+ */
 import type { layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Layers } from './library.ts';
 
 /** A layer of TensorFlow.js. A model is one too. */
 export type Layer = layers.Layer;
 
-/** A layer, then all the layers inside of it, at any depth; one that is used several times comes once. */
+/**
+ * A layer, then all the layers inside of it, at any depth; one that is used several times comes
+ * once.
+ */
 export function layersWithin(library: Layers, layer: Layer): readonly Layer[] {
   return [
     ...new Set([layer, ...innerLayers(library, layer).flatMap((inner) => layersWithin(library, inner))]),

@@ -1,7 +1,9 @@
 /**
- * @file Folders of TensorFlow.js LayersModels, read and written without TensorFlow.js. As TensorFlow.js saves one it is `model.json` with
- * binary files beside it. Ours holds the weights as `model.safetensors` too, under TensorFlow.js' names, so that contributing,
- * checking and merging are those of every other model; the binary file is left out where nobody opens it with TensorFlow.js.
+ * @file Folders of TensorFlow.js LayersModels, read and written without TensorFlow.js. As
+ *   TensorFlow.js saves one it is `model.json` with binary files beside it. Ours holds the weights
+ *   as `model.safetensors` too, under TensorFlow.js' names, so that contributing, checking and
+ *   merging are those of every other model; the binary file is left out where nobody opens it with
+ *   TensorFlow.js.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -71,8 +73,9 @@ export async function layersModelFolder(path: string): Promise<string> {
  * Reads a LayersModel.
  *
  * @param path its JSON file, or a folder with model.json
- * @throws RegmeanError `unsupported` for graph models, and weights that are quantized, no float32, or of one name; `invalid-input` when files are missing or of
- *   another size than the manifest says
+ * @throws RegmeanError `unsupported` for graph models, and weights that are quantized, no float32,
+ *   or of one name; `invalid-input` when files are missing or of another size than the manifest
+ *   says
  */
 export async function openLayersModel(path: string): Promise<LayersModelFile> {
   const folder = await layersModelFolder(path);
@@ -108,7 +111,10 @@ function weightSpecs(file: string, { weightsManifest }: LayersModelJson): readon
   return specs;
 }
 
-/** Whether a weight is the model's: one that was saved with its optimizer brings the optimizer's too. */
+/**
+ * Whether a weight is the model's: one that was saved with its optimizer brings the optimizer's
+ * too.
+ */
 function isOfModel({ group }: WeightSpec): boolean {
   return group !== 'optimizer';
 }
@@ -171,7 +177,10 @@ async function readBinaryWeights(folder: string, file: string, json: LayersModel
   return weights;
 }
 
-/** Writes a LayersModel folder: model.json, the weights as safetensors and for TensorFlow.js, and config.json. */
+/**
+ * Writes a LayersModel folder: model.json, the weights as safetensors and for TensorFlow.js, and
+ * config.json.
+ */
 export async function writeLayersModel(
   folder: string,
   json: LayersModelJson,
@@ -191,7 +200,10 @@ export async function writeLayersModel(
   await writeBinaryWeights(folder);
 }
 
-/** Writes the binary file that TensorFlow.js reads from the safetensors beside it; a folder of another model is left as it is. */
+/**
+ * Writes the binary file that TensorFlow.js reads from the safetensors beside it; a folder of
+ * another model is left as it is.
+ */
 export async function writeBinaryWeights(folder: string): Promise<void> {
   if (!(await isLayersModel(folder))) return;
   const { weights } = await openLayersModel(folder);
@@ -203,7 +215,10 @@ export async function writeBinaryWeights(folder: string): Promise<void> {
   await writeFile(join(folder, binaryFile), Buffer.concat(parts));
 }
 
-/** What of a LayersModel must be equal for its weights to mean the same: the topology, keys in one order. */
+/**
+ * What of a LayersModel must be equal for its weights to mean the same: the topology, keys in one
+ * order.
+ */
 export function topologyText({ json }: LayersModelFile): string {
   return JSON.stringify(inOrder(json.modelTopology));
 }

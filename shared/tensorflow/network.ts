@@ -29,8 +29,8 @@ export interface LayersNetwork {
   /** The inputs of the model for a batch, in its order. */
   inputsOf(batch: Batch): Tensor[];
   /**
-   * Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch, seq, outputs]. For regression the
-   * output itself.
+   * Logits of the model's output, whatever activation it ends with: [batch, outputs] or [batch,
+   * seq, outputs]. For regression the output itself.
    */
   logitsOf(output: Tensor): Tensor;
 }
@@ -38,7 +38,8 @@ export interface LayersNetwork {
 /**
  * Builds a LayersModel for a task.
  *
- * @throws RegmeanError `unsupported` for a layer that TensorFlow.js does not know, or inputs and outputs that do not fit the task
+ * @throws RegmeanError `unsupported` for a layer that TensorFlow.js does not know, or inputs and
+ *   outputs that do not fit the task
  */
 export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promise<LayersNetwork> {
   const tensorFlow = await loadTensorFlow();
@@ -111,8 +112,9 @@ async function loadModel(
 }
 
 /**
- * A topology whose weights all start as zeros. They are read from the file, but inside of other models TensorFlow.js would still call
- * the initializers, slow ones, and that of recurrent layers needs more than TensorFlow.js' core.
+ * A topology whose weights all start as zeros. They are read from the file, but inside of other
+ * models TensorFlow.js would still call the initializers, slow ones, and that of recurrent layers
+ * needs more than TensorFlow.js' core.
  */
 function withoutInitializers(topology: unknown): unknown {
   if (Array.isArray(topology)) return topology.map(withoutInitializers);
@@ -125,7 +127,10 @@ function withoutInitializers(topology: unknown): unknown {
   );
 }
 
-/** Pairs names in a file with the weights that TensorFlow.js loads from them, by its rules (`Container.loadWeights`). */
+/**
+ * Pairs names in a file with the weights that TensorFlow.js loads from them, by its rules
+ * (`Container.loadWeights`).
+ */
 function weightsByName(
   model: LayersModel,
   names: readonly string[],

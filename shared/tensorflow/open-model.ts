@@ -20,7 +20,8 @@ export interface OpenLayersModel {
  * Opens a LayersModel for a task.
  *
  * @param labels names of the classes; those of config.json, or LABEL_0 .. when absent
- * @throws RegmeanError `usage` when the model has another number of outputs than classes; `invalid-input` for weights that are not finite
+ * @throws RegmeanError `usage` when the model has another number of outputs than classes;
+ *   `invalid-input` for weights that are not finite
  */
 export async function openModel(
   path: string,
@@ -65,7 +66,10 @@ function announce({ core, backend }: TensorFlow): void {
   announced.add(line);
 }
 
-/** The classes that config.json beside a LayersModel names; null where it names none, or is not there. */
+/**
+ * The classes that config.json beside a LayersModel names; null where it names none, or is not
+ * there.
+ */
 export async function namedClasses(path: string, task: TaskKind): Promise<readonly string[] | null> {
   const folder = await layersModelFolder(path);
   return namedLabels((await configJsonBeside(folder)) ?? {}, task, folder);

@@ -2,7 +2,8 @@
 import { RegmeanError } from '../errors.ts';
 
 /**
- * Checks that a path is no Keras file, and a folder that holds no other model no SavedModel or Keras file.
+ * Checks that a path is no Keras file, and a folder that holds no other model no SavedModel or
+ * Keras file.
  *
  * @param names files of the folder; null for a file
  * @throws RegmeanError `unsupported` with the command that converts it

@@ -6,7 +6,8 @@ import type { LayersNetwork } from './network.ts';
 /**
  * Checks examples before they are run.
  *
- * @throws RegmeanError `invalid-input` for a row with fewer tokens than the model can read, or a token that its embedding has no row for
+ * @throws RegmeanError `invalid-input` for a row with fewer tokens than the model can read, or a
+ *   token that its embedding has no row for
  */
 export function requireReadable(
   { config, shortest }: Pick<LayersNetwork, 'config' | 'shortest'>,

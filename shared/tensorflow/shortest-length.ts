@@ -1,4 +1,7 @@
-/** @file The fewest tokens that a model can read: its convolutions and poolings without padding leave nothing of fewer. */
+/**
+ * @file The fewest tokens that a model can read: its convolutions and poolings without padding
+ *   leave nothing of fewer.
+ */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersWithin } from './layer-tree.ts';
 import type { TensorFlow } from './library.ts';
@@ -7,8 +10,9 @@ import type { TensorFlow } from './library.ts';
 const longest = 1 << 16;
 
 /**
- * The fewest tokens of which every layer leaves something, by the layers' own rules for shapes; 1 where these cannot tell. TensorFlow.js
- * checks nothing: its WASM kernels read outside of their memory.
+ * The fewest tokens of which every layer leaves something, by the layers' own rules for shapes; 1
+ * where these cannot tell. TensorFlow.js checks nothing: its WASM kernels read outside of their
+ * memory.
  */
 export function shortestLength(tensorFlow: TensorFlow, model: LayersModel): number {
   // It knows its shapes only then; TensorFlow.js does so before it predicts.

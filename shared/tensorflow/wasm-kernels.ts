@@ -6,8 +6,8 @@ type Core = typeof import('@tensorflow/tfjs-core');
 const segmentSum = 'UnsortedSegmentSum';
 
 /**
- * Gives the WASM backend the kernels that only the CPU backend has, the gradient of convolutions among them: TensorFlow.js moves the
- * inputs over, and the outputs come back.
+ * Gives the WASM backend the kernels that only the CPU backend has, the gradient of convolutions
+ * among them: TensorFlow.js moves the inputs over, and the outputs come back.
  *
  * @param note told once for each kernel that is used
  */
@@ -37,7 +37,10 @@ export function completeWasmKernels(core: Core, note: (line: string) => void): v
   }
 }
 
-/** The gradient of an embedding: rows of `x` added up by segment. The CPU backend's goes over all rows for every segment. */
+/**
+ * The gradient of an embedding: rows of `x` added up by segment. The CPU backend's goes over all
+ * rows for every segment.
+ */
 function registerSegmentSum(core: Core): void {
   if (core.getKernel(segmentSum, 'wasm') !== undefined) return;
   core.registerKernel({

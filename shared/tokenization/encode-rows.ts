@@ -21,7 +21,10 @@ export interface EncodedRows {
 
 /** Limits of the model that reads the examples. */
 export interface EncodeLimits {
-  /** The most tokens of an example, special tokens included; the tokenizer's own limit holds besides. */
+  /**
+   * The most tokens of an example, special tokens included; the tokenizer's own limit holds
+   * besides.
+   */
   readonly maxLength: number;
   /** Rows of `input_ids`, and tokens of texts, are checked against it. */
   readonly vocabSize?: number;
@@ -29,7 +32,10 @@ export interface EncodeLimits {
   readonly features?: number;
 }
 
-/** Whether any row is text or words, or has a text to generate; rows of `input_ids` or numbers need no tokenizer. */
+/**
+ * Whether any row is text or words, or has a text to generate; rows of `input_ids` or numbers need
+ * no tokenizer.
+ */
 export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
   return rows.some(
     ({ input, label }) =>
@@ -38,15 +44,15 @@ export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
 }
 
 /**
- * Tokenizes rows and turns their labels into numbers. Text is cut to the maximum length; rows of `input_ids`
- * are taken as they are. In token classification the first token of each word carries the word's label, all
- * other tokens and special tokens -100.
+ * Tokenizes rows and turns their labels into numbers. Text is cut to the maximum length; rows of
+ * `input_ids` are taken as they are. In token classification the first token of each word carries
+ * the word's label, all other tokens and special tokens -100.
  *
  * @param tokenizer null when no row needs one, see {@link needsTokenizer}
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
- * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels, rows of
- * `input_ids` that are too long or outside the vocabulary, features of another number, and text without a tokenizer or with one of
- * another vocabulary
+ * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels,
+ *   rows of `input_ids` that are too long or outside the vocabulary, features of another number,
+ *   and text without a tokenizer or with one of another vocabulary
  */
 export async function encodeRows(
   rows: readonly Row[],

@@ -7,11 +7,12 @@ import { ignoredLabel } from '../task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /**
- * The targets of `text2text` rows as tokens: texts as the tokenizer ends them, cut to the maximum length; lists of token ids
- * as they are.
+ * The targets of `text2text` rows as tokens: texts as the tokenizer ends them, cut to the maximum
+ * length; lists of token ids as they are.
  *
  * @returns [target] for each row, null for unlabelled ones
- * @throws RegmeanError `invalid-input` for texts without a tokenizer, and tokens outside the vocabulary
+ * @throws RegmeanError `invalid-input` for texts without a tokenizer, and tokens outside the
+ *   vocabulary
  */
 export async function encodeTargets(
   rows: readonly Row[],
@@ -47,7 +48,10 @@ export function strayToken(id: number, vocabSize: number | undefined): string {
 export const foreignTokenizerHint =
   'tokenizer and model do not belong together: take both from the same folder';
 
-/** The label of each token in `causal-lm`: the token that follows it, -100 for the last; `given` as in Hugging Face's rows. */
+/**
+ * The label of each token in `causal-lm`: the token that follows it, -100 for the last; `given` as
+ * in Hugging Face's rows.
+ */
 export function followingTokens(inputIds: Int32Array, given: Row['label']): Int32Array {
   const tokens = Array.isArray(given) ? Int32Array.from(given as readonly number[]) : inputIds;
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);

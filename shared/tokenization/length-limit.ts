@@ -1,4 +1,7 @@
-/** Models that count positions from `pad_token_id + 1`, so that their first positions are never used. */
+/**
+ * Models that count positions from `pad_token_id + 1`, so that their first positions are never
+ * used.
+ */
 const padOffsetModels = new Set([
   'roberta',
   'xlm-roberta',
@@ -9,8 +12,8 @@ const padOffsetModels = new Set([
 ]);
 
 /**
- * The longest sequence for which a model of this config.json has positions; Infinity when it names no limit.
- * A RoBERTa of 514 position embeddings and pad id 1 takes 512 tokens.
+ * The longest sequence for which a model of this config.json has positions; Infinity when it names
+ * no limit. A RoBERTa of 514 position embeddings and pad id 1 takes 512 tokens.
  */
 export function lengthLimit(config: {
   readonly model_type?: string | undefined;

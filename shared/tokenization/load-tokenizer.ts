@@ -40,11 +40,12 @@ const addedTokens = z.looseObject({
 });
 
 /**
- * The tokenizer of a model folder: `tokenizer.json`, or else a BERT `vocab.txt`, with the settings of
- * `tokenizer_config.json`, `special_tokens_map.json` and the lengths of `config.json` where they are present.
+ * The tokenizer of a model folder: `tokenizer.json`, or else a BERT `vocab.txt`, with the settings
+ * of `tokenizer_config.json`, `special_tokens_map.json` and the lengths of `config.json` where they
+ * are present.
  *
- * @throws RegmeanError `not-found` when the folder has neither; `invalid-input` for a file that is not what
- * its name says
+ * @throws RegmeanError `not-found` when the folder has neither; `invalid-input` for a file that is
+ *   not what its name says
  */
 export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   const config = {

@@ -1,8 +1,9 @@
 /**
- * @file Tokenization with Hugging Face's own Rust library (the `tokenizers` package): it is the reference, so
- * parity is by construction, also for Oniguruma patterns and SentencePiece's precompiled normalizers that
- * the pure JavaScript `@huggingface/tokenizers` only approximates; it measured 1.2 times as fast on WordPiece,
- * works off the main thread, and its one package holds the binaries of all platforms.
+ * @file Tokenization with Hugging Face's own Rust library (the `tokenizers` package): it is the
+ *   reference, so parity is by construction, also for Oniguruma patterns and SentencePiece's
+ *   precompiled normalizers that the pure JavaScript `@huggingface/tokenizers` only approximates;
+ *   it measured 1.2 times as fast on WordPiece, works off the main thread, and its one package
+ *   holds the binaries of all platforms.
  */
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { messageOf, RegmeanError } from '../errors.ts';
@@ -52,7 +53,8 @@ export interface TokenizerSettings {
 const inputsPerCall = 1024;
 
 /**
- * A tokenizer from the text of a tokenizer.json. Its own truncation and padding settings are not used.
+ * A tokenizer from the text of a tokenizer.json. Its own truncation and padding settings are not
+ * used.
  *
  * @param where the file, for errors
  * @throws RegmeanError `invalid-input` when the library does not accept the text
@@ -120,8 +122,8 @@ function parseTokenizer(json: string, where: string): NativeTokenizer {
 }
 
 /**
- * The tokenizer.json with `add_prefix_space` on: byte-level models know a word inside a sentence by the space
- * before it, and words that come one by one have lost theirs.
+ * The tokenizer.json with `add_prefix_space` on: byte-level models know a word inside a sentence by
+ * the space before it, and words that come one by one have lost theirs.
  */
 function withPrefixSpace(json: string): string {
   const tokenizer = JSON.parse(json);

@@ -1,8 +1,8 @@
 /**
- * @file Tokens of sentences that are split into words already. Hugging Face's library takes each such word
- * through normalization, pre-tokenization and the model on its own and then joins the pieces; the Node
- * bindings take only strings, so the joining, cutting and framing by special tokens is done here, and every
- * distinct word is tokenized once.
+ * @file Tokens of sentences that are split into words already. Hugging Face's library takes each
+ *   such word through normalization, pre-tokenization and the model on its own and then joins the
+ *   pieces; the Node bindings take only strings, so the joining, cutting and framing by special
+ *   tokens is done here, and every distinct word is tokenized once.
  */
 import type { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { RegmeanError } from '../errors.ts';
@@ -16,7 +16,8 @@ export interface WordEncoder {
 const wordsPerCall = 8192;
 
 /**
- * A word encoder over a tokenizer whose byte-level step, if it has one, puts a space before each word.
+ * A word encoder over a tokenizer whose byte-level step, if it has one, puts a space before each
+ * word.
  *
  * @param where the tokenizer's file, for errors
  * @throws RegmeanError `unsupported` when the special tokens around a sentence cannot be told

@@ -14,7 +14,8 @@ export interface WordPieceSettings {
 
 /**
  * The tokenizer.json of a BERT model that has only a vocab.txt, with the defaults of Hugging Face's
- * `BertTokenizer`: lower case unless `do_lower_case` is false, accents stripped with it, `[CLS] A [SEP] B [SEP]`.
+ * `BertTokenizer`: lower case unless `do_lower_case` is false, accents stripped with it, `[CLS] A
+ * [SEP] B [SEP]`.
  *
  * @param vocabulary one token a line; the id is the line number from 0
  * @param where the file, for errors

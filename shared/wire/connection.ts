@@ -4,7 +4,10 @@ import type { RoundServiceClient } from './generated/regmean/v1/RoundService.ts'
 import { RoundService } from './protocol.ts';
 
 const keepaliveMs = 20_000;
-/** Bytes that may be under way to this side before it has read them; what bounds a download on a slow path. */
+/**
+ * Bytes that may be under way to this side before it has read them; what bounds a download on a
+ * slow path.
+ */
 const receiveWindowBytes = 8 * 1024 * 1024;
 const maxReconnectBackoffMs = 2_000;
 
@@ -34,7 +37,8 @@ export async function connectToMerger(flags: ConnectionFlags): Promise<MergerCon
     'grpc.keepalive_timeout_ms': keepaliveMs,
     'grpc.max_reconnect_backoff_ms': maxReconnectBackoffMs,
     'grpc-node.flow_control_window': receiveWindowBytes,
-    // Calls are tried again by their own rules; the library's would keep sent chunks in memory for it.
+    // Calls are tried again by their own rules; the library's would keep sent chunks in memory for
+    // it.
     'grpc.enable_retries': 0,
     ...(flags.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': flags.serverName }),
   });

@@ -1,4 +1,7 @@
-/** @file Who talks to whom, and how privately: channel and server credentials from the command line's flags. */
+/**
+ * @file Who talks to whom, and how privately: channel and server credentials from the command
+ *   line's flags.
+ */
 import { readFile } from 'node:fs/promises';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
 import { messageOf, RegmeanError } from '../errors.ts';

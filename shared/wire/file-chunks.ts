@@ -40,7 +40,8 @@ export async function* readChunks(path: string, file: string, offset: number): A
  * Checks that a chunk is the one that must come next and that its bytes arrived as they were sent.
  *
  * @param where who sent it, for the message
- * @throws RegmeanError of code `network` when the checksum differs, `refused` when it is out of order or too long
+ * @throws RegmeanError of code `network` when the checksum differs, `refused` when it is out of
+ *   order or too long
  */
 export function checkChunk(
   where: string,

@@ -42,8 +42,8 @@ const travellingNames = new Set([
 const shardName = /^model-\d{5}-of-\d{5}\.safetensors$/;
 
 /**
- * Whether a file of this name may be sent or received. The list is closed: nothing else in a folder leaves the
- * machine, and no name that arrives can point outside of its folder.
+ * Whether a file of this name may be sent or received. The list is closed: nothing else in a folder
+ * leaves the machine, and no name that arrives can point outside of its folder.
  */
 export function mayTravel(name: string): boolean {
   return travellingNames.has(name) || shardName.test(name);

@@ -5,13 +5,19 @@ import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType } from './generated/round_service.ts';
 
-/** Bytes of data in one chunk: large enough that per-message work vanishes, small enough that memory stays flat. */
+/**
+ * Bytes of data in one chunk: large enough that per-message work vanishes, small enough that memory
+ * stays flat.
+ */
 export const chunkBytes = 1024 * 1024;
 
 /** The largest chunk that a receiver takes, in bytes. */
 export const maxChunkBytes = 2 * chunkBytes;
 
-/** The folder with the .proto files: at the package's root, seen from the source tree or from `dist/`. */
+/**
+ * The folder with the .proto files: at the package's root, seen from the source tree or from
+ * `dist/`.
+ */
 export function protoFolder(): string {
   const candidates = ['../../proto', '../../../proto'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),
@@ -21,7 +27,10 @@ export function protoFolder(): string {
   return found;
 }
 
-/** The parsed wire contract. The options are those of `npm run generate`, so that values and types agree. */
+/**
+ * The parsed wire contract. The options are those of `npm run generate`, so that values and types
+ * agree.
+ */
 export const packageDefinition: PackageDefinition = loadSync('regmean/v1/round_service.proto', {
   includeDirs: [protoFolder()],
   longs: Number,

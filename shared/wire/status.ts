@@ -25,8 +25,8 @@ export interface StatusError extends Error {
 }
 
 /**
- * The gRPC status of an error: its message, its stable code and its hint. What is not a `RegmeanError` becomes
- * INTERNAL, except that a full disk is RESOURCE_EXHAUSTED.
+ * The gRPC status of an error: its message, its stable code and its hint. What is not a
+ * `RegmeanError` becomes INTERNAL, except that a full disk is RESOURCE_EXHAUSTED.
  */
 export function toStatus(error: unknown): StatusError {
   const metadata = new Metadata();
@@ -49,8 +49,8 @@ function statusError(code: status, details: string, metadata: Metadata): StatusE
 }
 
 /**
- * The error that a failed call stands for. A status with the project's code in its metadata keeps that code; any
- * other is the transport's and becomes `network`.
+ * The error that a failed call stands for. A status with the project's code in its metadata keeps
+ * that code; any other is the transport's and becomes `network`.
  *
  * @param address the merger's address, for the message
  */

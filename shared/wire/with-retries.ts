@@ -1,4 +1,7 @@
-/** @file The one timeout rule: a call fails when nothing moves any more, not because its work is long. */
+/**
+ * @file The one timeout rule: a call fails when nothing moves any more, not because its work is
+ *   long.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegmeanError } from '../errors.ts';
 import { fromStatus, isServiceError, isWorthRetrying } from './status.ts';
@@ -28,7 +31,8 @@ export interface Attempt {
 }
 
 /**
- * Tries until it succeeds, with growing pauses, as long as something moved in the last `stallTimeoutMs`.
+ * Tries until it succeeds, with growing pauses, as long as something moved in the last
+ * `stallTimeoutMs`.
  *
  * @throws RegmeanError of the last failure; at once for what another try would not change
  */

@@ -1,7 +1,7 @@
 /**
- * @file One fine-tuning step of models of other families than BERT, at the sizes they are published in, against PyTorch's (forward,
- * backward, clipping, AdamW; without dropout).
- * Usage: node dist/test/bench/families.js [rounds] [family..]
+ * @file One fine-tuning step of models of other families than BERT, at the sizes they are published
+ *   in, against PyTorch's (forward, backward, clipping, AdamW; without dropout). Usage: node
+ *   dist/test/bench/families.js [rounds] [family..]
  */
 import { createModel } from '../../shared/models/model-folder.ts';
 import { createRandom } from '../../shared/random.ts';

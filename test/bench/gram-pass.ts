@@ -1,6 +1,7 @@
 /**
- * @file One pass that collects the Gram of every linear layer against a bare forward pass of the same model, beside
- * what the same costs in PyTorch with forward hooks. Usage: node dist/test/bench/gram-pass.js [rounds]
+ * @file One pass that collects the Gram of every linear layer against a bare forward pass of the
+ *   same model, beside what the same costs in PyTorch with forward hooks. Usage: node
+ *   dist/test/bench/gram-pass.js [rounds]
  */
 import { batchesPerDrain } from '../../agent/statistics/collect-grams.ts';
 import { createGramAccumulator } from '../../agent/statistics/gram-accumulator.ts';

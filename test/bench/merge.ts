@@ -1,7 +1,8 @@
 /**
- * @file RegMean of models with the shapes of RoBERTa-base, from contributions on disk to a model on disk, beside the
- * usual way in PyTorch, which holds everything in memory and inverts in float32. Each of our merges runs in a process
- * of its own, for its peak memory. Usage: node dist/test/bench/merge.js [layers] [agents..]
+ * @file RegMean of models with the shapes of RoBERTa-base, from contributions on disk to a model on
+ *   disk, beside the usual way in PyTorch, which holds everything in memory and inverts in float32.
+ *   Each of our merges runs in a process of its own, for its peak memory. Usage: node
+ *   dist/test/bench/merge.js [layers] [agents..]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -48,7 +49,10 @@ function uniform(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, () => random() - 0.5);
 }
 
-/** A contribution with random weights. One random Gram per dimension serves all layers; PyTorch gets it square. */
+/**
+ * A contribution with random weights. One random Gram per dimension serves all layers; PyTorch gets
+ * it square.
+ */
 async function writeAgent(folder: string, layers: number, seed: number): Promise<void> {
   const tensors: TensorToWrite[] = [
     {

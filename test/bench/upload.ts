@@ -1,6 +1,6 @@
 /**
- * @file Upload over loopback: a bare grpc-js stream of the same bytes against `regmean agent contribute`, checks and
- * flushes included. Usage: node dist/test/bench/upload.js [MiB]
+ * @file Upload over loopback: a bare grpc-js stream of the same bytes against `regmean agent
+ *   contribute`, checks and flushes included. Usage: node dist/test/bench/upload.js [MiB]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -59,7 +59,9 @@ interface Measured {
   readonly bytes: number;
   /** Of the whole command, its start and its hashing included. */
   readonly seconds: number;
-  /** Bytes by which the process's largest resident size exceeds that of a process that does nothing. */
+  /**
+   * Bytes by which the process's largest resident size exceeds that of a process that does nothing.
+   */
   readonly agentMemory: number;
   readonly mergerMemory: number;
 }

@@ -23,7 +23,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The training of this file into a folder; its rate is so low that the last epochs are the best. */
+/**
+ * The training of this file into a folder; its rate is so low that the last epochs are the best.
+ */
 function train(out: string): string[] {
   const [model, data, dev] = ['base', 'train.jsonl', 'dev.jsonl'].map((name) => join(folder, name)) as [
     string,

@@ -34,7 +34,10 @@ function rowsOf(count: number, seed: number): { text: string; label: string }[] 
   });
 }
 
-/** A base model: a Hugging Face folder, or the file of its network as an exporter writes it, with a configuration and a tokenizer. */
+/**
+ * A base model: a Hugging Face folder, or the file of its network as an exporter writes it, with a
+ * configuration and a tokenizer.
+ */
 async function makeBase(name: string, model: Model): Promise<string> {
   const base = at(name);
   await mkdir(base);
@@ -115,7 +118,8 @@ describe('two agents fine-tune T5 to answer questions', () => {
         'empirical',
         '--json',
       );
-      // Of each stack's blocks 2 x (q k v, o, wi_0 wi_1, wo), cross-attention's q and o per block, its keys and values together, lm_head.
+      // Of each stack's blocks 2 x (q k v, o, wi_0 wi_1, wo), cross-attention's q and o per block,
+      // its keys and values together, lm_head.
       expect(JSON.parse(made)).toMatchObject({ grams: 2 * (2 * 4) + 2 * 2 + 1 + 1, linearLayers: 37 });
     }
     const fused = at(`${prefix}-fused`);

@@ -21,7 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The rows of a fixture without their padding, and the logits that PyTorch computes for their tokens. */
+/**
+ * The rows of a fixture without their padding, and the logits that PyTorch computes for their
+ * tokens.
+ */
 function rowsOf({ batches, expected }: TorchFixture, perToken: boolean) {
   return batches.flatMap((batch, number) => {
     const logits = expected.get(`logits.${number}`);

@@ -19,7 +19,10 @@ beforeAll(async () => {
 afterEach(stopAllCommands);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Bases of kinds that are not BERT: how each is made, its task, and what the fused folder holds beside the weights. */
+/**
+ * Bases of kinds that are not BERT: how each is made, its task, and what the fused folder holds
+ * beside the weights.
+ */
 const kinds = [
   {
     kind: 't5',

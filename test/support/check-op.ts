@@ -21,8 +21,8 @@ export interface OpCase {
 }
 
 /**
- * Checks an op's forward pass against a reference, and the gradient of a random weighting of its outputs by every
- * input against central finite differences.
+ * Checks an op's forward pass against a reference, and the gradient of a random weighting of its
+ * outputs by every input against central finite differences.
  */
 export async function checkOp(opCase: OpCase): Promise<void> {
   const dtype = opCase.dtype ?? 'float64';

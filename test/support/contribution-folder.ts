@@ -18,7 +18,10 @@ export interface ContributionFolder {
 
 const defaultConfig = { model_type: 'bert', id2label: { 0: 'no', 1: 'yes' } };
 
-/** Writes a Hugging Face model folder with Grams as they are made elsewhere: square, named by module, no manifest. */
+/**
+ * Writes a Hugging Face model folder with Grams as they are made elsewhere: square, named by
+ * module, no manifest.
+ */
 export async function writeContributionFolder(folder: string, content: ContributionFolder): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(content.config ?? defaultConfig));

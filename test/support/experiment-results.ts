@@ -8,7 +8,9 @@ export function measurement(own: Partial<Measurement>): Measurement {
   };
 }
 
-/** Results of two agents over two seeds with round numbers: Simple, RegMean 0.9 and all baselines. */
+/**
+ * Results of two agents over two seeds with round numbers: Simple, RegMean 0.9 and all baselines.
+ */
 export function exampleResults(changes: Partial<ExperimentResults> = {}): ExperimentResults {
   const measurements = [1, 2].flatMap((seed) => {
     const shift = seed === 1 ? 0 : 0.1;

@@ -1,4 +1,6 @@
-/** @file Networks that read numbers instead of tokens: three features, a hidden layer, two classes. */
+/**
+ * @file Networks that read numbers instead of tokens: three features, a hidden layer, two classes.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as layers from '@tensorflow/tfjs-layers';

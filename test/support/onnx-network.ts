@@ -1,4 +1,7 @@
-/** @file ONNX files written node by node, as exporters make them: a table of vectors, read by `input_ids`, and what follows. */
+/**
+ * @file ONNX files written node by node, as exporters make them: a table of vectors, read by
+ *   `input_ids`, and what follows.
+ */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** @file What cases of single operators are checked with: ONNX Runtime's results for the file itself, and finite differences. */
+/**
+ * @file What cases of single operators are checked with: ONNX Runtime's results for the file
+ *   itself, and finite differences.
+ */
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { gradients } from '../../shared/graph/gradients.ts';
@@ -69,7 +72,10 @@ export async function expectOnnxRuntimesLogits({
   await session.dispose();
 }
 
-/** Compares the gradient of every parameter along a random direction with the difference of two runs. */
+/**
+ * Compares the gradient of every parameter along a random direction with the difference of two
+ * runs.
+ */
 export async function expectSlopes(model: Model, only?: readonly string[]): Promise<void> {
   const { graph, logits, parameters } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const random = createRandom(11);
@@ -102,7 +108,10 @@ export async function expectSlopes(model: Model, only?: readonly string[]): Prom
   await session.dispose();
 }
 
-/** Compares a case with ONNX Runtime's results, and the gradients of its parameters with finite differences. */
+/**
+ * Compares a case with ONNX Runtime's results, and the gradients of its parameters with finite
+ * differences.
+ */
 export async function checkOperator(operatorCase: OperatorCase): Promise<void> {
   const { model, bytes } = await modelOf(operatorCase);
   await expectOnnxRuntimesLogits({ model, bytes });

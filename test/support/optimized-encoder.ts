@@ -1,4 +1,7 @@
-/** @file An encoder of one layer as ONNX Runtime's transformer optimizer writes it: fused operators, weights that are joined. */
+/**
+ * @file An encoder of one layer as ONNX Runtime's transformer optimizer writes it: fused operators,
+ *   weights that are joined.
+ */
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../../shared/onnx/schema.ts';
 import { createRandom } from '../../shared/random.ts';
 import { floats, longs, microsoftNode, node } from './onnx-network.ts';
@@ -6,7 +9,10 @@ import { floats, longs, microsoftNode, node } from './onnx-network.ts';
 /** What the optimizer chooses by the model and its options. */
 export interface OptimizedForm {
   readonly activation: 'BiasGelu' | 'FastGelu';
-  /** What Attention is told of padding: the mask, or the lengths that the embeddings' operator counts. */
+  /**
+   * What Attention is told of padding: the mask, or the lengths that the embeddings' operator
+   * counts.
+   */
   readonly mask: 'raw' | 'lengths';
 }
 

@@ -1,4 +1,7 @@
-/** @file A TCP proxy between an agent and a merger, to hold a connection at a chosen byte and to drop it. */
+/**
+ * @file A TCP proxy between an agent and a merger, to hold a connection at a chosen byte and to
+ *   drop it.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 

@@ -1,4 +1,7 @@
-/** @file A BERT base of a few kilobytes, and toy data of input_ids that it can learn: no tokenizer is needed. */
+/**
+ * @file A BERT base of a few kilobytes, and toy data of input_ids that it can learn: no tokenizer
+ *   is needed.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom, type Random } from '../../shared/random.ts';
@@ -38,9 +41,9 @@ export interface ToyRow {
 const [begin, end, firstWord, words] = [2, 3, 4, 8] as const;
 
 /**
- * Rows of 2 to 6 words whose labels can be read off the words. A word is warm when its id lies in the upper half of
- * the vocabulary: the class is that of most words, both labels hold where there are as many of either,
- * the score is the share of warm words.
+ * Rows of 2 to 6 words whose labels can be read off the words. A word is warm when its id lies in
+ * the upper half of the vocabulary: the class is that of most words, both labels hold where there
+ * are as many of either, the score is the share of warm words.
  */
 export function toyRows(task: TaskKind, count: number, seed: number): ToyRow[] {
   const random = createRandom(seed);

@@ -1,4 +1,7 @@
-/** @file A small BERT base model, contributions to it and the recipe of their round, made from seeds. */
+/**
+ * @file A small BERT base model, contributions to it and the recipe of their round, made from
+ *   seeds.
+ */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';

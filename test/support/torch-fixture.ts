@@ -39,11 +39,17 @@ export interface ExpectedTensor {
   readonly data: Float64Array;
 }
 
-/** A case of test/fixtures/torch: a model folder, batches, and what PyTorch computes from them (see the README there). */
+/**
+ * A case of test/fixtures/torch: a model folder, batches, and what PyTorch computes from them (see
+ * the README there).
+ */
 export interface TorchFixture extends z.infer<typeof expectedSchema> {
   readonly folder: string;
   readonly batches: readonly FixtureBatch[];
-  /** Tensors of expected.safetensors: `logits.0`, `grad.<parameter>`, `step1.<parameter>`, `gram.<module>`. */
+  /**
+   * Tensors of expected.safetensors: `logits.0`, `grad.<parameter>`, `step1.<parameter>`,
+   * `gram.<module>`.
+   */
   readonly expected: ReadonlyMap<string, ExpectedTensor>;
 }
 

@@ -1,4 +1,7 @@
-/** @file A tokenizer.json as SentencePiece models have it after conversion: Unigram pieces with word marks, an end token after each text. */
+/**
+ * @file A tokenizer.json as SentencePiece models have it after conversion: Unigram pieces with word
+ *   marks, an end token after each text.
+ */
 
 /** Ids of the special tokens. */
 export const unigramIds = { pad: 0, end: 1, unknown: 2 } as const;

@@ -1,4 +1,7 @@
-/** @file A fresh folder with a base model for each test of the wire, and the ends of what the test started. */
+/**
+ * @file A fresh folder with a base model for each test of the wire, and the ends of what the test
+ *   started.
+ */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -6,7 +6,10 @@ import { decodeModel, type OnnxTensor } from '../../shared/onnx/schema.ts';
 import { logitRowsOf } from '../../shared/task.ts';
 import { writeOnnxFile } from './onnx-network.ts';
 
-/** Writes a model of a known family as an exporter would: its graph, with the weights as initializers. Returns the file. */
+/**
+ * Writes a model of a known family as an exporter would: its graph, with the weights as
+ * initializers. Returns the file.
+ */
 export async function writeAsOnnx(model: Model): Promise<string> {
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const tokens = { token: 'seq', target: 'target', sequence: null, masked: null }[logitRowsOf(model.task)];
@@ -22,7 +25,8 @@ export async function writeAsOnnx(model: Model): Promise<string> {
     }),
   );
   const read = new Set([...exported.graph.node.flatMap(({ input }) => input), 'logits']);
-  // Exporters leave out optional outputs at the end that nothing reads, such as the mean of a LayerNormalization.
+  // Exporters leave out optional outputs at the end that nothing reads, such as the mean of a
+  // LayerNormalization.
   const node = exported.graph.node.map((own) => ({
     ...own,
     output: own.output.slice(0, own.output.findLastIndex((name) => read.has(name)) + 1),

@@ -13,8 +13,8 @@ export const brownOutOfDomain = ['science-fiction', 'humor', 'reviews'] as const
 export type BrownUse = 'pretraining' | 'fine-tuning' | 'out-of-domain';
 
 /**
- * The one use of a document. Genres that are no domain are pretraining text; so are the even-numbered documents of
- * `learned`, which is twice as large as any other domain.
+ * The one use of a document. Genres that are no domain are pretraining text; so are the
+ * even-numbered documents of `learned`, which is twice as large as any other domain.
  */
 export function brownUse(document: Pick<BrownDocument, 'id' | 'genre'>): BrownUse {
   if (isOneOf(brownOutOfDomain, document.genre)) return 'out-of-domain';

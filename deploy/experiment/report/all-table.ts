@@ -1,4 +1,7 @@
-/** @file The table of everything that serves all agents: baselines and merges (paper, Tables 1 to 4). */
+/**
+ * @file The table of everything that serves all agents: baselines and merges (paper, Tables 1 to
+ *   4).
+ */
 import type { ExperimentResults, Measurement, Scores } from '../results.ts';
 import {
   formatGain,

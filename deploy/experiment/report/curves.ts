@@ -1,4 +1,7 @@
-/** @file Scores against a knob: agents merged, alpha, the additive constant, batches of the Grams; greedy merging. */
+/**
+ * @file Scores against a knob: agents merged, alpha, the additive constant, batches of the Grams;
+ *   greedy merging.
+ */
 import { type LinePoint, lineChart } from '../../../shared/charts/line-chart.ts';
 import type { ExperimentResults, Measurement, Setting } from '../results.ts';
 import { simpleOf, summaryRows, testSetsOf } from './all-table.ts';

@@ -1,4 +1,6 @@
-/** @file What came out, in sentences that are made from the measurements, also where no merge wins. */
+/**
+ * @file What came out, in sentences that are made from the measurements, also where no merge wins.
+ */
 import type { ExperimentResults } from '../results.ts';
 import { bestAgent, gainOverSimple, type SummaryRow, simpleOf, summaryRows } from './all-table.ts';
 import { formatPercent, formatSpread, mean, spreadOf } from './statistics.ts';

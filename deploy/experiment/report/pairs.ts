@@ -1,4 +1,7 @@
-/** @file Merges of two: how much of what each model can do on its own domain is kept (paper, Figure 3). */
+/**
+ * @file Merges of two: how much of what each model can do on its own domain is kept (paper, Figure
+ *   3).
+ */
 import { boxPlot } from '../../../shared/charts/box-plot.ts';
 import { heatMap } from '../../../shared/charts/heat-map.ts';
 import type { ExperimentResults, Measurement } from '../results.ts';
@@ -102,7 +105,9 @@ export function pairsSection(results: ExperimentResults): Section | null {
   };
 }
 
-/** A pair's average over the test sets of its two agents, or the joint ones where domains have none. */
+/**
+ * A pair's average over the test sets of its two agents, or the joint ones where domains have none.
+ */
 function ownDomains({ testSets }: ExperimentResults, { agents, scores }: Measurement): number {
   const owned = testSets.filter(({ owner }) => owner !== null && agents.includes(owner));
   const sets = owned.length > 0 ? owned : testSets.filter(({ group }) => group === 'in-domain');

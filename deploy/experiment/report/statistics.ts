@@ -1,4 +1,7 @@
-/** @file Means, spreads and how they are written: scores are fractions in results and percent in reports. */
+/**
+ * @file Means, spreads and how they are written: scores are fractions in results and percent in
+ *   reports.
+ */
 import type { Measurement, Scores, Setting } from '../results.ts';
 
 /** A mean over seeds and its standard deviation (0 for one). */

@@ -1,6 +1,7 @@
 /**
- * @file Convolutions and pooling over any number of axes, whose sizes may be known only at run time.
- * Shapes: N examples, C channels, M filters, L elements of an axis, k of the kernel, T of the output.
+ * @file Convolutions and pooling over any number of axes, whose sizes may be known only at run
+ *   time. Shapes: N examples, C channels, M filters, L elements of an axis, k of the kernel, T of
+ *   the output.
  */
 import type { Dim, Graph, Op, Shape, Value } from '../graph.ts';
 import { multiplied } from '../sizes.ts';
@@ -61,7 +62,10 @@ export function convolution(
   });
 }
 
-/** dx: dy, with zeros where strides skipped, convolved with the kernel from its end to its beginning. */
+/**
+ * dx: dy, with zeros where strides skipped, convolved with the kernel from its end to its
+ * beginning.
+ */
 function ofInput(dy: Value, x: Value, weight: Value, options: ConvolutionOptions): Value {
   const { strides, dilations, pads, group } = options;
   const graph = x.graph;

@@ -30,8 +30,9 @@ function dropoutOp(probability: number): Op {
 }
 
 /**
- * Sets elements to zero with a probability and scales the others by 1 / (1 - probability).
- * The random stream of each node follows from `seed` and the node's position, and advances with every run of a session.
+ * Sets elements to zero with a probability and scales the others by 1 / (1 - probability). The
+ * random stream of each node follows from `seed` and the node's position, and advances with every
+ * run of a session.
  *
  * @throws when the probability is not in [0, 1)
  */

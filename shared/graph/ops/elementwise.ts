@@ -1,4 +1,7 @@
-/** @file Element-wise arithmetic with NumPy broadcasting. Gradients may broadcast; the driver sums them back. */
+/**
+ * @file Element-wise arithmetic with NumPy broadcasting. Gradients may broadcast; the driver sums
+ *   them back.
+ */
 import { broadcastShapes, type Node, type Op, type Value } from '../graph.ts';
 import { cotangentOf, inputOf, outputOf, required, requireSameDtype } from './checks.ts';
 

@@ -1,4 +1,7 @@
-/** @file Every op of the graph, by family. To add one: its family's file, and a case in the ops' gradient tests. */
+/**
+ * @file Every op of the graph, by family. To add one: its family's file, and a case in the ops'
+ *   gradient tests.
+ */
 export * from './activation.ts';
 export * from './convolution.ts';
 export * from './dropout.ts';

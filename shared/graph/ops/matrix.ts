@@ -28,13 +28,17 @@ const matMulOp: Op = {
     const b = inputOf(node, 1);
     const da = matMul(dy, transposeLast(b));
     if (b.shape.length > 2 || a.shape.length === 2) return [da, matMul(transposeLast(a), dy)];
-    // One matrix for all rows: a single product over them, where the batched one would be summed afterwards.
+    // One matrix for all rows: a single product over them, where the batched one would be summed
+    // afterwards.
     const rows = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1) as Dim]);
     return [da, gemm(rows(a), rows(dy), { transA: true, transB: false })];
   },
 };
 
-/** Matrix product over the last two axes: [.., m, k] x [.., k, n] -> [.., m, n], leading axes broadcast. */
+/**
+ * Matrix product over the last two axes: [.., m, k] x [.., k, n] -> [.., m, n], leading axes
+ * broadcast.
+ */
 export function matMul(a: Value, b: Value): Value {
   return a.graph.apply1(matMulOp, [a, b]);
 }

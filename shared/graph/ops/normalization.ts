@@ -1,4 +1,7 @@
-/** @file Layer normalisation, with and without the mean, and normalisation by statistics that are given. */
+/**
+ * @file Layer normalisation, with and without the mean, and normalisation by statistics that are
+ *   given.
+ */
 import type { Dim, Op, Value } from '../graph.ts';
 import { cotangentOf, inputOf, outputOf, required, requireSameDim } from './checks.ts';
 import { add, addScalar, div, mul, sqrt, sub } from './elementwise.ts';
@@ -106,8 +109,8 @@ const batchNormalizationOp: Op = {
 };
 
 /**
- * Normalises every channel (axis 1) by a mean and a variance that were collected before, then scales and shifts. The
- * statistics are not trained: their gradient is zero.
+ * Normalises every channel (axis 1) by a mean and a variance that were collected before, then
+ * scales and shifts. The statistics are not trained: their gradient is zero.
  *
  * @param x [rows, channels, ..]
  * @param channels scale, bias, mean and variance, each [channels]

@@ -1,4 +1,7 @@
-/** @file Padding, cropping and shifting by amounts that may be known only at run time. Sizes below zero crop. */
+/**
+ * @file Padding, cropping and shifting by amounts that may be known only at run time. Sizes below
+ *   zero crop.
+ */
 import type { Dim, Op, Shape, Value } from '../graph.ts';
 import { cotangentOf, inputOf, required } from './checks.ts';
 import { neg } from './elementwise.ts';
@@ -25,7 +28,8 @@ function padOp(shape: Shape): Op {
 }
 
 /**
- * Zeros before and after the elements of an axis; where a size is below zero, so many elements fewer.
+ * Zeros before and after the elements of an axis; where a size is below zero, so many elements
+ * fewer.
  *
  * @param before int64 [1], like `after`
  * @param size of the axis afterwards
@@ -34,12 +38,16 @@ export function padAxis(x: Value, axis: number, before: Value, after: Value, siz
   const graph = x.graph;
   const zeros = (count: number): Value[] => (count > 0 ? [graph.integers(Array<number>(count).fill(0))] : []);
   const [front, back] = [zeros(axis), zeros(x.shape.length - axis - 1)];
-  // Sizes of every axis: ONNX Runtime's optimizer moves a Transpose over a Pad as if axes were never named.
+  // Sizes of every axis: ONNX Runtime's optimizer moves a Transpose over a Pad as if axes were
+  // never named.
   const pads = concat([...front, before, ...back, ...front, after, ...back], 0);
   return graph.apply1(padOp(x.shape.with(axis, size)), [x, pads]);
 }
 
-/** Elements moved `by` places towards the end of an axis (below zero: the beginning), zeros where none came from. */
+/**
+ * Elements moved `by` places towards the end of an axis (below zero: the beginning), zeros where
+ * none came from.
+ */
 export function shift(x: Value, axis: number, by: number): Value {
   const graph = x.graph;
   return padAxis(x, axis, graph.integers([by]), graph.integers([-by]), x.shape[axis] as Dim);

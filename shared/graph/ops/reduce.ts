@@ -66,19 +66,27 @@ function extremeOp(type: 'ReduceMax' | 'ReduceMin', axes: readonly number[]): Op
   return op;
 }
 
-/** The largest element over axes, which stay as dimensions of size 1; equal ones share the gradient. */
+/**
+ * The largest element over axes, which stay as dimensions of size 1; equal ones share the gradient.
+ */
 export function reduceMax(x: Value, axes: readonly number[]): Value {
   const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
   return x.graph.apply1(extremeOp('ReduceMax', positive), [x, x.graph.integers(positive)]);
 }
 
-/** The smallest element over axes, which stay as dimensions of size 1; equal ones share the gradient. */
+/**
+ * The smallest element over axes, which stay as dimensions of size 1; equal ones share the
+ * gradient.
+ */
 export function reduceMin(x: Value, axes: readonly number[]): Value {
   const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
   return x.graph.apply1(extremeOp('ReduceMin', positive), [x, x.graph.integers(positive)]);
 }
 
-/** The mean over axes, which stay as dimensions of size 1; their sizes may be known only at run time. */
+/**
+ * The mean over axes, which stay as dimensions of size 1; their sizes may be known only at run
+ * time.
+ */
 export function reduceMean(x: Value, axes: readonly number[]): Value {
   const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
   const count = productOf(positive.map((axis) => x.shape[axis] as Dim));

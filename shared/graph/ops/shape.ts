@@ -1,4 +1,6 @@
-/** @file Ops that move elements without computing: reshape, transpose, expand, slice, concat, cast. */
+/**
+ * @file Ops that move elements without computing: reshape, transpose, expand, slice, concat, cast.
+ */
 import { RegmeanError } from '../../errors.ts';
 import { formatShape } from '../../tensor.ts';
 import {
@@ -25,7 +27,10 @@ const castCodes: Readonly<Record<DType, bigint>> = {
 
 const shapeOps = new Map<string, Op>();
 
-/** Ops whose output shape the caller states (ONNX reads it from a run-time tensor) are made per shape. */
+/**
+ * Ops whose output shape the caller states (ONNX reads it from a run-time tensor) are made per
+ * shape.
+ */
 function opWithShape(type: string, shape: Shape, vjp: Op['vjp']): Op {
   const key = `${type}:${shape.join(',')}`;
   const known = shapeOps.get(key);
@@ -81,7 +86,10 @@ export function concat(values: readonly Value[], axis: number): Value {
   return first.graph.apply1(concatOp, values, { axis: BigInt(positiveAxis(axis, first.shape.length)) });
 }
 
-/** The sizes of `shape` as an int64 tensor, from constants and from the shapes of the graph's inputs. */
+/**
+ * The sizes of `shape` as an int64 tensor, from constants and from the shapes of the graph's
+ * inputs.
+ */
 export function shapeTensor(graph: Graph, shape: Shape): Value {
   const unknown = shape.filter((dim) => typeof dim !== 'number').length;
   if (unknown <= 1) return graph.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)));
@@ -96,7 +104,10 @@ export function shapeTensor(graph: Graph, shape: Shape): Value {
   );
 }
 
-/** The size that a symbol stands for at run time, a dimension of one of the graph's inputs: int64 [1]. */
+/**
+ * The size that a symbol stands for at run time, a dimension of one of the graph's inputs: int64
+ * [1].
+ */
 export function sizeOfDim(graph: Graph, dim: string): Value {
   const input = inputWith(graph, dim);
   if (input === undefined) {
@@ -113,7 +124,8 @@ function inputWith(graph: Graph, dim: string): Value | undefined {
 /**
  * The same elements, row-major, under another shape.
  *
- * @param shape symbolic sizes must be dimensions of graph inputs, or the one size that follows from the others
+ * @param shape symbolic sizes must be dimensions of graph inputs, or the one size that follows from
+ *   the others
  */
 export function reshape(x: Value, shape: Shape): Value {
   if (sameDims(x.shape, shape)) return x;
@@ -251,7 +263,10 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
   return graph.apply1(op, [x, graph.integers([start]), graph.integers([end]), graph.integers([at])]);
 }
 
-/** `dy` set into zeros of the shape of `like`, beginning at `start` of `axis`: what a slice's gradient is. */
+/**
+ * `dy` set into zeros of the shape of `like`, beginning at `start` of `axis`: what a slice's
+ * gradient is.
+ */
 function padLike(dy: Value, like: Value, axis: number, start: number): Value {
   const graph = dy.graph;
   const width = dy.shape[axis];

@@ -1,4 +1,7 @@
-/** @file Ops whose output shape the caller states, because run-time tensors or a file say what it is. */
+/**
+ * @file Ops whose output shape the caller states, because run-time tensors or a file say what it
+ *   is.
+ */
 import { type Op, positiveAxis, type Shape, sameDims, type Value } from '../graph.ts';
 import { multiplied } from '../sizes.ts';
 import { cotangentOf, inputOf, required } from './checks.ts';

@@ -1,4 +1,7 @@
-/** @file Rules for attention and rotary positions as single operators (version 23 and newer), taken apart. */
+/**
+ * @file Rules for attention and rotary positions as single operators (version 23 and newer), taken
+ *   apart.
+ */
 import type { Dim, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { product } from './matrix.ts';
@@ -31,7 +34,10 @@ export function withoutHeads(x: Value): Value {
   return ops.reshapeTo(rows, x.graph.integers([0, 0, width]), [batch, tokens, width]);
 }
 
-/** Whether a key stands at or before a query: bool [queries, keys] of [.., queries, size] and [.., keys, size] by head. */
+/**
+ * Whether a key stands at or before a query: bool [queries, keys] of [.., queries, size] and [..,
+ * keys, size] by head.
+ */
 export function isNotLater(query: Value, key: Value): Value {
   const rows = ops.unsqueeze(ops.positionsOf(query, 2), 1);
   return ops.greater(ops.addScalar(rows, 1), ops.positionsOf(key, 2));

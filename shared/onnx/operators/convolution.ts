@@ -1,4 +1,7 @@
-/** @file Rules for convolution and pooling. A convolution's kernel is no linear layer's weight: it has no Gram and is averaged. */
+/**
+ * @file Rules for convolution and pooling. A convolution's kernel is no linear layer's weight: it
+ *   has no Gram and is averaged.
+ */
 import type { Dim, Shape, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { added } from '../../graph/sizes.ts';

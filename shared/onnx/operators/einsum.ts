@@ -1,6 +1,7 @@
 /**
- * @file Einsum as products of matrices, so that it has a gradient; and a Gram, where it multiplies with a matrix of weights.
- * An axis is called by its label in the equation, those of an ellipsis `.0`, `.1`, .. counted from the right.
+ * @file Einsum as products of matrices, so that it has a gradient; and a Gram, where it multiplies
+ *   with a matrix of weights. An axis is called by its label in the equation, those of an ellipsis
+ *   `.0`, `.1`, .. counted from the right.
  */
 import type { Dim, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
@@ -14,7 +15,10 @@ interface Term {
   readonly labels: readonly string[];
 }
 
-/** Reads an Einsum of any number of operands; null where an operand has one label twice (a diagonal), or is no float. */
+/**
+ * Reads an Einsum of any number of operands; null where an operand has one label twice (a
+ * diagonal), or is no float.
+ */
 export const einsum: Operator = (context) => {
   const values = context.inputs.filter((value) => value !== null);
   const parsed = parse(

@@ -1,4 +1,7 @@
-/** @file Every operator that is read into ops of ours. To add one: its rule in its family's file, and a line in the table there. */
+/**
+ * @file Every operator that is read into ops of ours. To add one: its rule in its family's file,
+ *   and a line in the table there.
+ */
 import { isStandard, microsoftDomain } from '../nodes.ts';
 import { activationOperators } from './activation.ts';
 import { attentionOperators } from './attention.ts';

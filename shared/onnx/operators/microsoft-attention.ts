@@ -1,6 +1,7 @@
 /**
- * @file Rules for ONNX Runtime's attention, taken apart: Attention projects to queries, keys and values with one matrix, which is
- * a linear layer; MultiHeadAttention is given them. Nodes that are given keys and values of a past are not read.
+ * @file Rules for ONNX Runtime's attention, taken apart: Attention projects to queries, keys and
+ *   values with one matrix, which is a linear layer; MultiHeadAttention is given them. Nodes that
+ *   are given keys and values of a past are not read.
  */
 import { RegmeanError } from '../../errors.ts';
 import type { Dim, Value } from '../../graph/graph.ts';
@@ -36,7 +37,8 @@ function columns(x: Value, widths: readonly number[]): readonly Value[] {
 }
 
 /**
- * softmax(query key^T scale + bias + mask) value, the heads beside each other: [batch, queries, heads * size].
+ * softmax(query key^T scale + bias + mask) value, the heads beside each other: [batch, queries,
+ * heads * size].
  *
  * @returns null for a mask in a form that is not read
  */
@@ -66,9 +68,11 @@ function isWithoutEffect({ shape }: Value): boolean {
 }
 
 /**
- * What a mask adds to scores, [batch, 1, queries or 1, keys]: 0, or a number far below where it keeps from reading.
+ * What a mask adds to scores, [batch, 1, queries or 1, keys]: 0, or a number far below where it
+ * keeps from reading.
  *
- * @param mask int32, above 0 where tokens are read: [batch, keys] or [batch, queries, keys]; or how many they are, [batch]
+ * @param mask int32, above 0 where tokens are read: [batch, keys] or [batch, queries, keys]; or how
+ *   many they are, [batch]
  * @returns undefined for other forms
  */
 function paddingOf(context: OperatorContext, mask: Value, query: Value, key: Value): Value | undefined {
@@ -130,8 +134,9 @@ const multiHeadAttention: Operator = (context) => {
 const widthOf = ({ shape }: Value): number => Number(shape.at(-1));
 
 /**
- * Queries, keys and values, [batch, tokens, heads * size], or as keys and values are given: by head. Keys and values may be
- * packed into one tensor, [batch, tokens, heads, 2, size], and queries with them, [batch, tokens, heads, 3, size].
+ * Queries, keys and values, [batch, tokens, heads * size], or as keys and values are given: by
+ * head. Keys and values may be packed into one tensor, [batch, tokens, heads, 2, size], and queries
+ * with them, [batch, tokens, heads, 3, size].
  */
 function unpacked(context: OperatorContext): readonly Value[] | null {
   const [query, key, value] = [input(context, 0), optionalInput(context, 1), optionalInput(context, 2)];

@@ -1,4 +1,7 @@
-/** @file Rules for ONNX Runtime's normalisation of sums: of a block's input and output, and of embeddings. */
+/**
+ * @file Rules for ONNX Runtime's normalisation of sums: of a block's input and output, and of
+ *   embeddings.
+ */
 import type { Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import {
@@ -42,7 +45,10 @@ const skipRmsNormalization = ofSum(3, (context, sum, added) =>
   ops.rmsNormalization(sum, input(context, 2), added),
 );
 
-/** Words, places and segments, looked up, added and normalised; the second output counts the ones of a mask. */
+/**
+ * Words, places and segments, looked up, added and normalised; the second output counts the ones of
+ * a mask.
+ */
 const embedLayerNormalization: Operator = (context) => {
   const ids = input(context, 0);
   const segments = optionalInput(context, 1);

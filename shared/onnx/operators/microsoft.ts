@@ -1,6 +1,7 @@
 /**
- * @file Rules for operators that ONNX Runtime's optimizers fuse others into, of the domain `com.microsoft`: what its CPU kernels
- * compute. Facts: ONNX Runtime's ContribOperators.md, and its kernels where that leaves something open.
+ * @file Rules for operators that ONNX Runtime's optimizers fuse others into, of the domain
+ *   `com.microsoft`: what its CPU kernels compute. Facts: ONNX Runtime's ContribOperators.md, and
+ *   its kernels where that leaves something open.
  */
 import type { Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
@@ -42,7 +43,10 @@ const fusedMatMul: Operator = (context) => {
   return [alpha === 1 ? made : ops.mulScalar(made, alpha)];
 };
 
-/** The first axis before the last two, [rows, .., columns] -> [.., rows, columns], and then the last two swapped. */
+/**
+ * The first axis before the last two, [rows, .., columns] -> [.., rows, columns], and then the last
+ * two swapped.
+ */
 function moved(x: Value, isTransposed: boolean, hasRowsFirst: boolean): Value {
   const axes = x.shape.map((_, axis) => axis);
   const rank = axes.length;

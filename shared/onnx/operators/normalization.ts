@@ -86,7 +86,8 @@ const groupNormalization: Operator = (context) => {
   const graph = x.graph;
   const rest = x.shape.slice(2);
   const each = channels / groups;
-  // [N, groups, channels of each, ..]; further axes are counted, as zeros would keep others than these.
+  // [N, groups, channels of each, ..]; further axes are counted, as zeros would keep others than
+  // these.
   const tail = rest.map((_, at) => ops.unsqueeze(ops.sizeOfAxis(x, at + 2), 0));
   const sizes = ops.concat([graph.integers([0, groups, each]), ...tail], 0);
   const apart = ops.reshapeTo(x, sizes, [...x.shape.slice(0, 1), groups, each, ...rest]);

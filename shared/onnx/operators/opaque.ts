@@ -12,7 +12,8 @@ export type ValueTypes = ReadonlyMap<string, ValueType>;
  * A node whose operator there is no rule for, as it is: it runs, and has no gradient.
  *
  * @param opsetImport versions of operators in the file
- * @throws RegmeanError `unsupported` when its outputs are not known, or its version of the operator means something else
+ * @throws RegmeanError `unsupported` when its outputs are not known, or its version of the operator
+ *   means something else
  */
 export function opaque(
   context: OperatorContext,

@@ -15,15 +15,15 @@ export interface OperatorContext {
   /** Absent optional inputs are null. */
   readonly inputs: readonly (Value | null)[];
   /**
-   * Elements of values with at most one axis that are sizes or numbers known now: what exported graphs compute shapes with.
-   * Truth values are 0 and 1.
+   * Elements of values with at most one axis that are sizes or numbers known now: what exported
+   * graphs compute shapes with. Truth values are 0 and 1.
    */
   readonly contents: WeakMap<Value, readonly Dim[]>;
 }
 
 /**
- * Reads a node of one operator into ops of ours; null where its attributes ask for what there is no op for. An output that is
- * not asked for may be null.
+ * Reads a node of one operator into ops of ours; null where its attributes ask for what there is no
+ * op for. An output that is not asked for may be null.
  */
 export type Operator = (context: OperatorContext) => readonly (Value | null)[] | null;
 
@@ -80,7 +80,10 @@ export function tensor(context: OperatorContext, name: string): OnnxTensor | und
   return attribute(context, name)?.t;
 }
 
-/** Integers that newer versions give as an input and older ones as an attribute; null where they are known in neither. */
+/**
+ * Integers that newer versions give as an input and older ones as an attribute; null where they are
+ * known in neither.
+ */
 export function integers(context: OperatorContext, name: string, index: number): readonly number[] | null {
   const given = attribute(context, name);
   if (given !== undefined) return (given.ints ?? []).map(Number);
@@ -112,8 +115,9 @@ export function noted(
 }
 
 /**
- * Shapes that broadcast, with one name for each size. Of two names for a size the first is taken, before a name a number:
- * an exported graph is right about its shapes, even where they cannot be followed.
+ * Shapes that broadcast, with one name for each size. Of two names for a size the first is taken,
+ * before a name a number: an exported graph is right about its shapes, even where they cannot be
+ * followed.
  */
 export function alignedShapes(shapes: readonly Shape[]): readonly Shape[] {
   const rank = Math.max(...shapes.map(({ length }) => length));

@@ -42,7 +42,10 @@ const concat: Operator = (context) => {
   return [joined(parts, axis, shape[axis] as Dim)];
 };
 
-/** Parts of sizes that are not numbers: each with zeros in place of the others, added up, which has a gradient. */
+/**
+ * Parts of sizes that are not numbers: each with zeros in place of the others, added up, which has
+ * a gradient.
+ */
 function joined(parts: readonly Value[], axis: number, total: Dim): Value {
   const graph = (parts[0] as Value).graph;
   const lengths = parts.map((part) => ops.unsqueeze(ops.sizeOfAxis(part, axis), 0));
@@ -151,7 +154,10 @@ const pad: Operator = (context) => {
   return [value === 0 ? result : ops.addScalar(result, value)];
 };
 
-/** Elements of one axis from `start` to `end`, both counted from either side; `end` may be a size with a name. */
+/**
+ * Elements of one axis from `start` to `end`, both counted from either side; `end` may be a size
+ * with a name.
+ */
 function sliced(
   context: OperatorContext,
   x: Value,

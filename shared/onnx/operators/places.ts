@@ -39,7 +39,10 @@ const gatherNd: Operator = (context) => {
   return [ops.gatherNd(x, indices)];
 };
 
-/** Updates in the place of elements; a gradient for those that replace, not for those that are added or compared. */
+/**
+ * Updates in the place of elements; a gradient for those that replace, not for those that are added
+ * or compared.
+ */
 function scattered(scatter: (data: Value, indices: Value, updates: Value, axis: number) => Value): Operator {
   return (context) => {
     const [data, indices, updates] = [input(context, 0), input(context, 1), input(context, 2)];

@@ -12,7 +12,10 @@ import {
   type OperatorTable,
 } from './operator.ts';
 
-/** The axes that a node reduces; all where it names none; null where they are known at run time only. */
+/**
+ * The axes that a node reduces; all where it names none; null where they are known at run time
+ * only.
+ */
 function axesOf(context: OperatorContext, rank: number): readonly number[] | null {
   const given = hasIntegers(context, 'axes', 1) ? integers(context, 'axes', 1) : [];
   if (given === null || given.length > 0) return given?.map((axis) => positiveAxis(axis, rank)) ?? null;

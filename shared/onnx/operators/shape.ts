@@ -1,4 +1,7 @@
-/** @file Rules for operators that change the shape of a tensor, and for those that exported graphs compute shapes with. */
+/**
+ * @file Rules for operators that change the shape of a tensor, and for those that exported graphs
+ *   compute shapes with.
+ */
 import { type Dim, type DType, positiveAxis, type Shape, sameDims, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { divided, inOrderOf, multiplied, sameSize } from '../../graph/sizes.ts';
@@ -123,7 +126,10 @@ const expand: Operator = (context) => {
   return [sameDims(x.shape, shape) ? x : ops.expandTo(ops.withShape(x, from), sizes, shape)];
 };
 
-/** Copies along axes: an axis of size 1 is expanded, another one gets an axis for its copies, which is joined with it. */
+/**
+ * Copies along axes: an axis of size 1 is expanded, another one gets an axis for its copies, which
+ * is joined with it.
+ */
 const tile: Operator = (context) => {
   const [x, repeats] = [input(context, 0), input(context, 1)];
   const wanted = context.contents.get(repeats);

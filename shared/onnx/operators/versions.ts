@@ -1,8 +1,9 @@
 /**
- * @file What a node of an older file is in the version of ONNX's operators that graphs are written with. Needed for nodes that
- * run as they are; rules read every version themselves. The table holds each operator whose attributes, inputs or meaning
- * changed between versions 11 and 20 (ONNX's Changelog.md); all other changes of these versions only added element types,
- * or attributes whose default is what was meant before.
+ * @file What a node of an older file is in the version of ONNX's operators that graphs are written
+ *   with. Needed for nodes that run as they are; rules read every version themselves. The table
+ *   holds each operator whose attributes, inputs or meaning changed between versions 11 and 20
+ *   (ONNX's Changelog.md); all other changes of these versions only added element types, or
+ *   attributes whose default is what was meant before.
  */
 import { RegmeanError } from '../../errors.ts';
 import type { Attributes, Value } from '../../graph/graph.ts';

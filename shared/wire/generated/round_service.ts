@@ -52,13 +52,14 @@ export interface ProtoGrpcType {
       RoundEvent: MessageTypeDefinition<_regmean_v1_RoundEvent, _regmean_v1_RoundEvent__Output>
       RoundEventKind: EnumTypeDefinition
       /**
-       * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch the fused model.
+       * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch
+       * the fused model.
        * 
-       * Every error carries a gRPC status for programs, a message for people that names the file, tensor and rule, and in
-       * the trailing metadata
-       * regmean-error-code  the stable kind: refused, invalid-input, not-found, ...
-       * regmean-error-hint  what to do about it, when known (percent-encoded UTF-8)
-       * FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying again; UNAVAILABLE may.
+       * Every error carries a gRPC status for programs, a message for people that names the file, tensor
+       * and rule, and in the trailing metadata regmean-error-code  the stable kind: refused,
+       * invalid-input, not-found, ... regmean-error-hint  what to do about it, when known
+       * (percent-encoded UTF-8) FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying
+       * again; UNAVAILABLE may.
        */
       RoundService: SubtypeConstructor<typeof grpc.Client, _regmean_v1_RoundServiceClient> & { service: _regmean_v1_RoundServiceDefinition }
       RoundState: EnumTypeDefinition

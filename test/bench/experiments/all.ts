@@ -1,6 +1,7 @@
 /**
- * @file Runs every experiment of this folder, or those named. What `--out` holds is not computed again.
- * `npm run bench:experiments` runs all; `node dist/test/bench/experiments/all.js --out DIR names` one.
+ * @file Runs every experiment of this folder, or those named. What `--out` holds is not computed
+ *   again. `npm run bench:experiments` runs all; `node dist/test/bench/experiments/all.js --out DIR
+ *   names` one.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * @file Measures what pretraining the base model is worth: the same fine-tuning from the shipped base and from the same
- * architecture with random weights, on every data set of the demo, all domains together.
- * `npm run bench:base -- --out DIR`.
+ * @file Measures what pretraining the base model is worth: the same fine-tuning from the shipped
+ *   base and from the same architecture with random weights, on every data set of the demo, all
+ *   domains together. `npm run bench:base -- --out DIR`.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -2,7 +2,8 @@
 export type Timed<Part extends string> = () => Promise<Readonly<Partial<Record<Part, number>>>>;
 
 /**
- * Runs several pieces of work in turns, so that whatever else the machine does meets all of them alike.
+ * Runs several pieces of work in turns, so that whatever else the machine does meets all of them
+ * alike.
  *
  * @param rounds turns that count; one more before them warms up
  * @returns the median seconds of a part; NaN for a part that no work has

@@ -1,4 +1,7 @@
-/** @file The other side of the benchmarks: PyTorch in a process of its own, told what to time line by line. */
+/**
+ * @file The other side of the benchmarks: PyTorch in a process of its own, told what to time line
+ *   by line.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { packageFile } from '../../../shared/files/package-file.ts';
@@ -13,7 +16,10 @@ export interface TorchSide {
   close(): void;
 }
 
-/** Starts a script, which may import the reference models of the fixtures, with settings; null, with a line that says so, where PyTorch is not installed. */
+/**
+ * Starts a script, which may import the reference models of the fixtures, with settings; null, with
+ * a line that says so, where PyTorch is not installed.
+ */
 export async function startTorch(
   script: string,
   settings: { readonly threads: number } & Readonly<Record<string, unknown>>,

@@ -1,4 +1,6 @@
-/** @file Ops that networks from ONNX files are read into, beside those of the project's own models. */
+/**
+ * @file Ops that networks from ONNX files are read into, beside those of the project's own models.
+ */
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../../shared/graph/gradients.ts';
 import { Graph, type Value } from '../../../shared/graph/graph.ts';

@@ -208,7 +208,8 @@ describe('solveSymmetric', () => {
     const b = matrixOf(3, 4, 4, 0);
     const start = matrixOf(3, 5, 1, 7);
     const { x } = await solveSymmetric(gemm, 'A', a, b, async () => start);
-    // x1 + x2 must be 2; of those points (3, -1) is nearest to (5, 1), and the dead third entry keeps its 7.
+    // x1 + x2 must be 2; of those points (3, -1) is nearest to (5, 1), and the dead third entry
+    // keeps its 7.
     expect(tensorOf(x)).toBeAllclose({ shape: [3, 1], data: [3, -1, 7] }, { rtol: 1e-9 });
   });
 

@@ -162,7 +162,8 @@ describe('matching', () => {
     async (by) => {
       const report = await match({ by, dataFiles: [data], out: join(folder, `by-${by}`) });
       const found = report.layers.find(({ layer }) => layer === first);
-      // Putting neuron order[i] at place i is undone by putting neuron p[i] there, with order[p[i]] = i.
+      // Putting neuron order[i] at place i is undone by putting neuron p[i] there, with order[p[i]]
+      // = i.
       expect(found?.assignment.map((from) => order[from])).toEqual([...order.keys()]);
       const [ours, back] = [
         await readWeights(left),

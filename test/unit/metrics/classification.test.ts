@@ -9,8 +9,8 @@ import {
   microF1,
 } from '../../../shared/metrics/classification.ts';
 
-// Confusion matrix of these two, gold by row: [[3, 1, 0], [1, 1, 1], [0, 2, 1]]. Expected values are worked out
-// from it by hand as fractions; scikit-learn defines every one of them the same way.
+// Confusion matrix of these two, gold by row: [[3, 1, 0], [1, 1, 1], [0, 2, 1]]. Expected values
+// are worked out from it by hand as fractions; scikit-learn defines every one of them the same way.
 const gold = [0, 1, 2, 0, 1, 2, 0, 0, 1, 2];
 const predicted = [0, 2, 1, 0, 0, 1, 0, 1, 1, 2];
 const counts = countClasses(predicted, gold, 4);
@@ -39,7 +39,8 @@ describe('F1', () => {
   });
 
   it('of multi-label rows is taken per class (macro) and over all decisions (micro)', () => {
-    // Class 0: TP 2, predicted 2, gold 3. Class 1: TP 0, predicted 1, gold 1. Class 2: TP 1, predicted 1, gold 1.
+    // Class 0: TP 2, predicted 2, gold 3. Class 1: TP 0, predicted 1, gold 1. Class 2: TP 1,
+    // predicted 1, gold 1.
     const goldFlags = [1, 0, 0, 1, 1, 0, 1, 0, 1];
     const flags = [1, 1, 0, 1, 0, 0, 0, 0, 1];
     const own = countLabels(flags, goldFlags, 3);
@@ -50,7 +51,8 @@ describe('F1', () => {
 
 describe('Matthews correlation', () => {
   it('is the correlation of the one-hot matrices', () => {
-    // cov(gold, predicted) = 8/5, cov(predicted, predicted) = 32/5, cov(gold, gold) = 33/5, summed over classes.
+    // cov(gold, predicted) = 8/5, cov(predicted, predicted) = 32/5, cov(gold, gold) = 33/5, summed
+    // over classes.
     expect(matthewsCorrelation(counts)).toBeCloseTo(8 / 5 / Math.sqrt((32 / 5) * (33 / 5)), 14);
   });
 

@@ -47,7 +47,8 @@ describe('metricsFor', () => {
     const o = [1, 0, 0];
     const b = [0, 1, 0];
     const i = [0, 0, 1];
-    // Special tokens and second pieces (-100) are predicted B; gold PER 0-2, predicted PER 0-1 and PER 2-3.
+    // Special tokens and second pieces (-100) are predicted B; gold PER 0-2, predicted PER 0-1 and
+    // PER 2-3.
     const first = says([...b, ...b, ...b, ...o, ...b, ...b, ...i], Int32Array.of(-100, 1, -100, 2, 0, -100));
     const second = says([...b, ...i], Int32Array.of(1, 2));
     expect(main).toBe('spanF1');

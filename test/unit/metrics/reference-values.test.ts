@@ -1,4 +1,7 @@
-/** @file Metrics against scikit-learn 1.2 and SciPy 1.10, on sequences that both languages can write down. */
+/**
+ * @file Metrics against scikit-learn 1.2 and SciPy 1.10, on sequences that both languages can write
+ *   down.
+ */
 import { expect, it } from 'vitest';
 import {
   accuracy,

@@ -45,7 +45,8 @@ describe('spansOf', () => {
 
 describe('scoreSpans', () => {
   it('counts a span as right only with both borders and the type', () => {
-    // Gold: PER 0-2, LOC 3-4; ORG 0-1. Predicted: PER 0-2, LOC 2-4 (border); PER 0-1 (type), LOC 2-3 (not there).
+    // Gold: PER 0-2, LOC 3-4; ORG 0-1. Predicted: PER 0-2, LOC 2-4 (border); PER 0-1 (type), LOC
+    // 2-3 (not there).
     const gold = ['B-PER I-PER O B-LOC', 'B-ORG O O'].map((tags) => tags.split(' '));
     const predicted = ['B-PER I-PER B-LOC I-LOC', 'B-PER O B-LOC'].map((tags) => tags.split(' '));
     const scores = scoreSpans(predicted, gold);
@@ -64,7 +65,8 @@ describe('scoreSpans', () => {
 });
 
 describe('the CoNLL scorer', () => {
-  // Its decisions for B, I and O, tag by tag, as tables: whether a span ends before a tag, and whether one starts.
+  // Its decisions for B, I and O, tag by tag, as tables: whether a span ends before a tag, and
+  // whether one starts.
   const endsBefore = new Set(['BB', 'BO', 'IB', 'IO']);
   const startsAt = new Set(['BB', 'IB', 'OB', 'OI']);
   const bordersOf = (tags: readonly string[]): string[] => {

@@ -1,4 +1,7 @@
-/** @file Families load what is published of them: checkpoints of pretraining, whose heads are others, and of the bare backbone. */
+/**
+ * @file Families load what is published of them: checkpoints of pretraining, whose heads are
+ *   others, and of the bare backbone.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

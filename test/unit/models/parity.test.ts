@@ -214,7 +214,10 @@ function compareAll(
   }
 }
 
-/** Logits of a batch; for masked-lm only the rows that carry a label, which are all that the engine computes. */
+/**
+ * Logits of a batch; for masked-lm only the rows that carry a label, which are all that the engine
+ * computes.
+ */
 function expectedLogits(
   fixture: TorchFixture,
   index: number,

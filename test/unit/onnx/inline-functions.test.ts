@@ -44,7 +44,10 @@ const bent: OnnxFunction = {
   ],
 };
 
-/** v w + b through Bent; the bias may be left out, as an operator's optional input. Also hands out the product. */
+/**
+ * v w + b through Bent; the bias may be left out, as an operator's optional input. Also hands out
+ * the product.
+ */
 const layer: OnnxFunction = {
   name: 'Layer',
   domain: own,
@@ -85,7 +88,10 @@ const twoLayers = network(
   [layer, bent],
 );
 
-/** The same in a way that ONNX Runtime does not take: calls of one name, and a function that hands out what it is given. */
+/**
+ * The same in a way that ONNX Runtime does not take: calls of one name, and a function that hands
+ * out what it is given.
+ */
 const sameNames = network(
   [
     call('/a/Layer', 'Layer', ['x', 'first', 'floor'], ['h', '', 'same'], 0.1),

@@ -35,7 +35,10 @@ function constant(name: string, dims: readonly number[], values: readonly number
   };
 }
 
-/** A layer whose weight and bias are Constant nodes, positions that are one too, and a scale that is no weight. */
+/**
+ * A layer whose weight and bias are Constant nodes, positions that are one too, and a scale that is
+ * no weight.
+ */
 const network = (shift = 0): OnnxModel =>
   networkModel(
     [

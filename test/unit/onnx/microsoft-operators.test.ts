@@ -16,7 +16,9 @@ const waves = (name: string, ...dims: number[]): OnnxTensor =>
   );
 type Given = Parameters<typeof node>[3];
 
-/** One node from `x` and initializers, and a product with `x` so that means do not hide anything. */
+/**
+ * One node from `x` and initializers, and a product with `x` so that means do not hide anything.
+ */
 const one = (
   type: string,
   input: readonly string[],

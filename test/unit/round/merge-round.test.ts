@@ -36,7 +36,10 @@ async function startRound(name: string, task: TaskKind, labels: readonly string[
   return openRound(join(folder, 'store'), recipe, baseFingerprint);
 }
 
-/** Fine-tunes by the round's recipe as an agent does, and puts what it would send into the round once it is checked. */
+/**
+ * Fine-tunes by the round's recipe as an agent does, and puts what it would send into the round
+ * once it is checked.
+ */
 async function contribute(round: StoredRound, agent: string, rows: readonly object[]): Promise<string> {
   const { task, labels, name } = round.recipe;
   const model = join(folder, `${name}-${agent}-model`);

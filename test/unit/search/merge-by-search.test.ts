@@ -61,7 +61,8 @@ describe('candidates', () => {
     const many = candidateCoefficients(3, 20_001, 5);
     expect(many[0]).toEqual([1 / 3, 1 / 3, 1 / 3]);
     for (const own of many.slice(0, 50)) expect(own.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
-    // Of a flat Dirichlet distribution over three, the first is below t with probability 1 - (1 - t)^2.
+    // Of a flat Dirichlet distribution over three, the first is below t with probability 1 - (1 -
+    // t)^2.
     const below = many.slice(1).filter(([first]) => (first as number) < 0.5).length / 20_000;
     expect(below).toBeCloseTo(0.75, 1);
     expect(candidateCoefficients(3, 5, 5)).toEqual(many.slice(0, 5));

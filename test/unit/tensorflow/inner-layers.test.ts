@@ -45,7 +45,10 @@ const dense = (
     ...(inputShape === undefined ? {} : { inputShape }),
   });
 
-/** Every layer works on tokens by themselves, so that rows are easy to compute: a block used twice, then four readers of one activation. */
+/**
+ * Every layer works on tokens by themselves, so that rows are easy to compute: a block used twice,
+ * then four readers of one activation.
+ */
 function buildTagger(length: number | null, inner = 'inner', deep = 'deep'): tf.LayersModel {
   const hidden = tf.input({ shape: [length, 6] });
   const stack = tf.sequential({ name: 'stack', layers: [dense(deep, 6, 3, [length as number, 6])] });

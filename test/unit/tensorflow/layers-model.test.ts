@@ -98,7 +98,8 @@ describe('openLayersModel', () => {
       const hint = expect.stringContaining(`tensorflowjs_converter ${options.replace('F', keras)}`);
       await expect(isLayersModel(path)).rejects.toMatchObject({ code: 'unsupported', hint });
     }
-    // Files beside a model that can be read, and Hugging Face's own for TensorFlow, which another message is about.
+    // Files beside a model that can be read, and Hugging Face's own for TensorFlow, which another
+    // message is about.
     for (const other of ['model.onnx', 'config.json']) {
       await writeFile(join(keras, other), '{"model_type":"bert"}');
       expect(await isLayersModel(keras)).toBe(false);

@@ -97,7 +97,10 @@ export const bertTokenizerJson = {
   },
 };
 
-/** Pieces of a Unigram model and their scores, the most probable split of a word wins; `▁` stands for the space before it. */
+/**
+ * Pieces of a Unigram model and their scores, the most probable split of a word wins; `▁` stands
+ * for the space before it.
+ */
 export const unigramPieces: readonly (readonly [string, number])[] = [
   ['[PAD]', 0],
   ['[CLS]', 0],
@@ -118,7 +121,9 @@ export const unigramPieces: readonly (readonly [string, number])[] = [
   ['▁b', -4],
 ];
 
-/** A DeBERTa-v3 tokenizer.json, as Hugging Face's conversion of its SentencePiece model is built. */
+/**
+ * A DeBERTa-v3 tokenizer.json, as Hugging Face's conversion of its SentencePiece model is built.
+ */
 export const debertaTokenizerJson = {
   version: '1.0',
   truncation: null,

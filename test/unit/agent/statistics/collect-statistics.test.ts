@@ -68,7 +68,10 @@ async function collect(changes: Partial<StatisticsOptions> = {}) {
   return { ...result, out };
 }
 
-/** The inputs of every linear layer for one row by itself, without padding: module -> [rows, inputs]. */
+/**
+ * The inputs of every linear layer for one row by itself, without padding: module -> [rows,
+ * inputs].
+ */
 async function activations(
   inputIds: readonly number[],
 ): Promise<Map<string, { width: number; data: Float32Array }>> {
@@ -95,7 +98,9 @@ async function activations(
   );
 }
 
-/** X^T X of every linear layer in float64, its packed upper triangle, one row of data after another. */
+/**
+ * X^T X of every linear layer in float64, its packed upper triangle, one row of data after another.
+ */
 async function naiveGrams(): Promise<Map<string, { packed: Float64Array; rows: number }>> {
   const grams = new Map<string, { packed: Float64Array; rows: number }>();
   for (const { input_ids } of rows) {

@@ -120,7 +120,10 @@ describe('rows of a table of relative positions', () => {
   const self = 'deberta.encoder.layer.0.attention.self';
   const batch = { tokens: 6, targets: 0, sequences: 2, batches: 1 };
 
-  /** The Gram of every module of the first layer's attention after two equal batches: its values and its rows. */
+  /**
+   * The Gram of every module of the first layer's attention after two equal batches: its values and
+   * its rows.
+   */
   async function gramsOf(changes: object, positionRows: 'excluded' | 'included') {
     const model = createModel({ ...deberta, ...changes }, 'text-classification', labels, 1);
     const pass = await createGramPass(model, model.weights, { positionRows });

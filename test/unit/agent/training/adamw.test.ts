@@ -20,7 +20,9 @@ async function start(changes: Partial<typeof adamWDefaults> = {}) {
   return { parameters, gradients, optimizer };
 }
 
-/** Loshchilov & Hutter (2019), Algorithm 2, in float64, for one element with a constant gradient. */
+/**
+ * Loshchilov & Hutter (2019), Algorithm 2, in float64, for one element with a constant gradient.
+ */
 function reference(p: number, g: number, steps: number, rate: number, decay: number): number {
   const { beta1, beta2, epsilon } = adamWDefaults;
   let [value, m, v] = [p, 0, 0];

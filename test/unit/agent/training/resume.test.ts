@@ -34,7 +34,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const weightsOf = (out: string): Promise<Buffer> => readFile(join(out, 'model.safetensors'));
 
-/** A signal that is aborted when it has been asked `steps` times: the training looks once before every step. */
+/**
+ * A signal that is aborted when it has been asked `steps` times: the training looks once before
+ * every step.
+ */
 function abortedAfter(steps: number): AbortSignal {
   let asked = 0;
   const controller = new AbortController();

@@ -126,7 +126,8 @@ describe('runTraining', () => {
   });
 
   it('keeps the best epoch on the dev files, not the last', async () => {
-    // The dev files call warm what the training files call cold, so every epoch makes the model worse on them.
+    // The dev files call warm what the training files call cold, so every epoch makes the model
+    // worse on them.
     const swapped = toyRows('token-classification', 80, 2).map((row) => ({
       ...row,
       tags: row.tags?.map((tag) => ({ warm: 'cold', cold: 'warm' })[tag] ?? tag),

@@ -10,7 +10,9 @@ let server: Server | undefined;
 
 afterEach(() => server?.close());
 
-/** The common name that a server requiring client certificates sees, or the error of the connection. */
+/**
+ * The common name that a server requiring client certificates sees, or the error of the connection.
+ */
 async function greet(host: string, trusted: string, client: CertifiedKey | undefined): Promise<string> {
   const { certificate, privateKey } = certificates.merger;
   const demands = { ca: certificates.authority, requestCert: true, rejectUnauthorized: true };

@@ -6,8 +6,9 @@ import type { Validating as _regmean_v1_Validating, Validating__Output as _regme
 import type { ContributionStored as _regmean_v1_ContributionStored, ContributionStored__Output as _regmean_v1_ContributionStored__Output } from '../../regmean/v1/ContributionStored.ts';
 
 /**
- * What the merger answers: one `accepted` (or `stored`, when there is nothing left to do), then `committed` as bytes
- * reach the disk, then `validating` until `stored`. A refusal ends the stream with a gRPC status instead.
+ * What the merger answers: one `accepted` (or `stored`, when there is nothing left to do), then
+ * `committed` as bytes reach the disk, then `validating` until `stored`. A refusal ends the stream
+ * with a gRPC status instead.
  */
 export interface ContributeResponse {
   'accepted'?: (_regmean_v1_ManifestAccepted | null);
@@ -18,8 +19,9 @@ export interface ContributeResponse {
 }
 
 /**
- * What the merger answers: one `accepted` (or `stored`, when there is nothing left to do), then `committed` as bytes
- * reach the disk, then `validating` until `stored`. A refusal ends the stream with a gRPC status instead.
+ * What the merger answers: one `accepted` (or `stored`, when there is nothing left to do), then
+ * `committed` as bytes reach the disk, then `validating` until `stored`. A refusal ends the stream
+ * with a gRPC status instead.
  */
 export interface ContributeResponse__Output {
   'accepted'?: (_regmean_v1_ManifestAccepted__Output | null);

@@ -6,7 +6,8 @@
  */
 export interface ContributionStored {
   /**
-   * SHA-256 over the sorted lines "name size sha256\n" of the manifest's files; identifies the contribution.
+   * SHA-256 over the sorted lines "name size sha256\n" of the manifest's files; identifies the
+   * contribution.
    */
   'digest'?: (string);
   /**
@@ -20,7 +21,8 @@ export interface ContributionStored {
  */
 export interface ContributionStored__Output {
   /**
-   * SHA-256 over the sorted lines "name size sha256\n" of the manifest's files; identifies the contribution.
+   * SHA-256 over the sorted lines "name size sha256\n" of the manifest's files; identifies the
+   * contribution.
    */
   'digest': (string);
   /**

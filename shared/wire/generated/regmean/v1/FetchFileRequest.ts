@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Asks for one file from an offset on. A receiver that holds the first n bytes asks again with offset n.
+ * Asks for one file from an offset on. A receiver that holds the first n bytes asks again with
+ * offset n.
  */
 export interface FetchFileRequest {
   /**
@@ -17,7 +18,8 @@ export interface FetchFileRequest {
 }
 
 /**
- * Asks for one file from an offset on. A receiver that holds the first n bytes asks again with offset n.
+ * Asks for one file from an offset on. A receiver that holds the first n bytes asks again with
+ * offset n.
  */
 export interface FetchFileRequest__Output {
   /**

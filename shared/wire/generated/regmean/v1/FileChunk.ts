@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * A run of consecutive bytes of one file. Chunks of a file come in order, without gaps, from the agreed offset on.
+ * A run of consecutive bytes of one file. Chunks of a file come in order, without gaps, from the
+ * agreed offset on.
  */
 export interface FileChunk {
   /**
@@ -25,7 +26,8 @@ export interface FileChunk {
 }
 
 /**
- * A run of consecutive bytes of one file. Chunks of a file come in order, without gaps, from the agreed offset on.
+ * A run of consecutive bytes of one file. Chunks of a file come in order, without gaps, from the
+ * agreed offset on.
  */
 export interface FileChunk__Output {
   /**

@@ -3,8 +3,8 @@
 import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from '../../regmean/v1/CommittedOffset.ts';
 
 /**
- * The answer to the manifest: what is already there. Chunks continue each file at its offset, file by file in the
- * order of the manifest.
+ * The answer to the manifest: what is already there. Chunks continue each file at its offset, file
+ * by file in the order of the manifest.
  */
 export interface ManifestAccepted {
   /**
@@ -14,8 +14,8 @@ export interface ManifestAccepted {
 }
 
 /**
- * The answer to the manifest: what is already there. Chunks continue each file at its offset, file by file in the
- * order of the manifest.
+ * The answer to the manifest: what is already there. Chunks continue each file at its offset, file
+ * by file in the order of the manifest.
  */
 export interface ManifestAccepted__Output {
   /**

@@ -22,7 +22,8 @@ export interface MergePlan {
    */
   'coefficients'?: ({[key: string]: number | string});
   /**
-   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
+   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's
+   * values.
    */
   'exclude'?: (string)[];
   /**
@@ -72,7 +73,8 @@ export interface MergePlan__Output {
    */
   'coefficients': ({[key: string]: number});
   /**
-   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's values.
+   * Regular expressions, searched anywhere in a parameter's name; those keep the base model's
+   * values.
    */
   'exclude': (string)[];
   /**

@@ -36,7 +36,8 @@ export interface Round {
    */
   'quorum'?: (number);
   /**
-   * When the round closes, in milliseconds since 1970-01-01T00:00:00Z; absent means it waits for every agent.
+   * When the round closes, in milliseconds since 1970-01-01T00:00:00Z; absent means it waits for
+   * every agent.
    */
   'deadlineUnixMs'?: (number | string | Long);
   'base'?: (_regmean_v1_BaseModel | null);
@@ -81,7 +82,8 @@ export interface Round__Output {
    */
   'quorum': (number);
   /**
-   * When the round closes, in milliseconds since 1970-01-01T00:00:00Z; absent means it waits for every agent.
+   * When the round closes, in milliseconds since 1970-01-01T00:00:00Z; absent means it waits for
+   * every agent.
    */
   'deadlineUnixMs'?: (number);
   'base': (_regmean_v1_BaseModel__Output | null);

@@ -12,26 +12,29 @@ import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regme
 import type { WatchRoundRequest as _regmean_v1_WatchRoundRequest, WatchRoundRequest__Output as _regmean_v1_WatchRoundRequest__Output } from '../../regmean/v1/WatchRoundRequest.ts';
 
 /**
- * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch the fused model.
+ * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch
+ * the fused model.
  * 
- * Every error carries a gRPC status for programs, a message for people that names the file, tensor and rule, and in
- * the trailing metadata
- * regmean-error-code  the stable kind: refused, invalid-input, not-found, ...
- * regmean-error-hint  what to do about it, when known (percent-encoded UTF-8)
- * FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying again; UNAVAILABLE may.
+ * Every error carries a gRPC status for programs, a message for people that names the file, tensor
+ * and rule, and in the trailing metadata regmean-error-code  the stable kind: refused,
+ * invalid-input, not-found, ... regmean-error-hint  what to do about it, when known
+ * (percent-encoded UTF-8) FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying
+ * again; UNAVAILABLE may.
  */
 export interface RoundServiceClient extends grpc.Client {
   /**
-   * Uploads one contribution, resumable: the same manifest sent again continues where the committed offsets stand, and
-   * answers `stored` at once when the contribution is complete. A newer stream of the same agent takes over from an
-   * older one, which ends with ABORTED. See ContributeRequest and ContributeResponse for the order of messages.
+   * Uploads one contribution, resumable: the same manifest sent again continues where the committed
+   * offsets stand, and answers `stored` at once when the contribution is complete. A newer stream
+   * of the same agent takes over from an older one, which ends with ABORTED. See ContributeRequest
+   * and ContributeResponse for the order of messages.
    */
   Contribute(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_regmean_v1_ContributeRequest, _regmean_v1_ContributeResponse__Output>;
   Contribute(options?: grpc.CallOptions): grpc.ClientDuplexStream<_regmean_v1_ContributeRequest, _regmean_v1_ContributeResponse__Output>;
   /**
-   * Uploads one contribution, resumable: the same manifest sent again continues where the committed offsets stand, and
-   * answers `stored` at once when the contribution is complete. A newer stream of the same agent takes over from an
-   * older one, which ends with ABORTED. See ContributeRequest and ContributeResponse for the order of messages.
+   * Uploads one contribution, resumable: the same manifest sent again continues where the committed
+   * offsets stand, and answers `stored` at once when the contribution is complete. A newer stream
+   * of the same agent takes over from an older one, which ends with ABORTED. See ContributeRequest
+   * and ContributeResponse for the order of messages.
    */
   contribute(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_regmean_v1_ContributeRequest, _regmean_v1_ContributeResponse__Output>;
   contribute(options?: grpc.CallOptions): grpc.ClientDuplexStream<_regmean_v1_ContributeRequest, _regmean_v1_ContributeResponse__Output>;
@@ -48,12 +51,14 @@ export interface RoundServiceClient extends grpc.Client {
   fetchBase(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   
   /**
-   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is MERGED.
+   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is
+   * MERGED.
    */
   FetchFused(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   FetchFused(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   /**
-   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is MERGED.
+   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is
+   * MERGED.
    */
   fetchFused(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   fetchFused(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
@@ -74,12 +79,14 @@ export interface RoundServiceClient extends grpc.Client {
   getRound(argument: _regmean_v1_GetRoundRequest, callback: grpc.requestCallback<_regmean_v1_GetRoundResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10 seconds.
+   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10
+   * seconds.
    */
   WatchRound(argument: _regmean_v1_WatchRoundRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_RoundEvent__Output>;
   WatchRound(argument: _regmean_v1_WatchRoundRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_RoundEvent__Output>;
   /**
-   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10 seconds.
+   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10
+   * seconds.
    */
   watchRound(argument: _regmean_v1_WatchRoundRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_RoundEvent__Output>;
   watchRound(argument: _regmean_v1_WatchRoundRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_RoundEvent__Output>;
@@ -87,19 +94,21 @@ export interface RoundServiceClient extends grpc.Client {
 }
 
 /**
- * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch the fused model.
+ * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch
+ * the fused model.
  * 
- * Every error carries a gRPC status for programs, a message for people that names the file, tensor and rule, and in
- * the trailing metadata
- * regmean-error-code  the stable kind: refused, invalid-input, not-found, ...
- * regmean-error-hint  what to do about it, when known (percent-encoded UTF-8)
- * FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying again; UNAVAILABLE may.
+ * Every error carries a gRPC status for programs, a message for people that names the file, tensor
+ * and rule, and in the trailing metadata regmean-error-code  the stable kind: refused,
+ * invalid-input, not-found, ... regmean-error-hint  what to do about it, when known
+ * (percent-encoded UTF-8) FAILED_PRECONDITION and INVALID_ARGUMENT will not go away by trying
+ * again; UNAVAILABLE may.
  */
 export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * Uploads one contribution, resumable: the same manifest sent again continues where the committed offsets stand, and
-   * answers `stored` at once when the contribution is complete. A newer stream of the same agent takes over from an
-   * older one, which ends with ABORTED. See ContributeRequest and ContributeResponse for the order of messages.
+   * Uploads one contribution, resumable: the same manifest sent again continues where the committed
+   * offsets stand, and answers `stored` at once when the contribution is complete. A newer stream
+   * of the same agent takes over from an older one, which ends with ABORTED. See ContributeRequest
+   * and ContributeResponse for the order of messages.
    */
   Contribute: grpc.handleBidiStreamingCall<_regmean_v1_ContributeRequest__Output, _regmean_v1_ContributeResponse>;
   
@@ -109,7 +118,8 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
   FetchBase: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
   
   /**
-   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is MERGED.
+   * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is
+   * MERGED.
    */
   FetchFused: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
   
@@ -119,7 +129,8 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
   GetRound: grpc.handleUnaryCall<_regmean_v1_GetRoundRequest__Output, _regmean_v1_GetRoundResponse>;
   
   /**
-   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10 seconds.
+   * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10
+   * seconds.
    */
   WatchRound: grpc.handleServerStreamingCall<_regmean_v1_WatchRoundRequest__Output, _regmean_v1_RoundEvent>;
   

@@ -7,8 +7,8 @@ import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_
  */
 export interface UploadManifest {
   /**
-   * Name of the agent, one of the round's expected agents. With mutual TLS it must also be the common name or a
-   * DNS name of the client certificate.
+   * Name of the agent, one of the round's expected agents. With mutual TLS it must also be the
+   * common name or a DNS name of the client certificate.
    */
   'agent'?: (string);
   /**
@@ -16,11 +16,13 @@ export interface UploadManifest {
    */
   'files'?: (_regmean_v1_FileInfo)[];
   /**
-   * The content of `contribution.json`, so that a contribution to another base is refused before its bytes travel.
+   * The content of `contribution.json`, so that a contribution to another base is refused before
+   * its bytes travel.
    */
   'contributionJson'?: (string);
   /**
-   * Whether an accepted contribution of the same agent may be replaced by this one while the round is open.
+   * Whether an accepted contribution of the same agent may be replaced by this one while the round
+   * is open.
    */
   'replace'?: (boolean);
 }
@@ -30,8 +32,8 @@ export interface UploadManifest {
  */
 export interface UploadManifest__Output {
   /**
-   * Name of the agent, one of the round's expected agents. With mutual TLS it must also be the common name or a
-   * DNS name of the client certificate.
+   * Name of the agent, one of the round's expected agents. With mutual TLS it must also be the
+   * common name or a DNS name of the client certificate.
    */
   'agent': (string);
   /**
@@ -39,11 +41,13 @@ export interface UploadManifest__Output {
    */
   'files': (_regmean_v1_FileInfo__Output)[];
   /**
-   * The content of `contribution.json`, so that a contribution to another base is refused before its bytes travel.
+   * The content of `contribution.json`, so that a contribution to another base is refused before
+   * its bytes travel.
    */
   'contributionJson': (string);
   /**
-   * Whether an accepted contribution of the same agent may be replaced by this one while the round is open.
+   * Whether an accepted contribution of the same agent may be replaced by this one while the round
+   * is open.
    */
   'replace': (boolean);
 }

@@ -2,7 +2,8 @@
 
 
 /**
- * Sent while the contribution is being checked, at least every few seconds, so that the agent sees the merger work.
+ * Sent while the contribution is being checked, at least every few seconds, so that the agent sees
+ * the merger work.
  */
 export interface Validating {
   /**
@@ -12,7 +13,8 @@ export interface Validating {
 }
 
 /**
- * Sent while the contribution is being checked, at least every few seconds, so that the agent sees the merger work.
+ * Sent while the contribution is being checked, at least every few seconds, so that the agent sees
+ * the merger work.
  */
 export interface Validating__Output {
   /**
