@@ -1,7 +1,8 @@
 /** @file Tasks over whole sentences of the Brown corpus, made from its genres and tags. */
-import type { BrownSentence } from '../../agent/pretraining/corpora/brown.ts';
-import { brownDomains } from '../../agent/pretraining/corpora/brown-use.ts';
+
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import type { BrownSentence } from '../pretraining/corpora/brown.ts';
+import { brownDomains } from '../pretraining/corpora/brown-use.ts';
 import { brownDataset } from './brown.ts';
 import type { DemoDataset, LabelledText, SplitSizes } from './dataset.ts';
 import type { JointRows } from './write-partition.ts';

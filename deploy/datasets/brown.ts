@@ -1,13 +1,13 @@
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import type { TaskKind } from '../../shared/task.ts';
 import {
   type BrownDocument,
   type BrownGenre,
   type BrownSentence,
   readBrownCorpus,
-} from '../../agent/pretraining/corpora/brown.ts';
-import { brownDomains, brownOutOfDomain, brownUse } from '../../agent/pretraining/corpora/brown-use.ts';
-import { comparableText } from '../../agent/pretraining/reserved-text.ts';
-import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import type { TaskKind } from '../../shared/task.ts';
+} from '../pretraining/corpora/brown.ts';
+import { brownDomains, brownOutOfDomain, brownUse } from '../pretraining/corpora/brown-use.ts';
+import { comparableText } from '../pretraining/reserved-text.ts';
 import { type DatasetRow, type DemoDataset, type DomainData, type SplitSizes, splitRows } from './dataset.ts';
 import { nameLabels, nameTags } from './name-tags.ts';
 import { partOfSpeechTable, partOfSpeechTags } from './part-of-speech-tags.ts';

@@ -1,4 +1,4 @@
-import type { BrownSentence } from '../../agent/pretraining/corpora/brown.ts';
+import type { BrownSentence } from '../pretraining/corpora/brown.ts';
 
 /** The labels of name and title spans, in IOB2. */
 export const nameLabels = ['O', 'B-NAME', 'I-NAME', 'B-TITLE', 'I-TITLE'] as const;

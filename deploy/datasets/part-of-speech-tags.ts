@@ -1,4 +1,4 @@
-import type { BrownSentence } from '../../agent/pretraining/corpora/brown.ts';
+import type { BrownSentence } from '../pretraining/corpora/brown.ts';
 
 /**
  * The reduced tag set, with the tags of the Brown corpus that each stands for. Suffixes (`-tl`

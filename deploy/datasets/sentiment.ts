@@ -1,10 +1,10 @@
+import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import {
   readSentimentExamples,
   type SentimentExample,
   sentimentDomains,
-} from '../../agent/pretraining/corpora/sentiment.ts';
-import { comparableText } from '../../agent/pretraining/reserved-text.ts';
-import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+} from '../pretraining/corpora/sentiment.ts';
+import { comparableText } from '../pretraining/reserved-text.ts';
 import { type DemoDataset, type SplitSizes, splitRows } from './dataset.ts';
 
 /**

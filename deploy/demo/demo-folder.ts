@@ -4,10 +4,10 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatRecipe } from '../../merger/recipe/read-recipe.ts';
+import type { Recipe } from '../../merger/recipe/recipe.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { formatRecipe } from '../../shared/recipe/read-recipe.ts';
-import type { Recipe } from '../../shared/recipe/recipe.ts';
 import { type DemoDataset, writeDataset } from '../datasets/dataset.ts';
 import { makeCertificates } from './certificates.ts';
 

@@ -1,4 +1,4 @@
-import type { Recipe } from '../../shared/recipe/recipe.ts';
+import type { Recipe } from '../../merger/recipe/recipe.ts';
 import type { SplitSizes } from '../datasets/dataset.ts';
 import type { DemoDatasetName } from '../datasets/datasets.ts';
 

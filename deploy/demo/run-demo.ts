@@ -4,8 +4,8 @@
  *   serve all domains is scored.
  */
 import { writeFile } from 'node:fs/promises';
+import { type Recipe, recipeSchema } from '../../merger/recipe/recipe.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { type Recipe, recipeSchema } from '../../shared/recipe/recipe.ts';
 import type { DemoDataset } from '../datasets/dataset.ts';
 import { type DemoDatasetName, demoDatasets } from '../datasets/datasets.ts';
 import { type DemoPaths, prepareDemoFolder } from './demo-folder.ts';

@@ -4,8 +4,8 @@
  */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
-import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../shared/recipe/recipe.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
 import { settings } from './results.ts';
 

@@ -1,9 +1,9 @@
 /** @file Merges stored contributions of a round by its recipe, or by another. */
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
-import type { Recipe } from '../../shared/recipe/recipe.ts';
 import { type MergeProgress, mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
+import type { Recipe } from '../recipe/recipe.ts';
 import type { StoredRound } from './round-store.ts';
 
 /** What a merge of a round takes. */

@@ -5,8 +5,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
-import { deadlineOf, quorumOf } from '../../shared/recipe/recipe.ts';
 import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
+import { deadlineOf, quorumOf } from '../recipe/recipe.ts';
 import { type IncomingUpload, openUpload } from './incoming-upload.ts';
 import { createRoundEvents, type RoundListener } from './round-events.ts';
 import { type RoundStanding, standingOf } from './round-state.ts';

@@ -21,9 +21,9 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { syncFolder, writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
-import { formatRecipe, parseRecipe } from '../../shared/recipe/read-recipe.ts';
-import type { Recipe } from '../../shared/recipe/recipe.ts';
 import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
+import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
+import type { Recipe } from '../recipe/recipe.ts';
 import { filesFolder } from './incoming-upload.ts';
 
 const folderFile = z.strictObject({ name: z.string(), size: z.int(), sha256: z.string() });

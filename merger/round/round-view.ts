@@ -1,7 +1,7 @@
 /** @file A round as it looks from outside, read from its files. */
 import { join } from 'node:path';
-import { deadlineOf, quorumOf } from '../../shared/recipe/recipe.ts';
 import { totalBytes } from '../../shared/wire/folder-files.ts';
+import { deadlineOf, quorumOf } from '../recipe/recipe.ts';
 import { inspectUpload } from './incoming-upload.ts';
 import { type RoundStanding, standingOf } from './round-state.ts';
 import {

@@ -1,11 +1,12 @@
 /** @file The round as it is told over the wire. */
-import { deadlineOf, quorumOf, type Recipe } from '../../shared/recipe/recipe.ts';
+
 import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { resolveMergeOptions } from '../merge/merge-options.ts';
+import { deadlineOf, quorumOf, type Recipe } from '../recipe/recipe.ts';
 import type { RoundStanding, RoundState } from '../round/round-state.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import type { AgentView } from '../round/round-view.ts';

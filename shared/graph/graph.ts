@@ -5,8 +5,8 @@
  *   inputs, so weights are never baked in.
  */
 import { RegmeanError } from '../errors.ts';
-import type { OnnxAttribute } from '../onnx/schema.ts';
 import { formatShape } from '../tensor.ts';
+import type { OnnxAttribute } from './onnx-schema.ts';
 
 /** Element types that graphs compute with. */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool';

@@ -2,14 +2,15 @@
  * @file Encodes a graph as an ONNX model (IR version 9, opset 20, or what an op asks for that is
  *   newer: nothing that ops here write means anything else in the versions up to 26).
  */
+
+import type { Attributes, ConstantData, DType, Graph, Shape, Value } from './graph.ts';
 import {
   attributeTypes,
   encodeModel,
   type OnnxAttribute,
   type OnnxTensor,
   type OnnxValueInfo,
-} from '../onnx/schema.ts';
-import type { Attributes, ConstantData, DType, Graph, Shape, Value } from './graph.ts';
+} from './onnx-schema.ts';
 
 const irVersion = 9;
 

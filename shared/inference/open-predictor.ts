@@ -20,7 +20,7 @@ export interface OpenPredictor {
 export async function openPredictor(path: string, task: TaskKind, threads?: number): Promise<OpenPredictor> {
   if (await isLayersModel(path)) {
     const { openModel } = await import('../tensorflow/open-model.ts');
-    const { createLayersPredictor } = await import('../tensorflow/predictor.ts');
+    const { createLayersPredictor } = await import('./layers-predictor.ts');
     const { network, labels } = await openModel(path, task);
     return {
       model: { task, labels, config: network.config },

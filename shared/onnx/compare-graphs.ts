@@ -3,10 +3,10 @@
  *   weights lie.
  */
 import { join } from 'node:path';
+import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from '../graph/onnx-schema.ts';
 import { isParameter, networkOf } from './network.ts';
 import { nodeName } from './nodes.ts';
 import { onnxFile, openOnnx } from './open-onnx.ts';
-import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from './schema.ts';
 
 /**
  * The graph of a model folder, its parameters without their values: those of the logits, and of

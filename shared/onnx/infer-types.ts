@@ -2,10 +2,10 @@ import * as ort from 'onnxruntime-node';
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
 import { elementTypes, operatorsVersion } from '../graph/onnx-model.ts';
+import { encodeModel, type OnnxValueInfo } from '../graph/onnx-schema.ts';
 import type { NetworkInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import type { ValueTypes } from './operators/opaque.ts';
-import { encodeModel, type OnnxValueInfo } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
 
 /** Names of the sizes of inputs. */

@@ -3,8 +3,8 @@
  *   nodes that they stand for, so that nothing behind sees a call.
  */
 import { RegmeanError } from '../errors.ts';
+import type { OnnxAttribute, OnnxFunction, OnnxModel, OnnxNode } from '../graph/onnx-schema.ts';
 import { isStandard, nodeName } from './nodes.ts';
-import type { OnnxAttribute, OnnxFunction, OnnxModel, OnnxNode } from './schema.ts';
 
 /** Nodes that calls may become: functions that call each other twice could be any number. */
 const maxNodes = 200_000;

@@ -1,9 +1,9 @@
 /** @file What networks read: their inputs, and what of a batch each of them is. */
 import { RegmeanError } from '../errors.ts';
 import type { Dim, DType, Value } from '../graph/graph.ts';
+import type { OnnxValueInfo } from '../graph/onnx-schema.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { BackboneInputs } from '../models/architecture.ts';
-import type { OnnxValueInfo } from './schema.ts';
 import { dtypeOfCode } from './tensors.ts';
 
 /** What of a batch an input may be. */

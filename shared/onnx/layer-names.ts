@@ -1,6 +1,7 @@
 /** @file What linear layers are called whose weights do not say it. */
+
+import type { OnnxNode } from '../graph/onnx-schema.ts';
 import { isStandard, microsoftDomain, nodeName } from './nodes.ts';
-import type { OnnxNode } from './schema.ts';
 
 /**
  * Operators that multiply by their second input, and the input that is their bias; null where

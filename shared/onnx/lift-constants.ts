@@ -3,9 +3,10 @@
  *   trained, merged and stored as the others are. Numbers that belong to the computation (scales,
  *   masks, epsilons) stay where they are.
  */
+
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../graph/onnx-schema.ts';
 import { sizeOf } from '../tensor.ts';
 import { isStandard, microsoftDomain } from './nodes.ts';
-import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /** A matrix of so many elements is a weight, whatever reads it. */

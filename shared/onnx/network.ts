@@ -3,12 +3,12 @@
  *   its parameters.
  */
 import { RegmeanError } from '../errors.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from '../graph/onnx-schema.ts';
 import { type NetworkInput, networkInputs } from './inputs.ts';
 import { layerNames } from './layer-names.ts';
 import { weightsAmong } from './lift-constants.ts';
 import { nodeName } from './nodes.ts';
 import type { OnnxSource } from './open-onnx.ts';
-import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /** The part of an ONNX graph that computes logits. */

@@ -1,5 +1,5 @@
 /** @file What nodes of ONNX files are called. */
-import type { OnnxNode } from './schema.ts';
+import type { OnnxNode } from '../graph/onnx-schema.ts';
 
 /** Where a node stands, for messages: its name, or what it computes where it has none. */
 export function nodeName({ name, output }: OnnxNode): string {

@@ -3,12 +3,12 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { decodeModel, type OnnxModel, type OnnxTensor } from '../graph/onnx-schema.ts';
 import { configJsonBeside } from '../models/config-json.ts';
 import { weightsFile, weightsIndexFile } from '../safetensors/model-weights.ts';
 import { withoutFunctions } from './inline-functions.ts';
 import { withLiftedWeights } from './lift-constants.ts';
 import { isStandard, nodeName } from './nodes.ts';
-import { decodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { withRawData } from './tensors.ts';
 import { withUntiedCopies } from './untie-copies.ts';
 

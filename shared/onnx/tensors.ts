@@ -2,9 +2,9 @@
 import { RegmeanError } from '../errors.ts';
 import type { ConstantData, DType } from '../graph/graph.ts';
 import { elementTypes } from '../graph/onnx-model.ts';
+import type { OnnxTensor } from '../graph/onnx-schema.ts';
 import { widenFloat16 } from '../safetensors/half-precision.ts';
 import { sizeOf } from '../tensor.ts';
-import type { OnnxTensor } from './schema.ts';
 
 const float16 = 10;
 const bytesPerElement: Readonly<Record<DType, number>> = {

@@ -4,10 +4,11 @@
  *   Identity node for each of the others. What a model ties itself is one parameter to PyTorch,
  *   which has one name and is read under it by all its readers: it stays tied.
  */
+
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../graph/onnx-schema.ts';
 import { weightsFile } from '../safetensors/model-weights.ts';
 import { biasOf } from './layer-names.ts';
 import { isStandard, nodeName } from './nodes.ts';
-import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
 import { dtypeOfCode, shapeOfTensor } from './tensors.ts';
 
 /**

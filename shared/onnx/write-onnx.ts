@@ -6,11 +6,11 @@
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { writeAllAtomically } from '../files/atomic-write.ts';
+import { encodeModel, type OnnxModel, type OnnxTensor } from '../graph/onnx-schema.ts';
 import { weightsFile } from '../safetensors/model-weights.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { sameShape } from '../tensor.ts';
 import { decodeOnnx, onnxFile, readOnnxFile } from './open-onnx.ts';
-import { encodeModel, type OnnxModel, type OnnxTensor } from './schema.ts';
 import { shapeOfTensor } from './tensors.ts';
 
 /**

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { learnVocabulary } from '../../agent/pretraining/train-tokenizer.ts';
-import { writeTokenizer } from '../../agent/pretraining/write-tokenizer.ts';
 import { sentimentDataset } from '../../deploy/datasets/sentiment.ts';
 import { describeReport } from '../../deploy/demo/describe-report.ts';
 import type { DemoPlan } from '../../deploy/demo/plan.ts';
 import { type DemoOptions, runDemo } from '../../deploy/demo/run-demo.ts';
+import { learnVocabulary } from '../../deploy/pretraining/train-tokenizer.ts';
+import { writeTokenizer } from '../../deploy/pretraining/write-tokenizer.ts';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
 

@@ -16,7 +16,10 @@ export interface Tolerance {
 }
 
 interface AllcloseMatchers<R> {
-  /** Every element within the tolerance and of the same shape; names the tensor and its worst element otherwise. */
+  /**
+   * Every element within the tolerance and of the same shape; names the tensor and its worst
+   * element otherwise.
+   */
   toBeAllclose(expected: ComparableTensor, tolerance: Tolerance): R;
 }
 
@@ -43,7 +46,10 @@ expect.extend({
   },
 });
 
-/** The element that is furthest off, NaN before anything else, and the largest magnitude that was expected. */
+/**
+ * The element that is furthest off, NaN before anything else, and the largest magnitude that was
+ * expected.
+ */
 function worstElement(
   actual: ArrayLike<number | bigint>,
   expected: ArrayLike<number | bigint>,

@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as layers from '@tensorflow/tfjs-layers';
-import { encodeModel, type OnnxModel } from '../../shared/onnx/schema.ts';
+import { encodeModel, type OnnxModel } from '../../shared/graph/onnx-schema.ts';
 import { createRandom } from '../../shared/random.ts';
 import { floats, node } from './onnx-network.ts';
 import { saveLayersModel } from './tiny-layers-model.ts';

@@ -12,7 +12,7 @@ import {
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
-} from '../../shared/onnx/schema.ts';
+} from '../../shared/graph/onnx-schema.ts';
 import { createRandom } from '../../shared/random.ts';
 
 /** Rows of the table. */

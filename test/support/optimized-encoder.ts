@@ -2,7 +2,7 @@
  * @file An encoder of one layer as ONNX Runtime's transformer optimizer writes it: fused operators,
  *   weights that are joined.
  */
-import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../../shared/onnx/schema.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../../shared/graph/onnx-schema.ts';
 import { createRandom } from '../../shared/random.ts';
 import { floats, longs, microsoftNode, node } from './onnx-network.ts';
 

@@ -1,8 +1,8 @@
 import { encodeOnnxModel } from '../../shared/graph/onnx-model.ts';
+import { decodeModel, type OnnxTensor } from '../../shared/graph/onnx-schema.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
-import { decodeModel, type OnnxTensor } from '../../shared/onnx/schema.ts';
 import { logitRowsOf } from '../../shared/task.ts';
 import { writeOnnxFile } from './onnx-network.ts';
 

@@ -1,9 +1,9 @@
 /** @file Rules for operators that make tensors of numbers that a file or a shape says. */
 import type { Dim, Value } from '../../graph/graph.ts';
 import { elementTypes } from '../../graph/onnx-model.ts';
+import type { OnnxTensor } from '../../graph/onnx-schema.ts';
 import * as ops from '../../graph/ops/index.ts';
 import { subtracted } from '../../graph/sizes.ts';
-import type { OnnxTensor } from '../schema.ts';
 import { dataOf } from '../tensors.ts';
 import {
   input,

@@ -4,8 +4,8 @@
  *   its kernels where that leaves something open.
  */
 import type { Value } from '../../graph/graph.ts';
+import type { OnnxAttribute } from '../../graph/onnx-schema.ts';
 import * as ops from '../../graph/ops/index.ts';
-import type { OnnxAttribute } from '../schema.ts';
 import { activationOperators, geluByTanh, swish } from './activation.ts';
 import { conv } from './convolution.ts';
 import { gemm, product } from './matrix.ts';

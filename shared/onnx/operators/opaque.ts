@@ -1,7 +1,7 @@
 import { RegmeanError } from '../../errors.ts';
 import type { Value, ValueType } from '../../graph/graph.ts';
+import type { OnnxModel } from '../../graph/onnx-schema.ts';
 import { isStandard } from '../nodes.ts';
-import type { OnnxModel } from '../schema.ts';
 import { keptAttributes, type OperatorContext } from './operator.ts';
 import { renewed } from './versions.ts';
 

@@ -1,9 +1,9 @@
 /** @file What a rule for reading an operator sees, and what rules share. */
 import { RegmeanError } from '../../errors.ts';
 import type { Attributes, Dim, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../../graph/onnx-schema.ts';
 import * as ops from '../../graph/ops/index.ts';
 import type { ModuleScope } from '../../models/scope.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../schema.ts';
 
 /** One node to read. */
 export interface OperatorContext {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { findLinearGroups } from '../../../agent/statistics/linear-layers.ts';
+import type { OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import type { OnnxNode, OnnxTensor } from '../../../shared/onnx/schema.ts';
 import { floats, longs, node } from '../../support/onnx-network.ts';
 import { axis1, checkOperator, mean, modelOf, type OperatorCase } from '../../support/operator-cases.ts';
 

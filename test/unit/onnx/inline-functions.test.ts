@@ -4,9 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
-import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
-import { withoutFunctions } from '../../../shared/onnx/inline-functions.ts';
 import {
   attributeTypes,
   decodeModel,
@@ -14,7 +11,10 @@ import {
   type OnnxFunction,
   type OnnxModel,
   type OnnxNode,
-} from '../../../shared/onnx/schema.ts';
+} from '../../../shared/graph/onnx-schema.ts';
+import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
+import { withoutFunctions } from '../../../shared/onnx/inline-functions.ts';
 import { floats, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import { axis1, expectOnnxRuntimesLogits, expectSlopes, mean } from '../../support/operator-cases.ts';
 

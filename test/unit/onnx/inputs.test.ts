@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { OnnxModel, OnnxValueInfo } from '../../../shared/graph/onnx-schema.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { loadModel } from '../../../shared/models/model-folder.ts';
-import type { OnnxModel, OnnxValueInfo } from '../../../shared/onnx/schema.ts';
 import { featureNetwork } from '../../support/feature-networks.ts';
 import { floats, networkModel, node, width, writeOnnxFile } from '../../support/onnx-network.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { OnnxNode } from '../../../shared/graph/onnx-schema.ts';
 import { layerNames } from '../../../shared/onnx/layer-names.ts';
-import type { OnnxNode } from '../../../shared/onnx/schema.ts';
 import { microsoftNode, node } from '../../support/onnx-network.ts';
 
 /** The names of layers, with everything that has no dash as a parameter. */

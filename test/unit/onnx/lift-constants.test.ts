@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { findLinearGroups } from '../../../agent/statistics/linear-layers.ts';
-import { loadModel, type Model, saveModel } from '../../../shared/models/model-folder.ts';
-import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import {
   attributeTypes,
   decodeModel,
   encodeModel,
   type OnnxModel,
   type OnnxNode,
-} from '../../../shared/onnx/schema.ts';
+} from '../../../shared/graph/onnx-schema.ts';
+import { loadModel, type Model, saveModel } from '../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../shared/models/model-graph.ts';
+import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import {
   floats,
   longs,

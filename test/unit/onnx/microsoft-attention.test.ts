@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../../shared/graph/gradients.ts';
+import type { OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import type { OnnxNode, OnnxTensor } from '../../../shared/onnx/schema.ts';
 import { floats, longs, microsoftNode, node } from '../../support/onnx-network.ts';
 import {
   axis1,

@@ -4,7 +4,7 @@ import {
   type OnnxAttribute,
   type OnnxNode,
   type OnnxTensor,
-} from '../../../shared/onnx/schema.ts';
+} from '../../../shared/graph/onnx-schema.ts';
 import { floats, longs, microsoftNode, node } from '../../support/onnx-network.ts';
 import { axis1, checkOperator, mean, type OperatorCase } from '../../support/operator-cases.ts';
 

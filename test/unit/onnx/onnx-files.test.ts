@@ -5,15 +5,15 @@ import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
-import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
-import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import {
   decodeModel,
   encodeModel,
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
-} from '../../../shared/onnx/schema.ts';
+} from '../../../shared/graph/onnx-schema.ts';
+import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import { narrowToFloat16 } from '../../../shared/safetensors/half-precision.ts';
 
 const task = 'text-classification';

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { encodeOnnxModel } from '../../../shared/graph/onnx-model.ts';
-import { loadModel } from '../../../shared/models/model-folder.ts';
-import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import {
   attributeTypes,
   decodeModel,
@@ -9,7 +7,9 @@ import {
   type OnnxAttribute,
   type OnnxModel,
   type OnnxNode,
-} from '../../../shared/onnx/schema.ts';
+} from '../../../shared/graph/onnx-schema.ts';
+import { loadModel } from '../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import {
   axis1,

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import type { OnnxNode } from '../../../shared/onnx/schema.ts';
+import type { OnnxNode } from '../../../shared/graph/onnx-schema.ts';
 import { floats, longs, node } from '../../support/onnx-network.ts';
 import { axis1, checkOperator, mean, type OperatorCase } from '../../support/operator-cases.ts';
 

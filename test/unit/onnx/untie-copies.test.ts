@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import {
+  decodeModel,
+  encodeModel,
+  type OnnxModel,
+  type OnnxNode,
+} from '../../../shared/graph/onnx-schema.ts';
 import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
-import { decodeModel, encodeModel, type OnnxModel, type OnnxNode } from '../../../shared/onnx/schema.ts';
 import { withUntiedCopies } from '../../../shared/onnx/untie-copies.ts';
 import { floats, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import { axis1, expectOnnxRuntimesLogits, expectSlopes, mean } from '../../support/operator-cases.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { formatRecipe, parseRecipe } from '../../../merger/recipe/read-recipe.ts';
+import { deadlineOf, quorumOf } from '../../../merger/recipe/recipe.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
-import { formatRecipe, parseRecipe } from '../../../shared/recipe/read-recipe.ts';
-import { deadlineOf, quorumOf } from '../../../shared/recipe/recipe.ts';
 
 const minimal = `name: reviews
 base: base

@@ -6,13 +6,13 @@ import { collectStatistics } from '../../../agent/statistics/collect-statistics.
 import { statisticsDefaults } from '../../../agent/statistics/statistics-options.ts';
 import { runTraining } from '../../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../../agent/training/training-options.ts';
+import { parseRecipe } from '../../../merger/recipe/read-recipe.ts';
 import { expectationsOf } from '../../../merger/round/expectations.ts';
 import { mergeRound } from '../../../merger/round/merge-round.ts';
 import { openRound, type StoredRound } from '../../../merger/round/round-store.ts';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { readManifest } from '../../../shared/contribution/manifest.ts';
 import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
-import { parseRecipe } from '../../../shared/recipe/read-recipe.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 

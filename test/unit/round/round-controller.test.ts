@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readRecipe } from '../../../merger/recipe/read-recipe.ts';
 import {
   type RoundController,
   type RoundWork,
@@ -13,7 +14,6 @@ import type { RoundEvent } from '../../../merger/round/round-events.ts';
 import { openRound, roundPaths } from '../../../merger/round/round-store.ts';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
-import { readRecipe } from '../../../shared/recipe/read-recipe.ts';
 import { listFolderFiles } from '../../../shared/wire/folder-files.ts';
 import { writeBase, writeRecipe, writeTinyContribution } from '../../support/tiny-round.ts';
 

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectLayersGrams } from '../../../agent/tensorflow/collect-grams.ts';
 import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
+import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import type { StateDict } from '../../../shared/tensor.ts';
 import { openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
 import { openModel } from '../../../shared/tensorflow/open-model.ts';
-import { createLayersPredictor } from '../../../shared/tensorflow/predictor.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 

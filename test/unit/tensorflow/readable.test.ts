@@ -5,8 +5,8 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectLayersGrams } from '../../../agent/tensorflow/collect-grams.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
+import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import { type OpenLayersModel, openModel } from '../../../shared/tensorflow/open-model.ts';
-import { createLayersPredictor } from '../../../shared/tensorflow/predictor.ts';
 import { runOn } from '../../../shared/tensorflow/readable.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 

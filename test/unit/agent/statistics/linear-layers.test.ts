@@ -8,9 +8,9 @@ import { statisticsDefaults } from '../../../../agent/statistics/statistics-opti
 import { groupLayers } from '../../../../merger/merge/linear-layers.ts';
 import { type Contribution, openContribution } from '../../../../shared/contribution/open-contribution.ts';
 import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../../shared/graph/onnx-schema.ts';
 import { loadModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
-import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../../shared/onnx/schema.ts';
 import { floats, longs, networkModel, node, writeOnnxFile } from '../../../support/onnx-network.ts';
 import { axis1, mean } from '../../../support/operator-cases.ts';
 import { writeRows } from '../../../support/tiny-model.ts';

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pretrainingTexts } from '../../../../agent/pretraining/corpus.ts';
-import { comparableText } from '../../../../agent/pretraining/reserved-text.ts';
 import { type DatasetRow, type DemoDataset, writeDataset } from '../../../../deploy/datasets/dataset.ts';
 import { type DemoDatasetName, demoDatasets } from '../../../../deploy/datasets/datasets.ts';
+import { pretrainingTexts } from '../../../../deploy/pretraining/corpus.ts';
+import { comparableText } from '../../../../deploy/pretraining/reserved-text.ts';
 
 const names = Object.keys(demoDatasets) as DemoDatasetName[];
 const sizes = { train: 500, dev: 100, test: 300 };

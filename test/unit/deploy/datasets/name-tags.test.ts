@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseBrownDocument } from '../../../../agent/pretraining/corpora/brown.ts';
 import { nameTags } from '../../../../deploy/datasets/name-tags.ts';
+import { parseBrownDocument } from '../../../../deploy/pretraining/corpora/brown.ts';
 
 function tagged(text: string): string {
   const [sentence] = parseBrownDocument('ca01', text).sentences;

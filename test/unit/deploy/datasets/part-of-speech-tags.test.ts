@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readBrownCorpus } from '../../../../agent/pretraining/corpora/brown.ts';
 import { reduceTag } from '../../../../deploy/datasets/part-of-speech-tags.ts';
+import { readBrownCorpus } from '../../../../deploy/pretraining/corpora/brown.ts';
 
 describe('reduceTag', () => {
   it.each([

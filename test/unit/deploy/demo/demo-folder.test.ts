@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DemoDataset } from '../../../../deploy/datasets/dataset.ts';
 import { prepareDemoFolder } from '../../../../deploy/demo/demo-folder.ts';
-import { readRecipe } from '../../../../shared/recipe/read-recipe.ts';
-import { recipeSchema } from '../../../../shared/recipe/recipe.ts';
+import { readRecipe } from '../../../../merger/recipe/read-recipe.ts';
+import { recipeSchema } from '../../../../merger/recipe/recipe.ts';
 
 const rows = [{ text: 'good', label: 'positive' }];
 const dataset: DemoDataset = {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer } from 'tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { learnVocabulary, specialTokens } from '../../../../agent/pretraining/train-tokenizer.ts';
-import { writeTokenizer } from '../../../../agent/pretraining/write-tokenizer.ts';
+import { learnVocabulary, specialTokens } from '../../../../deploy/pretraining/train-tokenizer.ts';
+import { writeTokenizer } from '../../../../deploy/pretraining/write-tokenizer.ts';
 
 const repeat = (text: string, times: number): string[] => Array.from({ length: times }, () => text);
 const texts = [...repeat('low lower lowest [SEP] low', 20), ...repeat('new newer Newest', 20)];

@@ -1,10 +1,10 @@
 import { collate } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
-import type { ExampleLogits, Predictor } from '../inference/predictor.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
-import type { LayersNetwork } from './network.ts';
-import { requireReadable, runOn } from './readable.ts';
+import type { LayersNetwork } from '../tensorflow/network.ts';
+import { requireReadable, runOn } from '../tensorflow/readable.ts';
+import type { ExampleLogits, Predictor } from './predictor.ts';
 
 /** A LayersModel as a predictor; its weights are read at each run. */
 export function createLayersPredictor(network: LayersNetwork, task: TaskKind): Predictor {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reserveTexts } from '../../../../agent/pretraining/reserved-text.ts';
+import { reserveTexts } from '../../../../deploy/pretraining/reserved-text.ts';
 
 const reserved = reserveTexts(['Wow... Loved this place.', 'one two three four five six seven eight nine']);
 

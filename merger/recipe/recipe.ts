@@ -1,7 +1,7 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 import { z } from 'zod';
-import { fisherDefaults, fisherReductions, fisherVariants } from '../contribution/fisher.ts';
-import { isLanguageTask, taskKinds } from '../task.ts';
+import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
+import { isLanguageTask, taskKinds } from '../../shared/task.ts';
 
 /** A name that can stand in paths and on a command line. */
 export const plainNameSchema = z

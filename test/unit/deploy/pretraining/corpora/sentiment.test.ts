@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   readSentimentExamples,
   sentimentDomains,
-} from '../../../../../agent/pretraining/corpora/sentiment.ts';
+} from '../../../../../deploy/pretraining/corpora/sentiment.ts';
 
 describe('readSentimentExamples', () => {
   it.each(sentimentDomains)('reads 500 positive and 500 negative sentences of %s', (domain) => {

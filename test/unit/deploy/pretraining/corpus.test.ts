@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { detokenize, readBrownCorpus } from '../../../../agent/pretraining/corpora/brown.ts';
-import { brownUse } from '../../../../agent/pretraining/corpora/brown-use.ts';
+import { detokenize, readBrownCorpus } from '../../../../deploy/pretraining/corpora/brown.ts';
+import { brownUse } from '../../../../deploy/pretraining/corpora/brown-use.ts';
 import {
   type PretrainingTexts,
   pretrainingTexts,
   reservedTexts,
-} from '../../../../agent/pretraining/corpus.ts';
-import { countWords } from '../../../../agent/pretraining/pack.ts';
-import { comparableText } from '../../../../agent/pretraining/reserved-text.ts';
+} from '../../../../deploy/pretraining/corpus.ts';
+import { countWords } from '../../../../deploy/pretraining/pack.ts';
+import { comparableText } from '../../../../deploy/pretraining/reserved-text.ts';
 
 let texts: PretrainingTexts;
 

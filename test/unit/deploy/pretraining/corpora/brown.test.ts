@@ -3,8 +3,8 @@ import {
   detokenize,
   parseBrownDocument,
   readBrownCorpus,
-} from '../../../../../agent/pretraining/corpora/brown.ts';
-import { brownDomains, brownUse } from '../../../../../agent/pretraining/corpora/brown-use.ts';
+} from '../../../../../deploy/pretraining/corpora/brown.ts';
+import { brownDomains, brownUse } from '../../../../../deploy/pretraining/corpora/brown-use.ts';
 
 describe('parseBrownDocument', () => {
   it('takes one sentence per line and splits at the last slash', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maskTokens } from '../../../../agent/pretraining/mask-tokens.ts';
+import { maskTokens } from '../../../../deploy/pretraining/mask-tokens.ts';
 import { createRandom } from '../../../../shared/random.ts';
 
 const vocabulary = { size: 1000, padTokenId: 0, maskTokenId: 4, firstOrdinaryId: 5 };

@@ -1,7 +1,7 @@
 /** @file Recipes as YAML files. */
 import { dirname, resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { parseYaml, readYamlText } from '../files/parse-yaml.ts';
+import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countWords, packTexts } from '../../../../agent/pretraining/pack.ts';
+import { countWords, packTexts } from '../../../../deploy/pretraining/pack.ts';
 
 describe('packTexts', () => {
   it('joins neighbours while they fit and starts anew when they do not', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseWordNetLine } from '../../../../../agent/pretraining/corpora/wordnet.ts';
+import { parseWordNetLine } from '../../../../../deploy/pretraining/corpora/wordnet.ts';
 
 describe('parseWordNetLine', () => {
   it('writes an entry as word, definition and examples', () => {
