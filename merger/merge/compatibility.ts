@@ -6,7 +6,7 @@ import type { Contribution } from '../../shared/contribution/open-contribution.t
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
-import { headParameters } from './head-parameters.ts';
+import { headParameters } from '../heads/head-parameters.ts';
 import type { HeadMerging } from './merge-options.ts';
 
 /**

@@ -4,8 +4,8 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { openWeights } from '../../shared/onnx/open-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
+import type { MergeStep } from '../methods/merge-step.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
-import type { MergeStep } from './strategy.ts';
 
 /**
  * The parameters that a pattern matches, which keep the base's values, and the others, which are

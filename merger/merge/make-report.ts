@@ -1,7 +1,7 @@
 import { toolVersion } from '../../shared/cli/version.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
-import type { HeadPlan } from './head-plan.ts';
-import { labelsOf, type UnitedLabels } from './label-spaces.ts';
+import type { HeadPlan } from '../heads/head-plan.ts';
+import { labelsOf, type UnitedLabels } from '../heads/label-spaces.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { LayerGroupReport, MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
 

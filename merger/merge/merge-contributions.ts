@@ -17,11 +17,14 @@ import {
 } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
 import { writeBinaryWeights } from '../../shared/tensorflow/layers-model.ts';
-import { classRowSteps } from './class-rows.ts';
+import { classRowSteps } from '../heads/class-rows.ts';
+import { configChanges, planHeads, requireMergedClassRows, specsOf } from '../heads/head-plan.ts';
+import { headFolder, writeAgentModels } from '../heads/separate-heads.ts';
+import type { MergeOutput, MergeStep } from '../methods/merge-step.ts';
+import { strategies } from '../methods/registry.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
 import { hasGraph, requireSameGraphs } from './graphs.ts';
-import { configChanges, planHeads, requireMergedClassRows, specsOf } from './head-plan.ts';
 import { requireOneKind } from './kinds.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
@@ -32,9 +35,6 @@ import {
   type SearchReport,
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
-import { headFolder, writeAgentModels } from './separate-heads.ts';
-import { strategies } from './strategies.ts';
-import type { MergeOutput, MergeStep } from './strategy.ts';
 import { requireSameTopology } from './topology.ts';
 
 /** How far a merge has come. */

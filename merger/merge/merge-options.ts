@@ -1,6 +1,6 @@
 import { RegmeanError } from '../../shared/errors.ts';
 
-/** Ways to merge; each is a strategy in strategies.ts. */
+/** Ways to merge; each is a strategy in methods/registry.ts. */
 export const mergeMethods = ['simple', 'fisher', 'regmean'] as const;
 export type MergeMethod = (typeof mergeMethods)[number];
 

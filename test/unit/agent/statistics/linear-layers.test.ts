@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
 import { findLinearLayers } from '../../../../agent/statistics/linear-layers.ts';
 import { statisticsDefaults } from '../../../../agent/statistics/statistics-options.ts';
-import { groupLayers } from '../../../../merger/merge/linear-layers.ts';
+import { groupLayers } from '../../../../merger/methods/layer-groups.ts';
 import { type Contribution, openContribution } from '../../../../shared/contribution/open-contribution.ts';
 import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../../shared/graph/onnx-schema.ts';

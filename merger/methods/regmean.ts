@@ -22,10 +22,10 @@ import { gramFactor } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
-import { groupLayers, type LayerGroup, type LinearLayer } from './linear-layers.ts';
-import type { LayerGroupReport } from './merge-report.ts';
+import type { LayerGroupReport } from '../merge/merge-report.ts';
+import { groupLayers, type LayerGroup, type LinearLayer } from './layer-groups.ts';
+import type { MergeInputs, MergeOutput, MergeStrategy } from './merge-step.ts';
 import { meanStep } from './simple.ts';
-import type { MergeInputs, MergeOutput, MergeStrategy } from './strategy.ts';
 
 /**
  * Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters

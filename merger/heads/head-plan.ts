@@ -3,11 +3,11 @@ import type { Contribution } from '../../shared/contribution/open-contribution.t
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
-import { requireCompatible, requireOneTask } from './compatibility.ts';
-import { hasGraph } from './graphs.ts';
+import { requireCompatible, requireOneTask } from '../merge/compatibility.ts';
+import { hasGraph } from '../merge/graphs.ts';
+import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
 import { classRowParameters } from './head-parameters.ts';
 import { type UnitedLabels, uniteLabels } from './label-spaces.ts';
-import type { ResolvedMergeOptions } from './merge-options.ts';
 import { requireFolderNames } from './separate-heads.ts';
 
 /** What is merged, and what becomes of heads. */

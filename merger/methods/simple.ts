@@ -1,7 +1,7 @@
 /** @file Simple averaging: theta = sum c_i theta_i for every parameter. */
 
 import { sizeOf } from '../../shared/tensor.ts';
-import type { MergeInputs, MergeStep, MergeStrategy } from './strategy.ts';
+import type { MergeInputs, MergeStep, MergeStrategy } from './merge-step.ts';
 
 /** Every parameter becomes its coefficient-weighted mean. */
 export const simple: MergeStrategy = (inputs) =>

@@ -10,7 +10,7 @@ import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
 import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
-import { copyCompanions } from './companions.ts';
+import { copyCompanions } from '../merge/companions.ts';
 
 /** Folder of the agents' models inside a fused folder. */
 export const headsFolder = 'heads';

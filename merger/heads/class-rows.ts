@@ -6,8 +6,8 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import type { MergeInputs, MergeOutput, MergeStep, MergeStrategy } from '../methods/merge-step.ts';
 import type { UnitedLabels } from './label-spaces.ts';
-import type { MergeInputs, MergeOutput, MergeStep, MergeStrategy } from './strategy.ts';
 
 /**
  * The steps that merge parameters with a row per class. The coefficients of the agents that know a

@@ -13,8 +13,8 @@ import type { FisherFile } from '../../shared/contribution/open-fisher.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { readFloatBlocks } from '../../shared/safetensors/float-blocks.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import type { MergeInputs, MergeStep, MergeStrategy } from './merge-step.ts';
 import { meanStep } from './simple.ts';
-import type { MergeInputs, MergeStep, MergeStrategy } from './strategy.ts';
 
 /** Values that are merged at a time. */
 const blockValues = 1 << 20;

@@ -1,7 +1,7 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
-import type { ResolvedMergeOptions } from './merge-options.ts';
-import type { LayerGroupReport } from './merge-report.ts';
+import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
+import type { LayerGroupReport } from '../merge/merge-report.ts';
 
 /** What a strategy works on. All contributions have the same parameters and shapes. */
 export interface MergeInputs
