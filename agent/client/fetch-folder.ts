@@ -56,6 +56,7 @@ export async function fetchFolder(
   if (await isThere(out, files)) return { alreadyThere: true, bytesReceived: 0, bytesTotal };
   const partial = `${resolve(out)}.partial`;
   await mkdir(partial, { recursive: true });
+  await removeStrangers(partial, files);
   const lengths = await Promise.all(files.map((file) => lengthOf(join(partial, file.name))));
   let done = lengths.reduce((sum, length) => sum + length, 0);
   let bytesReceived = 0;
@@ -129,6 +130,14 @@ async function receiveRest(
       await handle.close();
     }
   });
+}
+
+/** Removes what an interrupted fetch of another model left behind. */
+async function removeStrangers(partial: string, files: readonly FolderFile[]): Promise<void> {
+  const wanted = new Set(files.map(({ name }) => name));
+  for (const name of await readdir(partial)) {
+    if (!wanted.has(name)) await rm(join(partial, name), { recursive: true });
+  }
 }
 
 /** Whether `out` is there with exactly these files; anything else that lies there is an error. */

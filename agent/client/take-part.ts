@@ -1,6 +1,6 @@
 /**
  * @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its
- *   folder is there.
+ *   folder is there and was made from the same round, data and options.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,16 +12,17 @@ import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 import { collectStatistics } from '../statistics/collect-statistics.ts';
-import { statisticsDefaults } from '../statistics/statistics-options.ts';
+import { type StatisticsOptions, statisticsDefaults } from '../statistics/statistics-options.ts';
 import { trainingStateFolder } from '../training/checkpoint.ts';
 import { trainModel } from '../training/train-model.ts';
-import { trainingDefaults } from '../training/training-options.ts';
+import { type TrainingOptions, trainingDefaults } from '../training/training-options.ts';
 import { contribute } from './contribute.ts';
 import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
 import { eventPrinter } from './print-events.ts';
 import { transferProgress } from './transfer-progress.ts';
 import { waitForMerge } from './wait-for-merge.ts';
+import { checksumsOf, prepareStep, type Step } from './work-folder.ts';
 
 /** What an agent brings to a round. */
 export interface TakePartOptions {
@@ -35,6 +36,8 @@ export interface TakePartOptions {
   readonly out: string;
   /** Whether the metrics on the dev files go into the contribution. */
   readonly shareMetrics: boolean;
+  /** Whether a contribution of this agent that the merger has already may be replaced. */
+  readonly replace?: boolean;
   readonly threads?: number;
 }
 
@@ -54,7 +57,7 @@ export interface TakePartResult {
 /**
  * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe
  * says, collects statistics, contributes, waits for the merge and fetches the fused model. Called
- * again after a stop, it continues.
+ * again after a stop, it continues; a step whose round, base, data or options changed begins anew.
  *
  * @throws RegmeanError when the agent is not expected, the round fails, or a stage does
  */
@@ -71,24 +74,42 @@ export async function takePart(
       `--name ${options.name}: expected one of the round's agents (${names.join(', ')})`,
     );
   }
-  const base = join(options.work, 'base');
-  const model = join(options.work, 'model');
-  const contribution = join(options.work, 'contribution');
+  const { work, trainFiles, devFiles } = options;
+  const training = trainingOf(round);
+  const statistics = statisticsOf(round, options);
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
   const clock = createClock();
 
+  const base = await stepFolder(work, 'base', { files: round.base.files });
   const baseProgress = transferProgress('fetching the base model');
   const fetchedBase = await fetchBase(connection, round.base, { ...retry, out: base, ...baseProgress });
   baseProgress.finish();
   const baseSeconds = clock();
-  if (!(await isTrained(model))) await fineTune(round, base, model, options, retry.signal);
+
+  const ofModel = {
+    base: round.base.fingerprint,
+    training: { ...training, freeze: training.freeze.map(String) },
+    data: [await checksumsOf(trainFiles), await checksumsOf(devFiles)],
+  };
+  const model = await stepFolder(work, 'model', ofModel);
+  if (!(await isTrained(model))) {
+    const tuning = { ...training, model: base, trainFiles, devFiles, out: model, ...threads };
+    await trainModel(tuning, retry.signal);
+  }
   const trainingSeconds = clock();
-  if (!(await exists(contribution))) await collect(round, model, contribution, options, retry.signal);
+
+  const contribution = await stepFolder(work, 'contribution', { ...ofModel, statistics });
+  if (!(await exists(contribution))) {
+    const source = { ...statistics, model, dataFiles: trainFiles, out: contribution, ...threads };
+    await collectStatistics(source, retry.signal);
+  }
   const statisticsSeconds = clock();
   const uploadProgress = transferProgress('uploading');
   const sent = await contribute(connection, {
     ...retry,
     agent: options.name,
     dir: contribution,
+    replace: options.replace ?? false,
     ...uploadProgress,
   });
   uploadProgress.finish();
@@ -115,64 +136,53 @@ export async function takePart(
   };
 }
 
-async function fineTune(
-  round: RoundInfo,
-  base: string,
-  out: string,
-  { trainFiles, devFiles, threads }: TakePartOptions,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+/** How the round wants the base fine-tuned; what it leaves open is the default of `regmean train`. */
+function trainingOf(round: RoundInfo): Omit<TrainingOptions, 'model' | 'out' | 'trainFiles' | 'devFiles'> {
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
-  await trainModel(
-    {
-      model: base,
-      task: taskOf(round),
-      trainFiles,
-      devFiles,
-      out,
-      labels: round.labels,
-      epochs: epochs ?? trainingDefaults.epochs,
-      batchSize: batchSize ?? trainingDefaults.batchSize,
-      learningRate: learningRate ?? trainingDefaults.learningRate,
-      warmupRatio: warmupRatio ?? trainingDefaults.warmupRatio,
-      weightDecay: weightDecay ?? trainingDefaults.weightDecay,
-      seed: seed ?? trainingDefaults.seed,
-      headSeed: round.headSeed,
-      freeze: (freeze ?? []).map((pattern) => new RegExp(pattern)),
-      ...(maxLength === undefined ? {} : { maxLength }),
-      ...(threads === undefined ? {} : { threads }),
-    },
-    signal,
-  );
+  return {
+    task: taskOf(round),
+    labels: round.labels,
+    epochs: epochs ?? trainingDefaults.epochs,
+    batchSize: batchSize ?? trainingDefaults.batchSize,
+    learningRate: learningRate ?? trainingDefaults.learningRate,
+    warmupRatio: warmupRatio ?? trainingDefaults.warmupRatio,
+    weightDecay: weightDecay ?? trainingDefaults.weightDecay,
+    seed: seed ?? trainingDefaults.seed,
+    headSeed: round.headSeed,
+    freeze: (freeze ?? []).map((pattern) => new RegExp(pattern)),
+    ...(maxLength === undefined ? {} : { maxLength }),
+  };
 }
 
-async function collect(
+/** Which statistics the round wants of the agent's model. */
+function statisticsOf(
   round: RoundInfo,
-  model: string,
-  out: string,
-  { name, trainFiles, shareMetrics, threads }: TakePartOptions,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+  { name, shareMetrics }: TakePartOptions,
+): Omit<StatisticsOptions, 'model' | 'out' | 'dataFiles'> {
   const { batchSize, maxLength } = round.training ?? {};
-  await collectStatistics(
-    {
-      model,
-      task: taskOf(round),
-      dataFiles: trainFiles,
-      out,
-      agent: name,
-      batches: round.statistics?.batches ?? statisticsDefaults.batches,
-      batchSize: batchSize ?? statisticsDefaults.batchSize,
-      seed: statisticsDefaults.seed,
-      shareMetrics,
-      grams: round.statistics?.grams ?? true,
-      ...fisherOf(round),
-      ...(maxLength === undefined ? {} : { maxLength }),
-      ...(threads === undefined ? {} : { threads }),
-    },
-    signal,
-  );
+  return {
+    task: taskOf(round),
+    agent: name,
+    batches: round.statistics?.batches ?? statisticsDefaults.batches,
+    batchSize: batchSize ?? statisticsDefaults.batchSize,
+    seed: statisticsDefaults.seed,
+    shareMetrics,
+    grams: round.statistics?.grams ?? true,
+    ...fisherOf(round),
+    ...(maxLength === undefined ? {} : { maxLength }),
+  };
+}
+
+/** The folder of a step; says so where an earlier result had to make room. */
+async function stepFolder(work: string, step: Step, inputs: object): Promise<string> {
+  const { folder, movedTo } = await prepareStep(work, step, inputs);
+  if (movedTo !== null) {
+    process.stderr.write(
+      `${folder}: made from another round, base, data or options; begun anew, the earlier one is ${movedTo}\n`,
+    );
+  }
+  return folder;
 }
 
 /** The Fisher information that the round wants, in our words. */

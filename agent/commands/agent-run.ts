@@ -10,6 +10,7 @@ interface RunFlags extends SessionFlags {
   readonly work: string;
   readonly out: string;
   readonly shareMetrics: boolean;
+  readonly replace: boolean;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -28,11 +29,13 @@ export function registerAgentRunCommand(parent: Command): void {
     .requiredOption('--work <dir>', 'folder for the base model, the fine-tuned model and the contribution')
     .requiredOption('--out <dir>', 'folder of the fused model')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
+    .option('--replace', 'replace a contribution of this agent that the merger has already', false)
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nStopped at any point, the same command continues: what is done is not done again.',
+      '\nStopped at any point, the same command continues: what is done is not done again. A step whose ' +
+        'round, base,\ndata or options changed begins anew; its earlier result stays beside it as WORK/STEP.earlier.',
     )
     .action(async (flags: RunFlags) => {
       const { takePart } = await import('../client/take-part.ts');
