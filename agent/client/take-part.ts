@@ -136,7 +136,9 @@ export async function takePart(
   };
 }
 
-/** How the round wants the base fine-tuned; what it leaves open is the default of `regmean train`. */
+/**
+ * How the round wants the base fine-tuned; what it leaves open is the default of `regmean train`.
+ */
 function trainingOf(round: RoundInfo): Omit<TrainingOptions, 'model' | 'out' | 'trainFiles' | 'devFiles'> {
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
