@@ -109,6 +109,9 @@ export interface ExperimentResults {
   /** One paragraph: what is asked, on which data. */
   readonly description: string;
   readonly tool: string;
+  /** The seeds that the experiment asks for; until all are in `seeds`, results are interim. */
+  readonly plannedSeeds: readonly number[];
+  /** The seeds that were measured. */
   readonly seeds: readonly number[];
   readonly agents: readonly string[];
   /** Agents' training examples, the first seed's. */

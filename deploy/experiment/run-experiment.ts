@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { checkData } from './check-data.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';
 import type { Experiment } from './experiment-file.ts';
 import { measureMatching } from './measure-matching.ts';
@@ -68,6 +69,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
   for (const [index, seed] of experiment.seeds.entries()) {
     options.say(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);
     const data = await prepareData(experiment, seed, join(options.out, 'data'));
+    await checkData(scorer, data);
     const run = await startSeed(context, scorer, seed, data);
     results ??= await describe(run);
     const { measurements, matchedLayers } = await measureSeed(run);
@@ -115,6 +117,7 @@ async function describe({ context, scorer, models, data }: SeedRun): Promise<Exp
     title: experiment.title,
     description: experiment.description.trim(),
     tool: toolVersion,
+    plannedSeeds: experiment.seeds,
     seeds: [],
     agents: models.map(({ name }) => name),
     trainingExamples: Object.fromEntries(models.map(({ name, examples }) => [name, examples])),

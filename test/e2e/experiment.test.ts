@@ -176,6 +176,21 @@ methods: [{ label: Simple, method: simple }]
     expect(trainingExamples).toEqual({ 'key-class': 25, rest: 25 });
   });
 
+  it('names everything that is wrong with the data of all domains before the first training', async () => {
+    await writeExperiment();
+    const text = await readFile(file, 'utf8');
+    const wrong = text
+      .replace('test: [west-test.jsonl]', 'test: [gone.jsonl]')
+      .replace('dev: [south-dev.jsonl]', 'dev: [other-classes.jsonl]');
+    await writeFile(file, wrong);
+    await writeRows(join(folder, 'other-classes.jsonl'), [{ input_ids: [2, 4, 3], label: 'hot' }]);
+    const result = await runCommand(['experiment', file, '--out', join(folder, 'wrong'), '--threads', '1']);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/south, dev: .*other-classes\.jsonl, row 1: .*hot/);
+    expect(result.stderr).toMatch(/west, test: .*gone\.jsonl/);
+    expect(result.stderr).not.toContain('fine-tuning');
+  });
+
   it('says what is wrong with a file', async () => {
     await writeFile(file, 'name: x\n');
     const result = await run();

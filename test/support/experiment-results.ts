@@ -40,6 +40,7 @@ export function exampleResults(changes: Partial<ExperimentResults> = {}): Experi
     title: 'An example',
     description: 'Two agents.',
     tool: 'regmean/test',
+    plannedSeeds: [1, 2],
     seeds: [1, 2],
     agents: ['north', 'south'],
     trainingExamples: { north: 100, south: 200 },

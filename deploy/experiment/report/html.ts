@@ -1,7 +1,7 @@
 import { htmlPage } from '../../../shared/charts/page.ts';
 import { escapeText } from '../../../shared/charts/render.ts';
 import type { ExperimentResults } from '../results.ts';
-import { provenance, sectionsOf } from './sections.ts';
+import { interimNote, provenance, sectionsOf } from './sections.ts';
 import { htmlTable } from './table.ts';
 
 /** The report as one page that needs nothing else: tables and charts. */
@@ -25,7 +25,9 @@ export function htmlReport(results: ExperimentResults): string {
       '</section>',
     ].join('\n'),
   );
+  const interim = interimNote(results);
   return htmlPage(results.title, [
+    ...(interim === null ? [] : [`<p class="lead"><strong>${escapeText(interim)}</strong></p>`]),
     ...(results.description === '' ? [] : [`<p class="lead">${escapeText(results.description)}</p>`]),
     ...sections,
     '<section>',

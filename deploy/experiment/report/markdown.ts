@@ -1,12 +1,14 @@
 import type { ExperimentResults } from '../results.ts';
 import type { Section } from './section.ts';
-import { provenance, sectionsOf } from './sections.ts';
+import { interimNote, provenance, sectionsOf } from './sections.ts';
 import { markdownTable } from './table.ts';
 
 /** The report as Markdown: everything but the charts. */
 export function markdownReport(results: ExperimentResults): string {
+  const interim = interimNote(results);
   const blocks = [
     `# ${results.title}`,
+    interim === null ? '' : `**${interim}**`,
     results.description,
     ...markdownSections(sectionsOf(results), '##'),
     '## How it was measured',

@@ -24,6 +24,16 @@ export function sectionsOf(results: ExperimentResults): readonly Section[] {
   return [{ title: 'Results', sentences: ['Nothing was measured.'], tables: [], charts: [] }];
 }
 
+/** What a report says first while seeds are missing; null once all are measured. */
+export function interimNote({ seeds, plannedSeeds }: ExperimentResults): string | null {
+  if (seeds.length >= plannedSeeds.length) return null;
+  const missing = plannedSeeds.filter((seed) => !seeds.includes(seed));
+  return (
+    `Interim report: ${seeds.length} of ${plannedSeeds.length} seeds are measured, ` +
+    `seed${missing.length === 1 ? '' : 's'} ${missing.join(', ')} not yet. Numbers will change.`
+  );
+}
+
 /** How the numbers came to be, as lines of a list. */
 export function provenance(results: ExperimentResults): readonly string[] {
   const { seeds, trainingExamples, testSets, settings, tool } = results;

@@ -164,6 +164,15 @@ describe('a report', () => {
     expect(htmlReport(exampleResults())).toBe(htmlReport(exampleResults()));
   });
 
+  it('says first that it is interim while seeds are missing, and nothing of it afterwards', () => {
+    const interim = exampleResults({ plannedSeeds: [1, 2, 3] });
+    const note = 'Interim report: 2 of 3 seeds are measured, seed 3 not yet.';
+    expect(markdownReport(interim).split('\n').slice(0, 3).join('\n')).toContain(note);
+    expect(htmlReport(interim)).toContain(note);
+    expect(markdownReport(exampleResults())).not.toContain('Interim');
+    expect(htmlReport(exampleResults())).not.toContain('Interim');
+  });
+
   it('says how it was measured', () => {
     expect(markdownReport(exampleResults())).toContain('- Training examples: north 100, south 200.');
   });
