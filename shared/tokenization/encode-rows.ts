@@ -2,7 +2,7 @@ import { encodeLabels } from '../data/encode-labels.ts';
 import type { EncodedExample, ExampleLabels } from '../data/example.ts';
 import type { LabelSpace } from '../data/label-space.ts';
 import type { Row } from '../data/row.ts';
-import { createRowProblems } from '../data/row-problems.ts';
+import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import { encodeTargets, followingTokens, foreignTokenizerHint, strayToken } from './encode-targets.ts';
@@ -52,7 +52,7 @@ export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels,
  *   rows of `input_ids` that are too long or outside the vocabulary, features of another number,
- *   and text without a tokenizer or with one of another vocabulary
+ *   rows that give no token, and text without a tokenizer or with one of another vocabulary
  */
 export async function encodeRows(
   rows: readonly Row[],
@@ -74,6 +74,7 @@ export async function encodeRows(
       : encodeLabels(rows, task, space);
   const encodings = await encodeInputs(rows, tokenizer, maxLength);
   checkGivenIds(rows, limits);
+  checkEmptyRows(rows, encodings);
   checkTokenizedIds(rows, encodings, limits.vocabSize);
   const examples = rows.map(({ input, label, source }, index): EncodedExample => {
     const own = labels[index] ?? null;
@@ -91,13 +92,12 @@ export async function encodeRows(
     if (input.kind === 'ids') {
       const length = input.inputIds.length;
       const inputIds = Int32Array.from(input.inputIds);
+      const attentionMask = Int32Array.from(input.attentionMask ?? new Int32Array(length).fill(1));
       return {
         inputIds,
         tokenTypeIds: input.tokenTypeIds ? Int32Array.from(input.tokenTypeIds) : new Int32Array(length),
-        attentionMask: input.attentionMask
-          ? Int32Array.from(input.attentionMask)
-          : new Int32Array(length).fill(1),
-        labels: task === 'causal-lm' ? followingTokens(inputIds, label) : own,
+        attentionMask,
+        labels: task === 'causal-lm' ? followingTokens(inputIds, label, attentionMask) : own,
         ...(input.decoderInputIds === undefined
           ? {}
           : { decoderInputIds: Int32Array.from(input.decoderInputIds) }),
@@ -191,6 +191,26 @@ function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize, features }:
     }
   }
   problems.throwIfAny();
+}
+
+/**
+ * Nothing can be computed of no tokens: where the tokenizer adds no special tokens, an empty text,
+ * or words of which it leaves nothing, is refused.
+ */
+function checkEmptyRows(rows: readonly Row[], encodings: ReadonlyMap<number, TokenEncoding>): void {
+  const problems = createRowProblems();
+  for (const [index, { inputIds }] of encodings) {
+    const row = rows[index];
+    if (inputIds.length > 0 || row === undefined) continue;
+    const [column, given] =
+      row.input.kind === 'words'
+        ? ['tokens', row.input.words]
+        : ['text', row.input.kind === 'text' ? row.input.text : null];
+    problems.add(row.source, `${column}: must give at least one token, got none from ${show(given)}`);
+  }
+  problems.throwIfAny(
+    'the tokenizer leaves nothing of such a row: take it out of the file, or give it a text',
+  );
 }
 
 function checkTokenizedIds(

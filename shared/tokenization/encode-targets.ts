@@ -1,7 +1,7 @@
 /** @file The labels of language tasks: tokens. */
 import type { ExampleLabels } from '../data/example.ts';
 import type { Row } from '../data/row.ts';
-import { createRowProblems } from '../data/row-problems.ts';
+import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel } from '../task.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -50,10 +50,16 @@ export const foreignTokenizerHint =
 
 /**
  * The label of each token in `causal-lm`: the token that follows it, -100 for the last; `given` as
- * in Hugging Face's rows.
+ * in Hugging Face's rows. Of a row without labels, tokens that the mask leaves out are none.
  */
-export function followingTokens(inputIds: Int32Array, given: Row['label']): Int32Array {
-  const tokens = Array.isArray(given) ? Int32Array.from(given as readonly number[]) : inputIds;
+export function followingTokens(
+  inputIds: Int32Array,
+  given: Row['label'],
+  attentionMask: Int32Array | null = null,
+): Int32Array {
+  const tokens = Array.isArray(given)
+    ? Int32Array.from(given as readonly number[])
+    : inputIds.map((id, index) => (attentionMask?.[index] === 0 ? ignoredLabel : id));
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
   labels.set(tokens.subarray(1));
   return labels;
@@ -72,8 +78,11 @@ function checkTokens(
     const stray = tokens.find(
       (id) => id !== ignoredLabel && (id < 0 || (vocabSize !== undefined && id >= vocabSize)),
     );
-    if (tokens.length === 0) problems.add(source, 'labels: a target must have at least one token');
-    else if (stray !== undefined && typeof label === 'string') {
+    if (tokens.length === 0) {
+      const given = typeof label === 'string' ? ` from ${show(label)}` : '';
+      problems.add(source, `target: must give at least one token, got none${given}`);
+    }
+    if (stray !== undefined && typeof label === 'string') {
       problems.add(source, strayToken(stray, vocabSize));
       isForeign = true;
     } else if (stray !== undefined) {

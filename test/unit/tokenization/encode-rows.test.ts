@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createLabelSpace } from '../../../shared/data/label-space.ts';
 import type { RawLabel, Row, RowInput } from '../../../shared/data/row.ts';
+import type { TaskKind } from '../../../shared/task.ts';
 import { encodeRows, needsTokenizer } from '../../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../../shared/tokenization/load-tokenizer.ts';
-import { bertTokenizerJson, folderWith } from './tokenizer-folders.ts';
+import { bertTokenizerJson, folderWith, gpt2TokenizerJson } from './tokenizer-folders.ts';
 
+const loadTokenizerOf = async (json: object) => loadTokenizer(await folderWith({ 'tokenizer.json': json }));
 const tokenizer = await loadTokenizer(
   await folderWith({
     'tokenizer.json': bertTokenizerJson,
@@ -137,6 +139,46 @@ describe('encodeRows', () => {
     await expect(encodeRows([row(text('a'))], 'masked-lm', tokenizer, null, { maxLength })).rejects.toThrow(
       `max length: must be at least 8 tokens, got ${maxLength}`,
     );
+  });
+});
+
+describe('a row that gives no token', () => {
+  const withoutSpecialTokens = loadTokenizerOf(gpt2TokenizerJson);
+  const encode = async (task: TaskKind, rows: readonly Row[], own = tokenizer) =>
+    encodeRows(rows, task, own, null, { maxLength: 8 });
+
+  it.each<[string, RowInput, string]>([
+    ['an empty text', text(''), 'text: must give at least one token, got none from ""'],
+    ['a pair of empty texts', text('', ''), 'text: must give at least one token, got none from ""'],
+    ['words of nothing', words('', ''), 'tokens: must give at least one token, got none from ["",""]'],
+  ])('is refused where the tokenizer adds none: %s', async (_, input, problem) => {
+    const rows = [row(text('ab')), row(input, null, 2)];
+    await expect(encode('masked-lm', rows, await withoutSpecialTokens)).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: `rows.jsonl, row 2: ${problem}`,
+      hint: 'the tokenizer leaves nothing of such a row: take it out of the file, or give it a text',
+    });
+  });
+
+  it('is refused as a target', async () => {
+    const result = encode('text2text', [row(text('ab'), '', 3)], await withoutSpecialTokens);
+    await expect(result).rejects.toThrow(
+      'rows.jsonl, row 3: target: must give at least one token, got none from ""',
+    );
+  });
+
+  it('is one of its special tokens alone where the tokenizer adds some', async () => {
+    const { examples } = await encode('token-classification', [row(text('')), row(words('\u200b'))]);
+    expect(examples.map(({ inputIds }) => [...inputIds])).toEqual([
+      [2, 3],
+      [2, 3],
+    ]);
+  });
+
+  it('is not a pair of which one text is empty', async () => {
+    const rows = [row(text('', 'ab')), row(text('ab', ''))];
+    const { examples } = await encode('masked-lm', rows, await withoutSpecialTokens);
+    expect(examples.map(({ inputIds }) => [...inputIds])).toEqual([[11], [11]]);
   });
 });
 

@@ -87,7 +87,7 @@ describe('text2text rows', () => {
       'row 1: labels: must be -100 or below the vocabulary size 10, got 99',
     );
     await expect(encode('text2text', [{ input_ids: [5], labels: [] }])).rejects.toThrow(
-      'row 1: labels: a target must have at least one token',
+      'row 1: target: must give at least one token, got none',
     );
     await expect(
       encode('text2text', [{ input_ids: [5], labels: [3, 1], decoder_input_ids: [0] }]),
@@ -119,6 +119,11 @@ describe('causal-lm rows', () => {
   it('ignore the labels that a row ignores', async () => {
     const [example] = await encode('causal-lm', [{ input_ids: [5, 6, 7], labels: [-100, -100, 7] }]);
     expect(example?.labels).toEqual(Int32Array.of(-100, 7, -100));
+  });
+
+  it('do not take what the mask leaves out for a label', async () => {
+    const [example] = await encode('causal-lm', [{ input_ids: [5, 6, 0, 0], attention_mask: [1, 1, 0, 0] }]);
+    expect(example?.labels).toEqual(Int32Array.of(6, -100, -100, -100));
   });
 
   it('are read from plain text files too', async () => {

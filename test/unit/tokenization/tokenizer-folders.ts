@@ -212,3 +212,9 @@ export const robertaTokenizerJson = {
     merges: ['Ġ a', 'Ġ b', 'a b', 'Ġa b'],
   },
 };
+
+/** A GPT-2 tokenizer.json: as RoBERTa's, without special tokens around a text. */
+export const gpt2TokenizerJson = {
+  ...robertaTokenizerJson,
+  post_processor: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: false, use_regex: true },
+};
