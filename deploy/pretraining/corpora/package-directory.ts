@@ -15,13 +15,9 @@ export function packageDirectory(name: string, entry: string): string {
   try {
     return dirname(require.resolve(`${name}${entry === '' ? '' : `/${entry}`}`));
   } catch (cause) {
-    throw new RegmeanError(
-      'not-found',
-      `packageDirectory: the package ${name} must be installed, and is not`,
-      {
-        hint: `install it with: npm install ${name}`,
-        cause,
-      },
-    );
+    throw new RegmeanError('not-found', `texts: the package ${name} must be installed, and is not`, {
+      hint: `install it with: npm install ${name}`,
+      cause,
+    });
   }
 }
