@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type TaskKind, taskKinds } from '../../shared/task.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
@@ -38,7 +39,6 @@ export interface TakePartOptions {
   readonly shareMetrics: boolean;
   /** Whether a contribution of this agent that the merger has already may be replaced. */
   readonly replace?: boolean;
-  readonly threads?: number;
 }
 
 /** What came of it. */
@@ -65,6 +65,7 @@ export async function takePart(
   connection: MergerConnection,
   retry: Omit<RetryOptions, 'address'>,
   options: TakePartOptions,
+  context: RunContext,
 ): Promise<TakePartResult> {
   const round = await getRound(connection, retry);
   const names = round.agents.map((agent) => agent.name);
@@ -77,10 +78,9 @@ export async function takePart(
   const { work, trainFiles, devFiles } = options;
   const training = trainingOf(round);
   const statistics = statisticsOf(round, options);
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
   const clock = createClock();
 
-  const base = await stepFolder(work, 'base', { files: round.base.files });
+  const base = await stepFolder(work, 'base', { files: round.base.files }, context);
   const baseProgress = transferProgress('fetching the base model');
   const fetchedBase = await fetchBase(connection, round.base, { ...retry, out: base, ...baseProgress });
   baseProgress.finish();
@@ -91,17 +91,17 @@ export async function takePart(
     training: { ...training, freeze: training.freeze.map(String) },
     data: [await checksumsOf(trainFiles), await checksumsOf(devFiles)],
   };
-  const model = await stepFolder(work, 'model', ofModel);
+  const model = await stepFolder(work, 'model', ofModel, context);
   if (!(await isTrained(model))) {
-    const tuning = { ...training, model: base, trainFiles, devFiles, out: model, ...threads };
-    await trainModel(tuning, retry.signal);
+    const tuning = { ...training, model: base, trainFiles, devFiles, out: model };
+    await trainModel(tuning, context);
   }
   const trainingSeconds = clock();
 
-  const contribution = await stepFolder(work, 'contribution', { ...ofModel, statistics });
+  const contribution = await stepFolder(work, 'contribution', { ...ofModel, statistics }, context);
   if (!(await exists(contribution))) {
-    const source = { ...statistics, model, dataFiles: trainFiles, out: contribution, ...threads };
-    await collectStatistics(source, retry.signal);
+    const source = { ...statistics, model, dataFiles: trainFiles, out: contribution };
+    await collectStatistics(source, context);
   }
   const statisticsSeconds = clock();
   const uploadProgress = transferProgress('uploading');
@@ -177,11 +177,11 @@ function statisticsOf(
 }
 
 /** The folder of a step; says so where an earlier result had to make room. */
-async function stepFolder(work: string, step: Step, inputs: object): Promise<string> {
+async function stepFolder(work: string, step: Step, inputs: object, context: RunContext): Promise<string> {
   const { folder, movedTo } = await prepareStep(work, step, inputs);
   if (movedTo !== null) {
-    process.stderr.write(
-      `${folder}: made from another round, base, data or options; begun anew, the earlier one is ${movedTo}\n`,
+    context.note(
+      `${folder}: made from another round, base, data or options; begun anew, the earlier one is ${movedTo}`,
     );
   }
   return folder;

@@ -11,7 +11,6 @@ interface RunFlags extends SessionFlags {
   readonly out: string;
   readonly shareMetrics: boolean;
   readonly replace: boolean;
-  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -40,9 +39,14 @@ export function registerAgentRunCommand(parent: Command): void {
     .action(async (flags: RunFlags) => {
       const { takePart } = await import('../client/take-part.ts');
       await withSession(flags, async (session) => {
-        const { connection, retry } = session;
+        const { connection, retry, context } = session;
         const { train, dev, json, ...rest } = flags;
-        const result = await takePart(connection, retry, { ...rest, trainFiles: train, devFiles: dev });
+        const result = await takePart(
+          connection,
+          retry,
+          { ...rest, trainFiles: train, devFiles: dev },
+          context,
+        );
         process.stdout.write(
           json === true ? `${JSON.stringify(result)}\n` : `${flags.out}: the fused model\n`,
         );

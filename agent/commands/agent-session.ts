@@ -4,19 +4,22 @@
  */
 import type { Command } from 'commander';
 import { positiveNumber } from '../../shared/cli/arguments.ts';
-import { interruptSignal } from '../../shared/cli/interrupt.ts';
+import { commandContext } from '../../shared/cli/command-context.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { ConnectionFlags, MergerConnection } from '../../shared/wire/connection.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 
 /** The flags of every command that talks to a merger. */
 export interface SessionFlags extends ConnectionFlags {
   readonly stallTimeout: number;
+  readonly threads?: number;
 }
 
 /** A connection with the rules for its calls. */
 export interface AgentSession {
   readonly connection: MergerConnection;
   readonly retry: Omit<RetryOptions, 'address'>;
+  readonly context: RunContext;
 }
 
 /** Adds the flag of the one timeout rule. */
@@ -36,15 +39,17 @@ export async function withSession(
 ): Promise<void> {
   const { connectToMerger } = await import('../../shared/wire/connection.ts');
   const connection = await connectToMerger(flags);
+  const context = commandContext(flags);
   try {
     await work({
       connection,
+      context,
       retry: {
         stallTimeoutMs: flags.stallTimeout * 1000,
-        signal: interruptSignal(),
+        signal: context.signal,
         onRetry: (error, delayMs) => {
           const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-          process.stderr.write(`${error.message}${hint}; trying again in ${delayMs / 1000} s\n`);
+          context.note(`${error.message}${hint}; trying again in ${delayMs / 1000} s`);
         },
       },
     });

@@ -36,13 +36,12 @@ export function registerEvaluateCommand(program: Command): void {
     .option('--json', 'print the scores as JSON')
     .action(async (flags: EvaluateFlags) => {
       const { evaluateModels, formatScores } = await import('../inference/evaluate-models.ts');
-      const { model, data, json, ensemble, ...rest } = flags;
-      const scores = await evaluateModels({
-        ...rest,
-        models: model,
-        dataFiles: data,
-        ensemble: ensemble === true,
-      });
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
+      const { model, data, json, ensemble, threads, ...rest } = flags;
+      const scores = await evaluateModels(
+        { ...rest, models: model, dataFiles: data, ensemble: ensemble === true },
+        commandContext({ threads }),
+      );
       process.stdout.write(json === true ? `${JSON.stringify(scores)}\n` : formatScores(scores));
     });
 }

@@ -51,8 +51,9 @@ export function registerPredictCommand(program: Command): void {
     )
     .action(async (flags: PredictFlags) => {
       const { predictFile } = await import('../inference/predict-file.ts');
-      const { data, ...rest } = flags;
-      const rows = await predictFile({ ...rest, dataFiles: data });
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
+      const { data, threads, ...rest } = flags;
+      const rows = await predictFile({ ...rest, dataFiles: data }, commandContext({ threads }));
       process.stderr.write(`${counted(rows, 'row')} written to ${flags.out}\n`);
     });
 }

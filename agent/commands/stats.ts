@@ -98,13 +98,16 @@ export function registerStatsCommand(program: Command): void {
         throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
       }
       const { collectStatistics } = await import('../statistics/collect-statistics.ts');
-      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
-      const { data, json, fisher: variant, fisherExamples, fisherReduction, ...rest } = flags;
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
+      const { data, json, fisher: variant, fisherExamples, fisherReduction, threads, ...rest } = flags;
       const fisher =
         variant === undefined
           ? {}
           : { fisher: { variant, examples: fisherExamples, reduction: fisherReduction } };
-      const result = await collectStatistics({ ...rest, ...fisher, dataFiles: data }, interruptSignal());
+      const result = await collectStatistics(
+        { ...rest, ...fisher, dataFiles: data },
+        commandContext({ threads }),
+      );
       if (json === true) {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;

@@ -66,10 +66,10 @@ export function registerTrainCommand(program: Command): void {
     )
     .action(async (flags: TrainFlags) => {
       const { trainModel } = await import('../training/train-model.ts');
-      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
-      const { train, dev, lr, json, ...rest } = flags;
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
+      const { train, dev, lr, json, threads, ...rest } = flags;
       const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
-      const result = await trainModel(options, interruptSignal());
+      const result = await trainModel(options, commandContext({ threads }));
       if (json === true) {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;

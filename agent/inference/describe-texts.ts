@@ -12,6 +12,7 @@ import { createGenerator } from '../../shared/generation/generator.ts';
 import { createLikelihoods } from '../../shared/inference/likelihoods.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
 import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -27,6 +28,7 @@ export async function describeTexts(
   model: Model,
   { rows, examples }: LanguageRows,
   options: PredictOptions,
+  compute: Compute,
   progress: Progress,
 ): Promise<readonly object[]> {
   const ways = rows.map((row, index) => wayOf(model, row, examples[index] as EncodedExample, options));
@@ -38,7 +40,7 @@ export async function describeTexts(
       rows: indices.map((index) => rows[index] as Row),
       examples: indices.map((index) => examples[index] as EncodedExample),
     };
-    const results = await describe(model, chosen, options, progress);
+    const results = await describe(model, chosen, options, compute, progress);
     for (const [position, index] of indices.entries()) described[index] = results[position] as object;
   }
   return described;
@@ -49,6 +51,7 @@ type Describer = (
   model: Model,
   rows: LanguageRows,
   options: PredictOptions,
+  compute: Compute,
   progress: Progress,
 ) => Promise<readonly object[]>;
 
@@ -68,9 +71,10 @@ async function describeGenerated(
   model: Model,
   { rows, examples }: LanguageRows,
   options: PredictOptions,
+  compute: Compute,
   progress: Progress,
 ): Promise<readonly object[]> {
-  const generator = await createGenerator(model, model.weights, options.threads);
+  const generator = await createGenerator(model, model.weights, compute);
   try {
     const { beams = generationDefaults.beams, maxNewTokens = generationDefaults.maxNewTokens } = options;
     const texts = await generator.generate(
@@ -91,9 +95,10 @@ async function describeLogits(
   model: Model,
   { examples }: LanguageRows,
   options: PredictOptions,
+  compute: Compute,
   progress: Progress,
 ): Promise<readonly object[]> {
-  const predictor = await createPredictor(model, model.weights, options.threads);
+  const predictor = await createPredictor(model, model.weights, compute);
   try {
     const { outputs } = predictor;
     const logits = await predictor.predict(unlabelledAlike(model, examples), options.batchSize, progress);
@@ -119,9 +124,10 @@ async function describeLikelihoods(
   model: Model,
   { examples }: LanguageRows,
   options: PredictOptions,
+  compute: Compute,
   progress: Progress,
 ): Promise<readonly object[]> {
-  const likelihoods = await createLikelihoods(model, model.weights, options.threads);
+  const likelihoods = await createLikelihoods(model, model.weights, compute);
   try {
     return await likelihoods.compute(examples, options.batchSize, progress);
   } finally {

@@ -6,6 +6,7 @@ import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
 
 /**
@@ -13,7 +14,10 @@ import type { EvaluateOptions, Score } from './evaluate-options.ts';
  *
  * @throws RegmeanError `usage` for what only tasks with classes have
  */
-export async function evaluateLanguageModels(options: EvaluateOptions): Promise<readonly Score[]> {
+export async function evaluateLanguageModels(
+  options: EvaluateOptions,
+  context: RunContext,
+): Promise<readonly Score[]> {
   const { task, classes, ensemble } = options;
   if (classes !== undefined) throw new RegmeanError('usage', `--classes: ${task} has no classes`);
   if (ensemble)
@@ -22,7 +26,7 @@ export async function evaluateLanguageModels(options: EvaluateOptions): Promise<
   for (const folder of options.models) {
     const { model, surplus } = await loadModel(folder, { task });
     noteSurplus(folder, task, surplus);
-    const scorer = await createScorer(model, model.weights, options.threads);
+    const scorer = await createScorer(model, model.weights, context.compute);
     try {
       for (const file of options.dataFiles) {
         const { examples, truncated } = await loadModelExamples(model, {

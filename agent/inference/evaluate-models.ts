@@ -16,6 +16,7 @@ import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
@@ -36,13 +37,16 @@ interface Ensemble {
  * @throws RegmeanError `invalid-input` when a model knows no class of a file, or models of an
  *   ensemble read its labels differently
  */
-export async function evaluateModels(options: EvaluateOptions): Promise<readonly Score[]> {
+export async function evaluateModels(
+  options: EvaluateOptions,
+  context: RunContext,
+): Promise<readonly Score[]> {
   const { task, classes } = options;
-  if (isLanguageTask(task)) return evaluateLanguageModels(options);
+  if (isLanguageTask(task)) return evaluateLanguageModels(options, context);
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {
-    const opened = await openPredictor(folder, task, options.threads);
+    const opened = await openPredictor(folder, task, context.compute);
     const { model, predictor, folder: modelFolder } = opened;
     noteSurplus(folder, task, opened.surplus);
     const learned = await learnedLabels(modelFolder);

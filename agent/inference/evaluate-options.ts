@@ -11,7 +11,6 @@ export interface EvaluateOptions {
   readonly classes?: readonly string[];
   readonly batchSize: number;
   readonly maxLength?: number;
-  readonly threads?: number;
 }
 
 /** The scores of one model, or of the ensemble, on one data file. */

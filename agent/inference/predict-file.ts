@@ -9,6 +9,7 @@ import { loadModelExamples, type ModelExamplesRequest } from '../../shared/infer
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -18,9 +19,11 @@ import type { PredictOptions } from './predict-options.ts';
  *
  * @returns the number of rows
  */
-export async function predictFile(options: PredictOptions): Promise<number> {
+export async function predictFile(options: PredictOptions, context: RunContext): Promise<number> {
   await requireFileName(options.out);
-  const described = isLanguageTask(options.task) ? await predictTexts(options) : await predictRows(options);
+  const described = isLanguageTask(options.task)
+    ? await predictTexts(options, context)
+    : await predictRows(options, context);
   await mkdir(dirname(options.out), { recursive: true });
   await writeFileAtomically(options.out, async (file) => {
     for (const row of described) await file.write(`${JSON.stringify(row)}\n`);
@@ -28,22 +31,22 @@ export async function predictFile(options: PredictOptions): Promise<number> {
   return described.length;
 }
 
-async function predictTexts(options: PredictOptions): Promise<readonly object[]> {
+async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly object[]> {
   const { model, surplus } = await loadModel(options.model, { task: options.task });
   noteSurplus(options.model, options.task, surplus);
   const rows = await loadModelExamples(model, requestOf(options, options.model));
   noteCutRows(options.dataFiles.join(', '), rows.truncated);
   const progress = startPredicting(rows.examples);
-  const described = await describeTexts(model, rows, options, progress);
+  const described = await describeTexts(model, rows, options, context.compute, progress);
   progress.finish();
   return described;
 }
 
-async function predictRows(options: PredictOptions): Promise<readonly object[]> {
+async function predictRows(options: PredictOptions, context: RunContext): Promise<readonly object[]> {
   const { model, predictor, folder, surplus } = await openPredictor(
     options.model,
     options.task,
-    options.threads,
+    context.compute,
   );
   try {
     noteSurplus(options.model, options.task, surplus);

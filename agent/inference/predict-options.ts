@@ -13,5 +13,4 @@ export interface PredictOptions {
   /** Most tokens that are generated; causal language models generate when it is given. */
   readonly maxNewTokens?: number;
   readonly maxLength?: number;
-  readonly threads?: number;
 }

@@ -9,6 +9,7 @@ import { batchFeeds } from '../../shared/inference/feeds.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { countedTokenRows, fisherCotangents } from './fisher-cotangents.ts';
@@ -19,7 +20,6 @@ export interface FisherPassOptions extends FisherOptions {
   /** Examples per batch, for the reduction `batch`. */
   readonly batchSize: number;
   readonly seed: number;
-  readonly threads?: number;
 }
 
 /**
@@ -32,19 +32,19 @@ export async function collectFisher(
   model: Model,
   examples: readonly EncodedExample[],
   options: FisherPassOptions,
-  signal?: AbortSignal,
+  context: RunContext,
 ): Promise<FisherToWrite> {
   checkVariant(model, examples, options);
   const plan = planOf(examples, options, model.config.equalLengths);
   const count = plan.flat().length;
-  const predictor = await createPredictor(model, model.weights, options.threads);
-  const pass = await createFisherPass(model, model.weights, options.threads);
+  const predictor = await createPredictor(model, model.weights, context.compute);
+  const pass = await createFisherPass(model, model.weights, context.compute);
   const progress = startProgress({ label: 'collecting Fisher information', total: count, unit: 'examples' });
   const random = createRandom(deriveSeed(options.seed, 'fisher', 'labels'));
   let done = 0;
   try {
     for (const indices of plan) {
-      if (signal?.aborted === true) {
+      if (context.signal.aborted) {
         throw new RegmeanError('interrupted', `Fisher: stopped after ${done} of ${count} examples`);
       }
       const batch = collate(examples, indices, model.config, model.task);

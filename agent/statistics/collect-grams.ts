@@ -7,6 +7,7 @@ import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { ignoredLabel } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
@@ -26,7 +27,6 @@ export interface GramPassOptions {
   /** Default `excluded`. */
   readonly positionRows?: PositionRowsChoice;
   readonly seed: number;
-  readonly threads?: number;
 }
 
 /** The Grams of a model over examples. */
@@ -46,7 +46,7 @@ export async function collectGrams(
   model: Model,
   examples: readonly EncodedExample[],
   options: GramPassOptions,
-  signal?: AbortSignal,
+  context: RunContext,
 ): Promise<CollectedGrams> {
   const lengths = examples.map((example) => example.inputIds.length);
   const plan = planBatches(lengths, {
@@ -56,7 +56,7 @@ export async function collectGrams(
     equalLengths: model.config.equalLengths,
   }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
-  const pass = await createGramPass(model, model.weights, options);
+  const pass = await createGramPass(model, model.weights, context.compute, options);
   if (pass.leftOut.length > 0) {
     const names = pass.leftOut.join(', ');
     process.stderr.write(`Grams: none of ${names}: merging averages them\n`);
@@ -67,7 +67,7 @@ export async function collectGrams(
   let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0, batches: 0 };
   try {
     for (const [number, indices] of plan.entries()) {
-      if (signal?.aborted === true) {
+      if (context.signal.aborted) {
         throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
       }
       const batch = collate(examples, indices, model.config, model.task);

@@ -14,6 +14,7 @@ import { writeContribution } from '../../shared/contribution/write-contribution.
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
@@ -37,11 +38,11 @@ export interface StatisticsResult {
  * Collects the statistics of a fine-tuned model over its agent's data and writes a contribution
  * folder.
  *
- * @param signal stops the pass between two batches; nothing is written then
+ * @param context stops the pass between two batches; nothing is written then
  */
 export async function collectStatistics(
   options: StatisticsOptions,
-  signal?: AbortSignal,
+  context: RunContext,
 ): Promise<StatisticsResult> {
   const startedAt = performance.now();
   await requireNewFolder(options.out);
@@ -57,9 +58,9 @@ export async function collectStatistics(
       maxLength: options.maxLength,
     });
     noteCutRows(options.dataFiles.join(', '), truncated);
-    const collected = options.grams === false ? noGrams : await source.grams(examples, signal);
+    const collected = options.grams === false ? noGrams : await source.grams(examples, context);
     const fisher =
-      options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher, signal);
+      options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher, context);
     await writeContribution(options.out, {
       modelFolder: source.folder,
       grams: collected.grams,

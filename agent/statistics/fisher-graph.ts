@@ -5,6 +5,7 @@
 import { gradients } from '../../shared/graph/gradients.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 
 /** Adds squared gradients. */
@@ -23,7 +24,7 @@ export interface FisherPass {
 export async function createFisherPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads?: number,
+  compute: Compute,
 ): Promise<FisherPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph, logits } = built;
@@ -48,7 +49,7 @@ export async function createFisherPass(
     // Element by element, so that the sum may be written over itself.
     into.set(`fisher of ${name}`, sum);
   }
-  const session = await createSession(graph, threads === undefined ? {} : { threads });
+  const session = await createSession(graph, compute);
   return {
     sums,
     async add(feeds, cotangent) {

@@ -7,6 +7,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { productOf, type Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
 import { flatRows, rowKindOf } from './layer-rows.ts';
 import { findLinearLayers, type LinearGroup } from './linear-layers.ts';
@@ -67,11 +68,10 @@ export interface GramPass {
   dispose(): Promise<void>;
 }
 
-/** What counts, and how it is computed. */
+/** What counts. */
 export interface GramGraphOptions {
   /** Default `excluded`. */
   readonly positionRows?: PositionRowsChoice;
-  readonly threads?: number;
 }
 
 /**
@@ -82,7 +82,8 @@ export interface GramGraphOptions {
 export async function createGramPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  { positionRows, threads }: GramGraphOptions = {},
+  compute: Compute,
+  { positionRows }: GramGraphOptions = {},
 ): Promise<GramPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph } = built;
@@ -132,7 +133,7 @@ export async function createGramPass(
       into.set(name, sum);
     }
   }
-  const session: Session = await createSession(graph, threads === undefined ? {} : { threads });
+  const session: Session = await createSession(graph, compute);
 
   return {
     panels,

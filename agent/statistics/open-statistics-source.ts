@@ -34,8 +34,8 @@ export async function openStatisticsSource(
   return {
     model,
     folder: temporary ?? options.model,
-    grams: (examples, signal) => collectGrams(model, examples, options, signal),
-    fisher: (examples, fisher, signal) => collectFisher(model, examples, { ...options, ...fisher }, signal),
+    grams: (examples, context) => collectGrams(model, examples, options, context),
+    fisher: (examples, fisher, context) => collectFisher(model, examples, { ...options, ...fisher }, context),
     async dispose() {
       if (temporary !== null) await rm(temporary, { recursive: true, force: true });
     },

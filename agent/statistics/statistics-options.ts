@@ -42,7 +42,6 @@ export interface StatisticsOptions {
   readonly positionRows?: PositionRowsChoice;
   readonly maxLength?: number;
   readonly seed: number;
-  readonly threads?: number;
   /** Whether Grams are collected; default true. */
   readonly grams?: boolean;
   /** Fisher information beside the Grams, when given. */

@@ -3,6 +3,7 @@ import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import type { ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 
 /** A model, and how its statistics are collected. */
@@ -10,11 +11,11 @@ export interface StatisticsSource {
   readonly model: Pick<ModelIdentity, 'task' | 'labels' | 'config'>;
   /** The model folder that is copied into the contribution. */
   readonly folder: string;
-  grams(examples: readonly EncodedExample[], signal?: AbortSignal): Promise<CollectedGrams>;
+  grams(examples: readonly EncodedExample[], context: RunContext): Promise<CollectedGrams>;
   fisher(
     examples: readonly EncodedExample[],
     options: FisherOptions,
-    signal?: AbortSignal,
+    context: RunContext,
   ): Promise<FisherToWrite>;
   dispose(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { collate } from '../../shared/data/collate.ts';
 import type { Batch, EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
@@ -26,7 +27,7 @@ export async function collectLayersGrams(
   task: TaskKind,
   examples: readonly EncodedExample[],
   options: GramPassOptions,
-  signal?: AbortSignal,
+  context: RunContext,
 ): Promise<CollectedGrams> {
   const { tensorFlow, model } = network;
   const { core } = tensorFlow;
@@ -46,7 +47,7 @@ export async function collectLayersGrams(
   let tokens = 0;
   let sequences = 0;
   for (const [number, indices] of plan.entries()) {
-    if (signal?.aborted === true) {
+    if (context.signal.aborted) {
       throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
     }
     const batch = collate(examples, indices, network.config, task);

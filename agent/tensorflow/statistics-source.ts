@@ -28,7 +28,7 @@ export async function openLayersSource(
   return {
     model: { task, labels: opened.labels, config: network.config },
     folder: temporary ?? opened.file.folder,
-    grams: (examples, signal) => collectLayersGrams(network, task, examples, options, signal),
+    grams: (examples, context) => collectLayersGrams(network, task, examples, options, context),
     fisher: () =>
       Promise.reject(new RegmeanError('unsupported', '--fisher: is not there for TensorFlow.js models')),
     async dispose() {

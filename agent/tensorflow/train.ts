@@ -14,6 +14,7 @@ import { labelsInFiles, loadExamples } from '../../shared/inference/load-example
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
 import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
@@ -42,7 +43,7 @@ interface Best {
  */
 export async function trainLayersModel(
   options: TrainingOptions,
-  signal?: AbortSignal,
+  context: RunContext,
 ): Promise<TrainingResult> {
   const startedAt = performance.now();
   await requireNewFolder(options.out);
@@ -86,8 +87,7 @@ export async function trainLayersModel(
       equalLengths: network.config.equalLengths,
     });
     for (const indices of plan) {
-      if (signal?.aborted === true)
-        throw new RegmeanError('interrupted', `training stopped at step ${steps}`);
+      if (context.signal.aborted) throw new RegmeanError('interrupted', `training stopped at step ${steps}`);
       const batch = collate(train, indices, network.config, options.task);
       const rate = linearSchedule(
         steps,

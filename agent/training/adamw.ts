@@ -6,6 +6,7 @@
 import { RegmeanError } from '../../shared/errors.ts';
 import { Graph } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import type { ParameterArena } from './parameter-arena.ts';
@@ -61,11 +62,11 @@ export async function createAdamW(
   parameters: ParameterArena,
   gradients: ParameterArena,
   options: AdamWOptions,
-  threads?: number,
+  compute: Compute,
 ): Promise<AdamW> {
   const firstMoment = new Float32Array(parameters.flat.length);
   const secondMoment = new Float32Array(parameters.flat.length);
-  const session = await createSession(updateGraph(options), threads === undefined ? {} : { threads });
+  const session = await createSession(updateGraph(options), compute);
   const chunks = chunkRanges(parameters).map(({ start, end, decayed }) => {
     const view = (flat: Float32Array): RunTensor => ({
       shape: [end - start],

@@ -17,6 +17,7 @@ import { namedLabels } from '../../shared/models/labels.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { modelFolderOf, onnxFileOf } from '../../shared/onnx/open-onnx.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
 import { checkKeptHead, classesInBaseOrder, classesOfFixedHead } from './head-classes.ts';
@@ -44,7 +45,7 @@ export interface TrainingRun {
 }
 
 /** Loads model, data and any unfinished state of a training. Throws before anything is written. */
-export async function prepareTraining(options: TrainingOptions): Promise<TrainingRun> {
+export async function prepareTraining(options: TrainingOptions, context: RunContext): Promise<TrainingRun> {
   const inBase = await labelsOfBase(options);
   const labels = options.labels ?? (await labelsFor(options, inBase));
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
@@ -72,7 +73,7 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
     parameters,
     gradients,
     { ...adamWDefaults, weightDecay: options.weightDecay },
-    options.threads,
+    context.compute,
   );
   const weights = new Map(
     [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
@@ -99,7 +100,7 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
     train,
     truncated,
     dev,
-    scorer: dev.length > 0 ? await createScorer(model, weights, options.threads) : null,
+    scorer: dev.length > 0 ? await createScorer(model, weights, context.compute) : null,
     parameters,
     gradients,
     optimizer,
@@ -142,7 +143,7 @@ async function identityOf(
   labels: readonly string[],
   fingerprint: string,
 ): Promise<string> {
-  const { model: _, out: __, threads: ___, freeze, trainFiles, devFiles, ...rest } = options;
+  const { model: _, out: __, freeze, trainFiles, devFiles, ...rest } = options;
   const files = await Promise.all([...trainFiles, ...devFiles].map(sha256OfFile));
   const text = JSON.stringify({ ...rest, labels, fingerprint, files, freeze: freeze.map(String) });
   return createHash('sha256').update(text).digest('hex');

@@ -10,6 +10,8 @@ import { batchFeeds } from '../../shared/inference/feeds.ts';
 import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
 import { prepareTraining, type TrainingRun } from './prepare-training.ts';
@@ -48,12 +50,12 @@ export interface TrainingResult {
  * the task's main metric on the dev files is kept. Stopped at any point, the same call continues
  * it.
  *
- * @param signal stops the training between two steps; what was saved is continued by the next call
- * @throws RegmeanError `interrupted` when the signal stopped it
+ * @param context stops the training between two steps; what was saved is continued by the next call
+ * @throws RegmeanError `interrupted` when it was stopped
  */
-export async function runTraining(options: TrainingOptions, signal?: AbortSignal): Promise<TrainingResult> {
+export async function runTraining(options: TrainingOptions, context: RunContext): Promise<TrainingResult> {
   const startedAt = performance.now();
-  const run = await prepareTraining(options);
+  const run = await prepareTraining(options, context);
   const { model, train, stepsPerEpoch, totalSteps } = run;
   let progress: TrainingProgress = run.restored ?? {
     step: 0,
@@ -94,14 +96,14 @@ export async function runTraining(options: TrainingOptions, signal?: AbortSignal
         equalLengths: model.config.equalLengths,
       });
       for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
-        if (signal?.aborted === true) throw interrupted(options, progress);
+        if (context.signal.aborted) throw interrupted(options, progress);
         if (segment === null || (progress.step % stepsPerEpoch) % stepsPerSegment === 0) {
           await segment?.dispose();
           if (performance.now() - lastSavedAt > saveIntervalMs) {
             await save();
             lastSavedAt = performance.now();
           }
-          segment = await createSegment(run, options, progress.step);
+          segment = await createSegment(run, options, progress.step, context.compute);
         }
         const batch = collate(train, indices, model.config, model.task);
         const loss = await segment.run(batchFeeds(batch, model.task));
@@ -158,13 +160,17 @@ function createSegment(
   run: TrainingRun,
   options: TrainingOptions,
   firstStep: number,
+  compute: Compute,
 ): Promise<LossAndGradients> {
-  return createLossAndGradients(run.model, {
-    parameters: run.model.weights,
-    gradientArena: run.gradients,
-    dropoutSeed: deriveSeed(options.seed, 'dropout', firstStep),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-  });
+  return createLossAndGradients(
+    run.model,
+    {
+      parameters: run.model.weights,
+      gradientArena: run.gradients,
+      dropoutSeed: deriveSeed(options.seed, 'dropout', firstStep),
+    },
+    compute,
+  );
 }
 
 /**

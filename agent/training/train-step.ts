@@ -2,6 +2,7 @@
 import { RegmeanError } from '../../shared/errors.ts';
 import { gradients } from '../../shared/graph/gradients.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 
@@ -18,13 +19,13 @@ export interface BackwardOptions {
   readonly gradientArena: ParameterArena;
   /** Seed of dropout; null trains without dropout. */
   readonly dropoutSeed: number | null;
-  readonly threads?: number;
 }
 
 /** Builds the graph of loss and gradients of a model. */
 export async function createLossAndGradients(
   model: ModelIdentity,
   options: BackwardOptions,
+  compute: Compute,
 ): Promise<LossAndGradients> {
   const built = buildModelGraph(model, { withLoss: true, dropoutSeed: options.dropoutSeed });
   if (built.loss === null) throw new RegmeanError('unsupported', 'training: the graph has no loss');
@@ -38,10 +39,7 @@ export async function createLossAndGradients(
   for (const [index, gradient] of gradients(built.loss, targets).entries()) {
     built.graph.output(`gradient of ${trained[index]}`, gradient);
   }
-  const session = await createSession(
-    built.graph,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
+  const session = await createSession(built.graph, compute);
   const loss: RunTensor<Float32Array> = { shape: [], data: new Float32Array(1) };
   const into = new Map<string, RunTensor>([['loss', loss]]);
   for (const [name, tensor] of options.gradientArena.tensors) into.set(`gradient of ${name}`, tensor);

@@ -28,7 +28,6 @@ export interface TrainingOptions {
   readonly headSeed: number;
   /** Parameters that stay as they are in the base. */
   readonly freeze: readonly RegExp[];
-  readonly threads?: number;
 }
 
 /** The paper's settings for encoders (Appendix B). */

@@ -46,7 +46,7 @@ export async function collect(
   const key = artifactKey({ model: model.key, kind, request, seed });
   const folder = artifactFolder(context, 'contributions', `${model.name}-${kind}`, key);
   if (!existsSync(join(folder, manifestFile))) {
-    context.say(`collecting ${kind === 'grams' ? 'Grams' : 'Fisher information'} of ${model.name}`);
+    context.note(`collecting ${kind === 'grams' ? 'Grams' : 'Fisher information'} of ${model.name}`);
     await collectStatistics(
       {
         model: model.folder,
@@ -61,9 +61,8 @@ export async function collect(
         grams: kind === 'grams',
         ...(kind === 'fisher' ? { fisher } : {}),
         ...(maxLength === undefined ? {} : { maxLength }),
-        ...(context.threads === undefined ? {} : { threads: context.threads }),
       },
-      context.signal,
+      context,
     );
   }
   return { agent: model.name, key, folder };

@@ -33,18 +33,20 @@ export function registerExperimentCommand(program: Command): void {
       const { readExperiment } = await import('./experiment-file.ts');
       const { reportFiles, runExperiment } = await import('./run-experiment.ts');
       const { markdownReport } = await import('./report/markdown.ts');
-      const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
       const experiment = await readExperiment(file);
+      const context = commandContext(flags);
       const out = flags.out ?? join('experiments', experiment.name);
-      const results = await runExperiment(experiment, {
-        shippedBase: experiment.base ?? findShippedBase('experiment'),
-        out,
-        ...(flags.cache === undefined ? {} : { cache: flags.cache }),
-        say: (message) => process.stderr.write(`${message}\n`),
-        signal: interruptSignal(),
-        ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-      });
+      const results = await runExperiment(
+        experiment,
+        {
+          shippedBase: experiment.base ?? findShippedBase('experiment'),
+          out,
+          ...(flags.cache === undefined ? {} : { cache: flags.cache }),
+        },
+        context,
+      );
       process.stdout.write(flags.json === true ? `${JSON.stringify(results)}\n` : markdownReport(results));
-      process.stderr.write(`report: ${join(out, reportFiles.html)}\n`);
+      context.note(`report: ${join(out, reportFiles.html)}`);
     });
 }

@@ -5,20 +5,17 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { Experiment } from './experiment-file.ts';
 
 /** One run of an experiment. */
-export interface ExperimentContext {
+export interface ExperimentContext extends RunContext {
   readonly experiment: Experiment;
   /** Folder of the base model and its fingerprint. */
   readonly base: string;
   readonly baseFingerprint: string;
   /** Folder of everything that is computed once; see `artifactKey`. */
   readonly cache: string;
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  /** Tells people what is done now. */
-  say(message: string): void;
   /** SHA-256 of data files, each read once. */
   digests(files: readonly string[]): Promise<readonly string[]>;
 }

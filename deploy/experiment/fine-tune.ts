@@ -43,7 +43,7 @@ export async function fineTune(
   });
   const folder = artifactFolder(context, 'models', agent.name, key);
   if (!existsSync(join(folder, trainingRecordFile))) {
-    context.say(`fine-tuning ${agent.name}, seed ${seed}`);
+    context.note(`fine-tuning ${agent.name}, seed ${seed}`);
     await runTraining(
       {
         ...trainingDefaults,
@@ -57,9 +57,8 @@ export async function fineTune(
         seed,
         headSeed,
         freeze: freeze.map((pattern) => new RegExp(pattern)),
-        ...(context.threads === undefined ? {} : { threads: context.threads }),
       },
-      context.signal,
+      context,
     );
   }
   const { examples = 0 } = await readTrainingRecord(folder);

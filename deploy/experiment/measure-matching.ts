@@ -78,11 +78,11 @@ async function match(
   const key = artifactKey({ left: left.key, right: right.key, by, data: await context.digests(dataFiles) });
   const out = artifactFolder(context, 'matched', `${left.agent}-${right.agent}-${kind}-${by}`, key);
   if (!existsSync(join(out, matchReportFile))) {
-    context.say(`matching ${right.agent} to ${left.agent} by ${by}`);
-    await matchContribution({
-      ...{ left: left.folder, right: right.folder, out, by, task: model.task, dataFiles },
-      ...(context.threads === undefined ? {} : { threads: context.threads }),
-    });
+    context.note(`matching ${right.agent} to ${left.agent} by ${by}`);
+    await matchContribution(
+      { left: left.folder, right: right.folder, out, by, task: model.task, dataFiles },
+      context,
+    );
   }
   return {
     contribution: { agent: right.agent, key, folder: join(out, matchedFolder) },

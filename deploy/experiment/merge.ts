@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../merger/merge/merge-options.ts';
+import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
 import type { TestSet } from './experiment-data.ts';
@@ -24,15 +25,15 @@ export async function scoreMerge(
   const key = artifactKey({ contributions: contributions.map((own) => own.key), options });
   return scorer.score(key, parts, async () => {
     const out = join(context.cache, 'merged', key);
-    context.say(`merging ${contributions.map(({ agent }) => agent).join(', ')}: ${method.label}`);
+    context.note(`merging ${contributions.map(({ agent }) => agent).join(', ')}: ${method.label}`);
     await mergeContributions(
       contributions.map(({ folder }) => folder),
       {
         ...options,
         out,
         ...(method.include === undefined && method.exclude === undefined ? {} : { base: context.base }),
-        ...(context.threads === undefined ? {} : { threads: context.threads }),
       },
+      withoutProgress(context),
     );
     return {
       folderFor: (testSet) => folderFor(context, out, testSet),

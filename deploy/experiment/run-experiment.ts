@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { checkData } from './check-data.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';
 import type { Experiment } from './experiment-file.ts';
@@ -35,9 +36,6 @@ export interface RunOptions {
    * absent.
    */
   readonly cache?: string;
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  say(message: string): void;
 }
 
 /** Names of the reports in an experiment's folder, beside `results.json`. */
@@ -47,32 +45,34 @@ export const reportFiles = { markdown: 'report.md', html: 'report.html' } as con
  * Measures everything that an experiment asks for. What was computed before (a fine-tuned model, a
  * Gram, a score) is taken from the cache. Results and reports are written after every seed.
  *
- * @throws RegmeanError `interrupted` when the signal stopped it; the same call continues
+ * @throws RegmeanError `interrupted` when it was stopped; the same call continues
  */
-export async function runExperiment(experiment: Experiment, options: RunOptions): Promise<ExperimentResults> {
+export async function runExperiment(
+  experiment: Experiment,
+  options: RunOptions,
+  run: RunContext,
+): Promise<ExperimentResults> {
   const base = experiment.base ?? options.shippedBase;
   const cache = options.cache ?? join(options.out, 'cache');
   await mkdir(cache, { recursive: true });
   await mkdir(options.out, { recursive: true });
   const context: ExperimentContext = {
+    ...run,
     experiment,
     base,
     baseFingerprint: await baseFingerprint(base),
     cache,
-    say: options.say,
     digests: createFileDigests(),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
   const scorer = createScorer(context);
   let results: ExperimentResults | null = null;
   for (const [index, seed] of experiment.seeds.entries()) {
-    options.say(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);
+    run.note(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);
     const data = await prepareData(experiment, seed, join(options.out, 'data'));
     await checkData(scorer, data);
-    const run = await startSeed(context, scorer, seed, data);
-    results ??= await describe(run);
-    const { measurements, matchedLayers } = await measureSeed(run);
+    const seedRun = await startSeed(context, scorer, seed, data);
+    results ??= await describe(seedRun);
+    const { measurements, matchedLayers } = await measureSeed(seedRun);
     results = {
       ...results,
       seeds: [...results.seeds, seed],

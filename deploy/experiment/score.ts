@@ -86,11 +86,11 @@ export function createScorer(context: ExperimentContext): Scorer {
     const [first] = parts;
     if (first === undefined) return [];
     const { model } = await loadModel(folder, { task: first.testSet.task });
-    const predictor = await createPredictor(model, model.weights, context.threads);
+    const predictor = await createPredictor(model, model.weights, context.compute);
     try {
       const results: ModelLogits[] = [];
       for (const part of parts) {
-        if (context.signal?.aborted === true) {
+        if (context.signal.aborted) {
           throw new RegmeanError('interrupted', 'experiment: stopped; the same command continues it');
         }
         const logits = await predictor.predict(await examplesOf(part), batchSize);

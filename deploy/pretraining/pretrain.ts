@@ -14,6 +14,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import { defaultCompute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { pretrainingTexts } from './corpus.ts';
 import { maskTokens } from './mask-tokens.ts';
@@ -86,12 +87,16 @@ async function main(): Promise<void> {
   const positions = parameters.tensors.get('bert.embeddings.position_embeddings.weight');
   if (positions !== undefined) setSinusoidalPositions(positions, baseConfig.initializer_range);
   const gradientArena = createArena(shapes);
-  const step = await createLossAndGradients(initial, {
-    parameters: parameters.tensors,
-    gradientArena,
-    dropoutSeed: null,
-  });
-  const optimizer = await createAdamW(parameters, gradientArena, { ...adamWDefaults, beta2 });
+  const step = await createLossAndGradients(
+    initial,
+    {
+      parameters: parameters.tensors,
+      gradientArena,
+      dropoutSeed: null,
+    },
+    defaultCompute,
+  );
+  const optimizer = await createAdamW(parameters, gradientArena, { ...adamWDefaults, beta2 }, defaultCompute);
   const model: Model = { ...initial, weights: parameters.tensors };
 
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
@@ -152,7 +157,7 @@ async function maskedAccuracy(
   const built = buildModelGraph(model, { withLoss: true, dropoutSeed: null });
   built.graph.output('logits', built.logits);
   if (built.loss !== null) built.graph.output('loss', built.loss);
-  const session = await createSession(built.graph);
+  const session = await createSession(built.graph, defaultCompute);
   const random = createRandom(deriveSeed(seed, 'held-out'));
   let correct = 0;
   let predicted = 0;

@@ -40,12 +40,13 @@ export function registerMatchCommand(program: Command): void {
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples)
-    .action(async (left: string, right: string, { data, json, ...flags }: MatchFlags) => {
+    .action(async (left: string, right: string, { data, json, threads, ...flags }: MatchFlags) => {
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
       const { matchContribution } = await import('../matching/match-contribution.ts');
-      const report = await matchContribution({
-        ...{ left, right, ...flags },
-        ...(data === undefined ? {} : { dataFiles: data }),
-      });
+      const report = await matchContribution(
+        { ...{ left, right, ...flags }, ...(data === undefined ? {} : { dataFiles: data }) },
+        commandContext({ threads }),
+      );
       if (json === true) {
         process.stdout.write(`${JSON.stringify(report)}\n`);
         return;

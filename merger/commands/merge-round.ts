@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
-import { startProgress } from '../../shared/cli/progress.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { gramScales, type MergeMethod, mergeMethods } from '../merge/merge-options.ts';
 
@@ -55,6 +54,7 @@ export function registerMergeRoundCommand(parent: Command): void {
     .action(async (flags: MergeRoundFlags) => {
       const { listContributed, readRound } = await import('../round/round-store.ts');
       const { onlyRound } = await import('../service/stored-status.ts');
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
       const { mergeRound } = await import('../round/merge-round.ts');
       const round = await readRound(flags.store, flags.round ?? (await onlyRound(flags.store)));
       const contributed = await listContributed(round.paths);
@@ -65,25 +65,23 @@ export function registerMergeRoundCommand(parent: Command): void {
           contributed.length === 0 ? 'nobody has contributed' : `stored are ${contributed.join(', ')}`;
         throw new RegmeanError('usage', `--agents: expected agents with a stored contribution, ${found}`);
       }
-      let progress: ReturnType<typeof startProgress> | undefined;
       const { method, alpha, ridge, gramScale, exclude } = round.recipe.merge;
-      const report = await mergeRound(round, {
-        agents,
-        out: flags.out,
-        merge: {
-          ...round.recipe.merge,
-          method: flags.method ?? method,
-          alpha: flags.alpha ?? alpha,
-          ridge: flags.ridge ?? ridge,
-          gramScale: flags.gramScale ?? gramScale,
-          exclude: flags.exclude ?? exclude,
+      const report = await mergeRound(
+        round,
+        {
+          agents,
+          out: flags.out,
+          merge: {
+            ...round.recipe.merge,
+            method: flags.method ?? method,
+            alpha: flags.alpha ?? alpha,
+            ridge: flags.ridge ?? ridge,
+            gramScale: flags.gramScale ?? gramScale,
+            exclude: flags.exclude ?? exclude,
+          },
         },
-        onProgress({ step, done, total }) {
-          progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
-          progress.update(done, step);
-        },
-      });
-      progress?.finish(flags.out);
+        commandContext(),
+      );
       process.stdout.write(
         flags.json === true
           ? `${JSON.stringify(report)}\n`

@@ -134,10 +134,9 @@ export function registerMergeCommand(program: Command): void {
 }
 
 async function runMerge(contributions: string[], flags: MergeFlags): Promise<void> {
-  const { json, alpha: alphas = [], validation, task, trials, seed, maxLength, ...rest } = flags;
+  const { json, alpha: alphas = [], validation, task, trials, seed, maxLength, threads, ...rest } = flags;
   const { mergeContributions } = await import('../merge/merge-contributions.ts');
-  const { startProgress } = await import('../../shared/cli/progress.ts');
-  const { interruptSignal } = await import('../../shared/cli/interrupt.ts');
+  const { commandContext } = await import('../../shared/cli/command-context.ts');
   if (validation === undefined && alphas.length > 1) {
     throw new RegmeanError(
       'usage',
@@ -146,18 +145,10 @@ async function runMerge(contributions: string[], flags: MergeFlags): Promise<voi
   }
   const [alpha] = alphas;
   const options = { ...rest, ...(alphas.length === 1 && alpha !== undefined ? { alpha } : {}) };
-  const signal = interruptSignal();
-  let progress: ReturnType<typeof startProgress> | undefined;
+  const context = commandContext({ threads });
   let report: MergeReport;
   if (validation === undefined) {
-    report = await mergeContributions(contributions, options, {
-      signal,
-      checkFiles: true,
-      onProgress({ step, done, total }) {
-        progress ??= startProgress({ label: 'merging', total, unit: 'weights' });
-        progress.update(done, step);
-      },
-    });
+    report = await mergeContributions(contributions, options, context, { checkFiles: true });
   } else {
     const { mergeBySearch } = await import('../search/merge-by-search.ts');
     const search = {
@@ -166,15 +157,8 @@ async function runMerge(contributions: string[], flags: MergeFlags): Promise<voi
       ...(trials === undefined ? {} : { trials }),
       ...(maxLength === undefined ? {} : { maxLength }),
     };
-    report = await mergeBySearch(contributions, options, search, {
-      signal,
-      onProgress({ trial, trials: total, best }) {
-        progress ??= startProgress({ label: 'searching', total, unit: 'merges' });
-        progress.update(trial - 1, best === null ? undefined : `best so far ${best.toFixed(4)}`);
-      },
-    });
+    report = await mergeBySearch(contributions, options, search, context);
   }
-  progress?.finish(options.out);
   process.stdout.write(
     json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, options.out),
   );

@@ -9,6 +9,8 @@ import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { findStackedLayers } from '../../shared/models/stacked-layers.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { createSession } from '../../shared/runtime/session.ts';
 
 const batchSize = 16;
@@ -24,9 +26,12 @@ export async function activationSimilarities(
   left: Model,
   right: Model,
   examples: readonly EncodedExample[],
-  threads?: number,
+  context: RunContext,
 ): Promise<ReadonlyMap<string, Matrix>> {
-  const [ofLeft, ofRight] = [await activationsOf(left, threads), await activationsOf(right, threads)];
+  const [ofLeft, ofRight] = [
+    await activationsOf(left, context.compute),
+    await activationsOf(right, context.compute),
+  ];
   const similarities = new Map<string, Matrix>();
   const lengths = examples.map((example) => example.inputIds.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -59,11 +64,11 @@ export async function activationSimilarities(
 type Feeds = Parameters<Awaited<ReturnType<typeof createSession>>['run']>[0];
 
 /** A session that gives the activations of stacked layers, rows of padding left out. */
-async function activationsOf(model: Model, threads?: number) {
+async function activationsOf(model: Model, compute: Compute) {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const layers = findStackedLayers(built);
   for (const { first, activations } of layers) built.graph.output(`activations of ${first}`, activations);
-  const session = await createSession(built.graph, threads === undefined ? {} : { threads });
+  const session = await createSession(built.graph, compute);
   return {
     async run(feeds: Feeds, mask: Int32Array): Promise<ReadonlyMap<string, Matrix>> {
       const outputs = await session.run(new Map([...model.weights, ...feeds]));

@@ -11,6 +11,7 @@ import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { findStackedLayers, type StackedLayers } from '../../shared/models/stacked-layers.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { writeSafetensors } from '../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { sameShape } from '../../shared/tensor.ts';
@@ -38,7 +39,6 @@ export interface MatchOptions {
   /** Texts that activations are compared on. */
   readonly dataFiles?: readonly string[];
   readonly maxLength?: number;
-  readonly threads?: number;
 }
 
 const cornerSize = 48;
@@ -51,8 +51,8 @@ const cornerSize = 48;
  * @throws RegmeanError `invalid-input` when the models differ in their layers; `unsupported` for
  *   TensorFlow.js models; `usage` without data for activations
  */
-export async function matchContribution(options: MatchOptions): Promise<MatchReport> {
-  const gemm = createGemm(options.threads === undefined ? {} : { threads: options.threads });
+export async function matchContribution(options: MatchOptions, context: RunContext): Promise<MatchReport> {
+  const gemm = createGemm(context.compute);
   const left = await openContribution(options.left);
   try {
     const right = await openContribution(options.right);
@@ -60,7 +60,7 @@ export async function matchContribution(options: MatchOptions): Promise<MatchRep
       requireGraph([left, right]);
       // What is written has a manifest of its own, which would vouch for them.
       for (const contribution of [left, right]) await requireUnchanged(contribution);
-      return await matchOpen(gemm, left, right, options);
+      return await matchOpen(gemm, left, right, options, context);
     } finally {
       await right.close();
     }
@@ -84,6 +84,7 @@ async function matchOpen(
   left: Contribution,
   right: Contribution,
   options: MatchOptions,
+  context: RunContext,
 ): Promise<MatchReport> {
   const { model: leftModel } = await loadModel(options.left, { task: options.task });
   const { model: rightModel } = await loadModel(options.right, { task: options.task });
@@ -98,7 +99,7 @@ async function matchOpen(
   const matrices =
     options.by === 'weights'
       ? await weightMatrices(gemm, stacked, leftModel, rightModel)
-      : await activationMatrices(gemm, leftModel, rightModel, options);
+      : await activationMatrices(gemm, leftModel, rightModel, options, context);
   const orders = stacked.map(({ first, second }) => ({
     ...{ first, second },
     order: assign(matrices.get(first) as Matrix, options.by === 'weights' ? 'least' : 'most'),
@@ -148,7 +149,8 @@ async function activationMatrices(
   gemm: Gemm,
   left: Model,
   right: Model,
-  { left: folder, dataFiles = [], maxLength, threads }: MatchOptions,
+  { left: folder, dataFiles = [], maxLength }: MatchOptions,
+  context: RunContext,
 ): Promise<ReadonlyMap<string, Matrix>> {
   if (dataFiles.length === 0) {
     throw new RegmeanError('usage', '--by activations: needs --data with texts to compare activations on');
@@ -159,7 +161,7 @@ async function activationMatrices(
     labelled: false,
     maxLength,
   });
-  return activationSimilarities(gemm, left, right, examples, threads);
+  return activationSimilarities(gemm, left, right, examples, context);
 }
 
 /** A layer's neurons: [neurons, inputs + 1], the bias last. */

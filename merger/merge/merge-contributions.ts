@@ -7,6 +7,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
 import { copyOnnx } from '../../shared/onnx/write-onnx.ts';
+import { type RunContext, stopIfAsked } from '../../shared/runtime/run-context.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -37,18 +38,8 @@ import {
 import { modelCard } from './model-card.ts';
 import { requireSameTopology } from './topology.ts';
 
-/** How far a merge has come. */
-export interface MergeProgress {
-  /** The layer group or parameter that is being merged. */
-  readonly step: string;
-  /** Weights merged so far, of `total`. */
-  readonly done: number;
-  readonly total: number;
-}
-
-/** What goes along with a merge. */
-export interface MergeContext {
-  readonly onProgress?: (progress: MergeProgress) => void;
+/** What is known of a merge beside its options. */
+export interface MergeCircumstances {
   /** How the coefficients were found, for the report. */
   readonly search?: SearchReport;
   /**
@@ -56,8 +47,6 @@ export interface MergeContext {
    * arrived.
    */
   readonly checkFiles?: boolean;
-  /** Stops the merge between two parameters; nothing is left of it then. */
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -73,12 +62,13 @@ export interface MergeContext {
 export async function mergeContributions(
   folders: readonly string[],
   options: MergeOptions,
-  { onProgress = () => {}, search, checkFiles = false, signal }: MergeContext = {},
+  context: RunContext,
+  { search, checkFiles = false }: MergeCircumstances = {},
 ): Promise<MergeReport> {
   const resolved = resolveMergeOptions(options, folders.length);
   const replace = await holdsEarlierMerge(options.out);
   const contributions: Contribution[] = [];
-  const gemm = createGemm(options.threads === undefined ? {} : { threads: options.threads });
+  const gemm = createGemm(context.compute);
   let base: TensorReader | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
@@ -113,15 +103,8 @@ export async function mergeContributions(
           specs,
           contributions,
           steps,
-          (progress) => {
-            if (signal?.aborted === true) {
-              throw new RegmeanError(
-                'interrupted',
-                `merge: stopped at ${progress.step}, nothing was written`,
-              );
-            }
-            onProgress(progress);
-          },
+          context,
+          options.out,
         );
         await copyCompanions(first.folder, folder, configChanges(resolved, plan));
         await writeBinaryWeights(folder);
@@ -178,7 +161,8 @@ async function writeWeights(
   specs: readonly TensorSpec[],
   contributions: readonly Contribution[],
   steps: readonly MergeStep[],
-  onProgress: (progress: MergeProgress) => void,
+  context: RunContext,
+  out: string,
 ): Promise<readonly LayerGroupReport[]> {
   const { weights } = contributions[0] as Contribution;
   const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
@@ -191,13 +175,16 @@ async function writeWeights(
       if (!isFloatDtype(dtype)) await sink.write(name, await weights.readBytes(name));
     }
     let done = 0;
+    const progress = context.progress({ label: 'merging', total, unit: 'weights' });
     for (const step of steps) {
-      onProgress({ step: step.name, done, total });
+      stopIfAsked(context, () => `merge: stopped at ${step.name}, nothing was written`);
+      progress.update(done, step.name);
       const group = await step.run(checkFinite(sink, contributions));
       if (group !== undefined) groups.push(group);
       done += sizeOfStep(step);
     }
-    onProgress({ step: weightsFile, done, total });
+    progress.update(done, weightsFile);
+    progress.finish(out);
   });
   return groups;
 }

@@ -70,8 +70,6 @@ export interface MergeOptions {
   readonly exclude?: readonly string[];
   /** The base model's folder; needed with `include` and `exclude`. */
   readonly base?: string;
-  /** Threads of the matrix products; one per core when absent. */
-  readonly threads?: number;
 }
 
 /** Options with defaults filled in, checked. */

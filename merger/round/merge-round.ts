@@ -1,7 +1,8 @@
 /** @file Merges stored contributions of a round by its recipe, or by another. */
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
-import { type MergeProgress, mergeContributions } from '../merge/merge-contributions.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import type { StoredRound } from './round-store.ts';
@@ -14,7 +15,6 @@ export interface MergeRoundOptions {
   readonly out: string;
   /** How to merge; the recipe's way when absent. */
   readonly merge?: Recipe['merge'];
-  readonly onProgress: (progress: MergeProgress) => void;
 }
 
 /**
@@ -25,7 +25,8 @@ export interface MergeRoundOptions {
  */
 export async function mergeRound(
   { paths, recipe }: StoredRound,
-  { agents, out, merge = recipe.merge, onProgress }: MergeRoundOptions,
+  { agents, out, merge = recipe.merge }: MergeRoundOptions,
+  context: RunContext,
 ): Promise<MergeReport> {
   const stranger = agents.find((agent) => !recipe.agents.includes(agent));
   if (stranger !== undefined) {
@@ -48,6 +49,6 @@ export async function mergeRound(
         ? {}
         : { coefficients: ordered.map((agent) => coefficients[agent] ?? 1) }),
     },
-    { onProgress },
+    context,
   );
 }

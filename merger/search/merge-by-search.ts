@@ -12,6 +12,8 @@ import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
+import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
@@ -35,14 +37,6 @@ export interface SearchOptions {
   readonly maxLength?: number;
 }
 
-/** How far a search has come. */
-export interface SearchProgress {
-  readonly trial: number;
-  readonly trials: number;
-  /** The best score so far. */
-  readonly best: number | null;
-}
-
 /**
  * Merges with every candidate, scores each on the validation data by the task's main metric, and
  * writes the best: the same bytes as a merge with those coefficients. Of equals, the nearest to
@@ -55,7 +49,7 @@ export async function mergeBySearch(
   folders: readonly string[],
   options: MergeOptions,
   search: SearchOptions,
-  { onProgress = () => {}, signal }: SearchContext = {},
+  context: RunContext,
 ): Promise<MergeReport> {
   if (options.coefficients !== undefined) {
     throw new RegmeanError('usage', '--validation: chooses coefficients, --coefficients gives them; use one');
@@ -74,16 +68,15 @@ export async function mergeBySearch(
   let best: { coefficients: readonly number[]; alpha: number | undefined; score: number } | null = null;
   let examples = 0;
   let metric = '';
+  const progress = context.progress({ label: 'searching', total: candidates.length, unit: 'merges' });
+  const ofTrial = withoutProgress(context);
   try {
     for (const [index, { coefficients, alpha }] of candidates.entries()) {
-      onProgress({ trial: index + 1, trials: candidates.length, best: best?.score ?? null });
+      progress.update(index, best === null ? undefined : `best so far ${best.score.toFixed(4)}`);
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
-      const report = await mergeContributions(folders, own, {
-        checkFiles: index === 0,
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const result = await scoreFolder(out, task, search, options.threads);
+      const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
+      const result = await scoreFolder(out, task, search, context.compute);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, score });
@@ -97,18 +90,14 @@ export async function mergeBySearch(
     await rm(work, { recursive: true, force: true });
   }
   const { coefficients, alpha } = best ?? { coefficients: [], alpha: undefined };
-  return mergeContributions(
+  const report = await mergeContributions(
     folders,
     { ...options, coefficients, ...(alpha === undefined ? {} : { alpha }) },
-    { search: { metric, examples, trials: tried }, ...(signal === undefined ? {} : { signal }) },
+    ofTrial,
+    { search: { metric, examples, trials: tried } },
   );
-}
-
-/** What goes along with a search. */
-export interface SearchContext {
-  readonly onProgress?: (progress: SearchProgress) => void;
-  /** Stops the search; nothing is left of it then. */
-  readonly signal?: AbortSignal;
+  progress.finish(options.out);
+  return report;
 }
 
 async function taskOf(folders: readonly string[]): Promise<TaskKind> {
@@ -124,13 +113,13 @@ async function scoreFolder(
   folder: string,
   task: TaskKind,
   { validationFiles, maxLength }: SearchOptions,
-  threads: number | undefined,
+  compute: Compute,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   if (isLanguageTask(task)) {
     const { model } = await loadModel(folder, { task });
-    return scoreLanguageModel(model, folder, validationFiles, maxLength, threads);
+    return scoreLanguageModel(model, folder, validationFiles, maxLength, compute);
   }
-  const { model, predictor } = await openPredictor(folder, task, threads);
+  const { model, predictor } = await openPredictor(folder, task, compute);
   try {
     const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
     const { examples } = await loadModelExamples(
@@ -150,7 +139,7 @@ async function scoreLanguageModel(
   folder: string,
   files: readonly string[],
   maxLength: number | undefined,
-  threads: number | undefined,
+  compute: Compute,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   const { examples } = await loadModelExamples(model, {
     files,
@@ -158,7 +147,7 @@ async function scoreLanguageModel(
     labelled: true,
     maxLength,
   });
-  const scorer = await createScorer(model, model.weights, threads);
+  const scorer = await createScorer(model, model.weights, compute);
   try {
     return {
       main: scorer.main,

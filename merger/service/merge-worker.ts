@@ -1,4 +1,6 @@
 /** @file Worker thread that merges a round, so that the service keeps answering. */
+import type { Compute } from '../../shared/runtime/compute.ts';
+import { createRunContext } from '../../shared/runtime/run-context.ts';
 import { mergeRound } from '../round/merge-round.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import { serveWorker } from './run-in-worker.ts';
@@ -7,6 +9,7 @@ import { serveWorker } from './run-in-worker.ts';
 export interface MergeInput {
   readonly round: StoredRound;
   readonly agents: readonly string[];
+  readonly compute: Compute;
 }
 
 /** How far a merge has come. */
@@ -16,6 +19,10 @@ export interface MergeStep {
   readonly total: number;
 }
 
-serveWorker(async ({ round, agents }: MergeInput, onProgress: (step: MergeStep) => void) => {
-  await mergeRound(round, { agents, out: round.paths.merged, onProgress });
+serveWorker(async ({ round, agents, compute }: MergeInput, onProgress: (step: MergeStep) => void) => {
+  const context = createRunContext({
+    compute,
+    onProgress: ({ remark = '', done, total }) => onProgress({ step: remark, done, total }),
+  });
+  await mergeRound(round, { agents, out: round.paths.merged }, context);
 });

@@ -5,6 +5,7 @@ import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { openWeights } from '../../shared/onnx/open-weights.ts';
+import { defaultCompute } from '../../shared/runtime/compute.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { readRecipe } from '../recipe/read-recipe.ts';
 import { claimRound } from '../round/round-claim.ts';
@@ -61,7 +62,7 @@ async function serveRound(
 ): Promise<void> {
   const { recipe } = round;
   const stopWork = new AbortController();
-  const work = createRoundWork(round, stopWork.signal);
+  const work = createRoundWork(round, { compute: defaultCompute, signal: stopWork.signal });
   const controller = await startRound(round, work, await limitsOf(round));
   const { state, failure } = controller.standing();
   log.info('round', { name: recipe.name, state, failure, base: round.base.fingerprint });

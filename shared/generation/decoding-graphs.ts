@@ -7,7 +7,8 @@ import * as ops from '../graph/ops/index.ts';
 import type { Decoding } from '../models/architecture.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
-import { createSession, type RunTensor, type Session, type SessionOptions } from '../runtime/session.ts';
+import type { Compute } from '../runtime/compute.ts';
+import { createSession, type RunTensor, type Session } from '../runtime/session.ts';
 
 /** Names of values, and their tensors. */
 export type NamedTensors = ReadonlyMap<string, RunTensor>;
@@ -48,12 +49,11 @@ export async function createDecodingGraphs(
   model: ModelIdentity,
   decoding: Decoding,
   parameters: NamedTensors,
-  threads?: number,
+  compute: Compute,
 ): Promise<DecodingGraphs> {
   const { config } = model;
-  const options: SessionOptions = threads === undefined ? {} : { threads };
-  const { session: memorySession, shapes } = await createMemorySession(model, decoding, options);
-  const stepSession = await createStepSession(model, decoding, shapes, options);
+  const { session: memorySession, shapes } = await createMemorySession(model, decoding, compute);
+  const stepSession = await createStepSession(model, decoding, shapes, compute);
   const pastShapes = decoding.past(config);
 
   return {
@@ -115,7 +115,7 @@ type MemoryShapes = ReadonlyMap<string, readonly (number | string)[]>;
 async function createMemorySession(
   { config }: ModelIdentity,
   decoding: Decoding,
-  options: SessionOptions,
+  compute: Compute,
 ): Promise<{ session: Session | null; shapes: MemoryShapes }> {
   const graph = new Graph();
   const memory = decoding.memory(rootOf(graph), config, {
@@ -127,14 +127,14 @@ async function createMemorySession(
   });
   for (const [name, value] of memory) graph.output(name, value);
   const shapes = new Map([...memory].map(([name, { shape }]) => [name, shape]));
-  return { session: memory.size === 0 ? null : await createSession(graph, options), shapes };
+  return { session: memory.size === 0 ? null : await createSession(graph, compute), shapes };
 }
 
 function createStepSession(
   { architecture, config, task }: ModelIdentity,
   decoding: Decoding,
   memoryShapes: MemoryShapes,
-  options: SessionOptions,
+  compute: Compute,
 ): Promise<Session> {
   const graph = new Graph();
   const root = rootOf(graph);
@@ -160,5 +160,5 @@ function createStepSession(
   });
   graph.output('logits', logits);
   for (const [name, value] of present) graph.output(`present ${name}`, value);
-  return createSession(graph, options);
+  return createSession(graph, compute);
 }

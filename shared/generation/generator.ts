@@ -8,6 +8,7 @@ import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';
@@ -48,13 +49,13 @@ export interface Generator {
 export async function createGenerator(
   model: ModelIdentity,
   parameters: NamedTensors,
-  threads?: number,
+  compute: Compute,
 ): Promise<Generator> {
   const { decoding } = model.architecture;
   const graphs =
     decoding === undefined
-      ? await createRecomputedSteps(model, parameters, threads)
-      : await createDecodingGraphs(model, decoding, parameters, threads);
+      ? await createRecomputedSteps(model, parameters, compute)
+      : await createDecodingGraphs(model, decoding, parameters, compute);
   return {
     async generate(examples, options, progress) {
       const results: Int32Array[] = [];

@@ -5,6 +5,7 @@
 import { RegmeanError } from '../errors.ts';
 import * as ops from '../graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import type { DecodingGraphs, NamedTensors } from './decoding-graphs.ts';
@@ -21,7 +22,7 @@ const keptTokens = 'tokens';
 export async function createRecomputedSteps(
   model: ModelIdentity,
   parameters: NamedTensors,
-  threads?: number,
+  compute: Compute,
 ): Promise<DecodingGraphs> {
   const { task, architecture } = model;
   if (task !== 'text2text' && task !== 'causal-lm') {
@@ -33,7 +34,7 @@ export async function createRecomputedSteps(
   const hasEncoder = task === 'text2text';
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   graph.output('logits', ops.gather(logits, graph.input('last_rows', 'int32', ['rows'])));
-  const session = await createSession(graph, threads === undefined ? {} : { threads });
+  const session = await createSession(graph, compute);
 
   return {
     hasEncoder,

@@ -7,6 +7,7 @@ import { RegmeanError } from '../errors.ts';
 import * as ops from '../graph/ops/index.ts';
 import { labelLogProbabilities, labelsInput } from '../models/loss.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { ignoredLabel } from '../task.ts';
 import { batchFeeds } from './feeds.ts';
@@ -38,13 +39,13 @@ export interface Likelihoods {
 export async function createLikelihoods(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads?: number,
+  compute: Compute,
 ): Promise<Likelihoods> {
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const labels = labelsInput(graph, model.task, 0);
   const rows = logits.shape[0] ?? 'rows';
   graph.output('log probabilities', labelLogProbabilities(logits, ops.reshape(labels, [rows])));
-  const session = await createSession(graph, threads === undefined ? {} : { threads });
+  const session = await createSession(graph, compute);
 
   return {
     async compute(examples, batchSize, progress) {

@@ -2,6 +2,7 @@
 
 import { loadModel } from '../models/model-folder.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import type { TaskKind } from '../task.ts';
 import { isLayersModel, layersModelFolder } from '../tensorflow/layers-model.ts';
 import { createPredictor, type Predictor } from './predictor.ts';
@@ -17,7 +18,7 @@ export interface OpenPredictor {
 }
 
 /** Opens a model for a task with classes or values. */
-export async function openPredictor(path: string, task: TaskKind, threads?: number): Promise<OpenPredictor> {
+export async function openPredictor(path: string, task: TaskKind, compute: Compute): Promise<OpenPredictor> {
   if (await isLayersModel(path)) {
     const { openModel } = await import('../tensorflow/open-model.ts');
     const { createLayersPredictor } = await import('./layers-predictor.ts');
@@ -30,5 +31,5 @@ export async function openPredictor(path: string, task: TaskKind, threads?: numb
     };
   }
   const { model, surplus } = await loadModel(path, { task });
-  return { model, predictor: await createPredictor(model, model.weights, threads), folder: path, surplus };
+  return { model, predictor: await createPredictor(model, model.weights, compute), folder: path, surplus };
 }

@@ -5,6 +5,7 @@ import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { logitRowsOf } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
@@ -40,11 +41,11 @@ export interface Predictor {
 export async function createPredictor(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads?: number,
+  compute: Compute,
 ): Promise<Predictor> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   built.graph.output('logits', built.logits);
-  const session = await createSession(built.graph, threads === undefined ? {} : { threads });
+  const session = await createSession(built.graph, compute);
   const outputs = Number(built.logits.shape.at(-1));
   const rowsOf = (example: EncodedExample): number => {
     const rows = logitRowsOf(model.task);

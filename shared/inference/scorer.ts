@@ -4,6 +4,7 @@ import type { EncodedExample, ExampleLabels } from '../data/example.ts';
 import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
+import type { Compute } from '../runtime/compute.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import { createLikelihoods, likelihoodMetrics } from './likelihoods.ts';
@@ -32,10 +33,10 @@ export interface Scorer {
 export async function createScorer(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads?: number,
+  compute: Compute,
 ): Promise<Scorer> {
-  if (isLanguageTask(model.task)) return createLanguageScorer(model, parameters, threads);
-  return createLogitScorer(await createPredictor(model, parameters, threads), model.task, model.labels);
+  if (isLanguageTask(model.task)) return createLanguageScorer(model, parameters, compute);
+  return createLogitScorer(await createPredictor(model, parameters, compute), model.task, model.labels);
 }
 
 /** Scores the logits of a predictor, which is disposed of with the scorer. */
@@ -59,9 +60,9 @@ export function createLogitScorer(predictor: Predictor, task: TaskKind, labels: 
 async function createLanguageScorer(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
-  threads: number | undefined,
+  compute: Compute,
 ): Promise<Scorer> {
-  const likelihoods = await createLikelihoods(model, parameters, threads);
+  const likelihoods = await createLikelihoods(model, parameters, compute);
   if (model.task !== 'text2text') {
     return {
       main: 'logLikelihood',
@@ -70,7 +71,7 @@ async function createLanguageScorer(
       dispose: likelihoods.dispose,
     };
   }
-  const generator = await createGenerator(model, parameters, threads);
+  const generator = await createGenerator(model, parameters, compute);
   return {
     main: 'exactMatch',
     async score(examples, batchSize, progress) {

@@ -6,7 +6,8 @@
 
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Op } from '../graph/graph.ts';
-import { createSession, type Session, type SessionOptions } from '../runtime/session.ts';
+import type { Compute } from '../runtime/compute.ts';
+import { createSession, type Session } from '../runtime/session.ts';
 import type { Matrix } from './matrix.ts';
 
 /** What is done with the operands of a product. */
@@ -28,12 +29,12 @@ export interface Gemm {
   dispose(): Promise<void>;
 }
 
-/** Prepares matrix products that run on the given number of threads. */
-export function createGemm(options: SessionOptions = {}): Gemm {
+/** Prepares matrix products. */
+export function createGemm(compute: Compute): Gemm {
   const sessions = new Map<string, Promise<Session>>();
   const sessionOf = (gemm: Required<GemmOptions>): Promise<Session> => {
     const key = `${gemm.transA} ${gemm.transB} ${gemm.alpha}`;
-    const session = sessions.get(key) ?? createSession(gemmGraph(gemm), options);
+    const session = sessions.get(key) ?? createSession(gemmGraph(gemm), compute);
     sessions.set(key, session);
     return session;
   };

@@ -7,6 +7,7 @@ import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, Graph, Shape, Value } from '../graph/graph.ts';
 import { encodeOnnxModel, neededNodes } from '../graph/onnx-model.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
+import type { Compute } from './compute.ts';
 
 /** Data of one tensor of a run. */
 export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
@@ -15,12 +16,6 @@ export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Arra
 export interface RunTensor<T extends TensorData = TensorData> {
   readonly shape: readonly number[];
   readonly data: T;
-}
-
-/** How a session computes. */
-export interface SessionOptions {
-  /** Threads of one run; ONNX Runtime's own choice (one per core) when absent. */
-  readonly threads?: number;
 }
 
 /** A graph ready to run. Dispose of it to give its memory back. */
@@ -52,9 +47,9 @@ const ortTypes: Readonly<Record<DType, ort.Tensor.Type>> = {
 };
 
 /** Prepares a graph's outputs for running. */
-export async function createSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
+export async function createSession(graph: Graph, compute: Compute): Promise<Session> {
   const model = encodeOnnxModel(graph);
-  const session = await createOrtSession(model, options);
+  const session = await createOrtSession(model, compute);
   const used = new Set(neededNodes(graph).flatMap((node) => node.inputs));
   for (const value of graph.outputs.values()) used.add(value);
   const inputs = graph.inputs.filter((value) => used.has(value));
@@ -112,13 +107,13 @@ export async function createSession(graph: Graph, options: SessionOptions = {}):
   };
 }
 
-async function createOrtSession(model: Uint8Array, options: SessionOptions): Promise<ort.InferenceSession> {
+async function createOrtSession(model: Uint8Array, { threads }: Compute): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(model, {
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     });
   } catch (error) {
     throw new RegmeanError('unsupported', `ONNX Runtime cannot prepare the graph: ${messageOf(error)}`, {

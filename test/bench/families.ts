@@ -116,7 +116,7 @@ function randomBatch({ task, config }: BenchFamily): FixtureBatch {
 async function measure(name: string, family: BenchFamily, rounds: number): Promise<void> {
   const { config, task } = family;
   const model = createModel(config, task, task === 'text-classification' ? ['negative', 'positive'] : [], 1);
-  const training = await startTraining(model, { dropoutSeed: null, threads });
+  const training = await startTraining(model, { dropoutSeed: null }, { threads });
   const batch = randomBatch(family);
   const feeds = feedsOf(task, batch);
   const torch = await startTorch('families.py', { threads, config, batch });

@@ -16,6 +16,7 @@ import { type GramToWrite, gramsFile, writeGrams } from '../../shared/contributi
 import { createGemm } from '../../shared/linalg/gemm.ts';
 import { zeros } from '../../shared/linalg/matrix.ts';
 import { createRandom } from '../../shared/random.ts';
+import { createRunContext } from '../../shared/runtime/run-context.ts';
 import type { TensorToWrite } from '../../shared/safetensors/write-safetensors.ts';
 import { writeContributionFolder } from '../support/contribution-folder.ts';
 import { againstTarget, printReport } from './support/report.ts';
@@ -103,7 +104,8 @@ async function randomGram(dimension: number, seed: number): Promise<Float64Array
 /** One merge in this process, which does nothing else: its result goes to standard output. */
 async function measureHere(out: string, folders: readonly string[]): Promise<void> {
   const startedAt = performance.now();
-  const report = await mergeContributions(folders, { method: 'regmean', alpha, out, threads });
+  const context = createRunContext({ compute: { threads } });
+  const report = await mergeContributions(folders, { method: 'regmean', alpha, out }, context);
   const measurement: MergeMeasurement = {
     seconds: (performance.now() - startedAt) / 1000,
     peakBytes: process.resourceUsage().maxRSS * 1024,

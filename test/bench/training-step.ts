@@ -19,7 +19,7 @@ type Part = 'backward' | 'optimizer' | 'torch';
 async function measure(encoder: BenchEncoder, rounds: number): Promise<void> {
   const { threads, batchSize, seqLength } = encoder.settings;
   const model = benchModel(encoder);
-  const training = await startTraining(model, { dropoutSeed: 1, threads });
+  const training = await startTraining(model, { dropoutSeed: 1 }, { threads });
   const batch = benchBatch(encoder);
   const torch = await startTorch('training_step.py', encoder.settings);
 

@@ -5,6 +5,7 @@ import { mul, sumAll } from '../../shared/graph/ops/index.ts';
 import { createRandom } from '../../shared/random.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import { oneThread } from './run-context.ts';
 
 /** What an op test feeds and expects. */
 export interface OpCase {
@@ -40,7 +41,7 @@ export async function checkOp(opCase: OpCase): Promise<void> {
   graph.output('y', y);
   graph.output('loss', loss);
   for (const [index, gradient] of gradients(loss, inputs).entries()) graph.output(`g${index}`, gradient);
-  const session = await createSession(graph, { threads: 1 });
+  const session = await createSession(graph, oneThread);
 
   const toTensor = (data: ArrayLike<number>, shape: readonly number[]): RunTensor => ({
     shape,

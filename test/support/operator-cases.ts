@@ -13,6 +13,7 @@ import { createRandom } from '../../shared/random.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { longs, networkModel, node, writeOnnxFile } from './onnx-network.ts';
+import { oneThread } from './run-context.ts';
 
 /** Nodes from `x`, [batch, seq, 4], to `logits`. */
 export interface OperatorCase {
@@ -62,7 +63,7 @@ export async function expectOnnxRuntimesLogits({
   const { logits: expected } = await original.run({ input_ids: long });
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   graph.output('logits', logits);
-  const session = await createSession(graph, { threads: 1 });
+  const session = await createSession(graph, oneThread);
   const actual = (await session.run(new Map([...model.weights, ...feeds]))).get('logits');
   expect(actual?.shape).toEqual(expected?.dims);
   for (const [at, value] of [...((expected?.data ?? []) as Float32Array)].entries()) {
@@ -86,7 +87,7 @@ export async function expectSlopes(model: Model, only?: readonly string[]): Prom
   const names = [...parameters.keys()];
   const targets = [...parameters.values()].map(({ value }) => value);
   for (const [at, gradient] of gradients(loss, targets).entries()) graph.output(`of ${names[at]}`, gradient);
-  const session = await createSession(graph, { threads: 1 });
+  const session = await createSession(graph, oneThread);
   const results = await session.run(new Map([...model.weights, ...feeds]));
   for (const [name, { shape, data }] of model.weights) {
     if (only?.includes(name) === false) continue;

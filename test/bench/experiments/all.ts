@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { readExperiment } from '../../../deploy/experiment/experiment-file.ts';
 import { runExperiment } from '../../../deploy/experiment/run-experiment.ts';
 import { findShippedBase } from '../../../deploy/shipped-base.ts';
-import { interruptSignal } from '../../../shared/cli/interrupt.ts';
+import { commandContext } from '../../../shared/cli/command-context.ts';
 import { packageFile } from '../../../shared/files/package-file.ts';
 
 const { values, positionals } = parseArgs({
@@ -18,13 +18,15 @@ const { values, positionals } = parseArgs({
 });
 const folder = packageFile('test', 'bench', 'experiments');
 const all = (await readdir(folder)).flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -5)] : []));
-const signal = interruptSignal();
+const context = commandContext();
 for (const name of positionals.length > 0 ? positionals : all) {
-  await runExperiment(await readExperiment(join(folder, `${name}.yaml`)), {
-    shippedBase: findShippedBase('experiments'),
-    out: join(values.out, name),
-    cache: join(values.out, 'cache'),
-    signal,
-    say: (message) => process.stderr.write(`${name}: ${message}\n`),
-  });
+  await runExperiment(
+    await readExperiment(join(folder, `${name}.yaml`)),
+    {
+      shippedBase: findShippedBase('experiments'),
+      out: join(values.out, name),
+      cache: join(values.out, 'cache'),
+    },
+    { ...context, note: (message) => context.note(`${name}: ${message}`) },
+  );
 }

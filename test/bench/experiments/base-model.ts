@@ -13,6 +13,7 @@ import { type DemoDatasetName, demoDatasets } from '../../../deploy/datasets/dat
 import { packageFile } from '../../../shared/files/package-file.ts';
 import { readConfigJson } from '../../../shared/models/config-json.ts';
 import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { quietContext } from '../../support/run-context.ts';
 
 const { values } = parseArgs({
   options: {
@@ -43,27 +44,33 @@ for (const name of Object.keys(demoDatasets) as DemoDatasetName[]) {
   const [trainFile, devFile, testFile] = [await write('train'), await write('dev'), await write('test')];
   const score = async (base: string, label: string) => {
     const out = join(folder, label);
-    await runTraining({
-      ...trainingDefaults,
-      model: base,
-      task: dataset.task,
-      labels: dataset.labels,
-      trainFiles: [trainFile],
-      devFiles: [devFile],
-      out,
-      epochs: Number(values.epochs),
-      learningRate: Number(values.lr),
-      seed,
-      headSeed: seed,
-      freeze: [],
-    });
-    const [scored] = await evaluateModels({
-      models: [out],
-      task: dataset.task,
-      dataFiles: [testFile],
-      ensemble: false,
-      batchSize: 32,
-    });
+    await runTraining(
+      {
+        ...trainingDefaults,
+        model: base,
+        task: dataset.task,
+        labels: dataset.labels,
+        trainFiles: [trainFile],
+        devFiles: [devFile],
+        out,
+        epochs: Number(values.epochs),
+        learningRate: Number(values.lr),
+        seed,
+        headSeed: seed,
+        freeze: [],
+      },
+      quietContext,
+    );
+    const [scored] = await evaluateModels(
+      {
+        models: [out],
+        task: dataset.task,
+        dataFiles: [testFile],
+        ensemble: false,
+        batchSize: 32,
+      },
+      quietContext,
+    );
     return { metric: scored?.main ?? '', value: scored?.metrics[scored.main] ?? Number.NaN };
   };
   const fromRandom = await score(random, 'from-random');

@@ -3,6 +3,7 @@ import { adamWDefaults, createAdamW } from '../../../agent/training/adamw.ts';
 import { createArena, fillArena } from '../../../agent/training/parameter-arena.ts';
 import { createLossAndGradients } from '../../../agent/training/train-step.ts';
 import type { Model } from '../../../shared/models/model-folder.ts';
+import type { Compute } from '../../../shared/runtime/compute.ts';
 import type { RunTensor } from '../../../shared/runtime/session.ts';
 import { secondsOf } from './alternate.ts';
 
@@ -20,19 +21,23 @@ export interface TrainingSide {
 /** Prepares a model; `dropoutSeed` null leaves dropout out. */
 export async function startTraining(
   model: Model,
-  { dropoutSeed, threads }: { readonly dropoutSeed: number | null; readonly threads: number },
+  { dropoutSeed }: { readonly dropoutSeed: number | null },
+  compute: Compute,
 ): Promise<TrainingSide> {
   const shapes = new Map([...model.weights].map(([name, tensor]) => [name, tensor.shape]));
   const parameters = createArena(shapes);
   const gradientArena = createArena(shapes);
   fillArena(parameters, model.weights);
-  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults, threads);
-  const backward = await createLossAndGradients(model, {
-    parameters: parameters.tensors,
-    gradientArena,
-    dropoutSeed,
-    threads,
-  });
+  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults, compute);
+  const backward = await createLossAndGradients(
+    model,
+    {
+      parameters: parameters.tensors,
+      gradientArena,
+      dropoutSeed,
+    },
+    compute,
+  );
   return {
     step: async (feeds) => ({
       backward: await secondsOf(() => backward.run(feeds)),

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import { writeContribution } from '../../../shared/contribution/write-contribution.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';
+import { quietContext } from '../../support/run-context.ts';
 
 let folder: string;
 const at = (name: string): string => join(folder, name);
@@ -30,7 +31,9 @@ async function changeLastByte(path: string): Promise<void> {
 }
 
 const merge = (checkFiles: boolean): Promise<unknown> =>
-  mergeContributions([at('a'), at('b')], { method: 'regmean', out: at('fused'), threads: 1 }, { checkFiles });
+  mergeContributions([at('a'), at('b')], { method: 'regmean', out: at('fused') }, quietContext, {
+    checkFiles,
+  });
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-unchanged-'));

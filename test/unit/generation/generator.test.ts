@@ -4,6 +4,7 @@ import { createGenerator, type GenerationOptions } from '../../../shared/generat
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import { createRandom } from '../../../shared/random.ts';
+import { oneThread } from '../../support/run-context.ts';
 import { tinyGpt2, tinyLlama, tinyT5 } from '../../support/tiny-language-models.ts';
 import { tinyConfig } from '../../support/tiny-model.ts';
 
@@ -30,7 +31,7 @@ async function generate(
   examples: readonly EncodedExample[],
   options: Partial<GenerationOptions>,
 ): Promise<number[][]> {
-  const generator = await createGenerator(model, model.weights, 1);
+  const generator = await createGenerator(model, model.weights, oneThread);
   const texts = await generator.generate(examples, { beams: 1, maxNewTokens: 6, batchSize: 4, ...options });
   await generator.dispose();
   return texts.map((text) => [...text]);
@@ -38,7 +39,7 @@ async function generate(
 
 /** log p of each next token, of a model that reads the whole target anew. */
 async function slowLanguageModel(model: Model) {
-  const predictor = await createPredictor(model, model.weights, 1);
+  const predictor = await createPredictor(model, model.weights, oneThread);
   return async (example: EncodedExample, tokens: readonly number[]): Promise<number[]> => {
     const inputIds = Int32Array.of(...example.inputIds, ...tokens);
     const whole: EncodedExample =
@@ -120,7 +121,9 @@ describe.each([
 describe('createGenerator', () => {
   it('refuses families that cannot generate', async () => {
     const bert = createModel(tinyConfig, 'text-classification', ['a', 'b'], 1);
-    await expect(createGenerator(bert, bert.weights)).rejects.toThrow('bert: cannot generate text');
+    await expect(createGenerator(bert, bert.weights, oneThread)).rejects.toThrow(
+      'bert: cannot generate text',
+    );
   });
 });
 

@@ -7,6 +7,7 @@ import { Graph, type Value } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import { checkOp } from '../../support/check-op.ts';
+import { oneThread } from '../../support/run-context.ts';
 
 interface Window {
   readonly strides?: readonly number[];
@@ -117,7 +118,7 @@ describe('pooling and extremes agree with finite differences', () => {
     const x = graph.input('x', 'float32', [1, 4]);
     const [dx] = gradients(ops.sumAll(ops.reduceMax(x, [1])), [x]);
     graph.output('dx', dx as Value);
-    const session = await createSession(graph);
+    const session = await createSession(graph, oneThread);
     const feeds = new Map([['x', { shape: [1, 4], data: Float32Array.of(3, 1, 3, 2) }]]);
     expect((await session.run(feeds)).get('dx')?.data).toEqual(Float32Array.of(0.5, 0, 0.5, 0));
     await session.dispose();
@@ -181,7 +182,7 @@ it('batchNormalization has gradients in input, scale and shift, and none in its 
   const [x, ...channels] = inputs as [Value, ...Value[]];
   const found = gradients(ops.sumAll(ops.batchNormalization(x, channels, 1e-5)), inputs.slice(3));
   for (const [at, gradient] of found.entries()) graph.output(`d${at}`, gradient);
-  const session = await createSession(graph);
+  const session = await createSession(graph, oneThread);
   const results = await session.run(
     new Map(
       inputs.map(({ name, shape }) => {

@@ -4,6 +4,7 @@ import { Graph, type Op } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import { checkOp } from '../../support/check-op.ts';
+import { oneThread } from '../../support/run-context.ts';
 
 const positive = (x: number): number => 1.5 + x;
 const awayFromZero = (x: number): number => (x >= 0 ? x + 0.1 : x - 0.1);
@@ -235,7 +236,7 @@ describe('symbolic sizes', () => {
     const first = ops.slice(ops.reshape(back, ['batch', 'seq', 4]), 1, 0, 1);
     const loss = ops.sumAll(ops.mul(first, first));
     graph.output('gradient', gradients(loss, [x])[0] ?? x);
-    const session = await createSession(graph);
+    const session = await createSession(graph, oneThread);
     for (const [batch, seq] of [
       [2, 3],
       [1, 5],
@@ -256,7 +257,7 @@ describe('dropout', () => {
     const y = ops.dropout(x, probability, seed);
     graph.output('y', y);
     graph.output('gradient', gradients(ops.sumAll(y), [x])[0] ?? x);
-    return createSession(graph);
+    return createSession(graph, oneThread);
   };
   const ones = new Map([['x', { shape: [10_000], data: new Float32Array(10_000).fill(1) }]]);
 
@@ -310,7 +311,7 @@ describe('errors name what is wrong', () => {
   it('a run without an input, or with one of another shape', async () => {
     const graph = new Graph();
     graph.output('y', ops.neg(graph.input('x', 'float32', ['n', 2])));
-    const session = await createSession(graph);
+    const session = await createSession(graph, oneThread);
     await expect(session.run(new Map())).rejects.toThrow('run: input x is missing');
     await expect(session.run(new Map([['x', { shape: [3, 1], data: new Float32Array(3) }]]))).rejects.toThrow(
       'run: x must be [n, 2], got [3, 1]',

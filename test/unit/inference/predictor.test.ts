@@ -3,6 +3,7 @@ import type { EncodedExample } from '../../../shared/data/example.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { oneThread } from '../../support/run-context.ts';
 import { tinyConfig, toyRows } from '../../support/tiny-model.ts';
 import '../../support/allclose.ts';
 
@@ -20,7 +21,7 @@ function examplesOf(count: number): EncodedExample[] {
 }
 
 async function predict(model: Model, examples: readonly EncodedExample[], batchSize: number) {
-  const predictor = await createPredictor(model, model.weights, 1);
+  const predictor = await createPredictor(model, model.weights, oneThread);
   try {
     return await predictor.predict(examples, batchSize);
   } finally {
@@ -51,7 +52,7 @@ describe('createPredictor', () => {
 
   it('reads the parameters anew at each run', async () => {
     const model = createModel(tinyConfig, 'text-classification', labels, 3);
-    const predictor = await createPredictor(model, model.weights, 1);
+    const predictor = await createPredictor(model, model.weights, oneThread);
     const examples = examplesOf(1);
     const [before] = await predictor.predict(examples, 1);
     model.weights.get('classifier.bias')?.data.fill(5);

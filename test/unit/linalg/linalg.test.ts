@@ -17,10 +17,11 @@ import {
   zeros,
 } from '../../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../../shared/linalg/solve-symmetric.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { gramOf, naiveProduct, naiveSolve, naiveTranspose, randomMatrix, tensorOf } from './naive.ts';
 
-const gemm = createGemm();
+const gemm = createGemm(oneThread);
 afterAll(() => gemm.dispose());
 
 const matrixOf = (rows: number, ...data: number[]): Matrix => ({

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGemm, type Gemm } from '../../../shared/linalg/gemm.ts';
 import { type Matrix, transpose, zeros } from '../../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../../shared/linalg/solve-symmetric.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { type ExpectedTensor, readExpectedTensors, torchFixtureFolder } from '../../support/torch-fixture.ts';
 
@@ -36,7 +37,7 @@ describe('the RegMean weights of NumPy in float64, as the mean plus a solved cor
   beforeAll(async () => {
     inputs = await readExpectedTensors(`${folder}/inputs.safetensors`);
     expected = await readExpectedTensors(`${folder}/expected.safetensors`);
-    gemm = createGemm({ threads: 1 });
+    gemm = createGemm(oneThread);
   });
   afterAll(() => gemm.dispose());
 

@@ -19,6 +19,7 @@ import { createModel, loadModel, saveModel } from '../../../shared/models/model-
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { findStackedLayers } from '../../../shared/models/stacked-layers.ts';
 import { createRandom, shuffle } from '../../../shared/random.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 import { readWeights, tinyConfig, toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 
 const task = 'text-classification';
@@ -64,25 +65,31 @@ async function contribute(agent: string, base: string, seed: number): Promise<st
 }
 
 const collect = (model: string, agent: string, out: string, baseFolder?: string) =>
-  collectStatistics({
-    ...statisticsDefaults,
-    ...{ model, task, dataFiles: [data], out, agent, threads: 1, shareMetrics: false },
-    ...(baseFolder === undefined ? {} : { base: baseFolder }),
-    fisher: { variant: 'hard', examples: 8, reduction: 'example' },
-  });
+  collectStatistics(
+    {
+      ...statisticsDefaults,
+      ...{ model, task, dataFiles: [data], out, agent, shareMetrics: false },
+      ...(baseFolder === undefined ? {} : { base: baseFolder }),
+      fisher: { variant: 'hard', examples: 8, reduction: 'example' },
+    },
+    quietContext,
+  );
 
 const match = (options: Partial<MatchOptions> = {}) =>
-  matchContribution({
-    ...{ left, right: scrambled, out: join(folder, 'matched'), by: 'weights', task, threads: 1 },
-    ...options,
-  });
+  matchContribution(
+    {
+      ...{ left, right: scrambled, out: join(folder, 'matched'), by: 'weights', task },
+      ...options,
+    },
+    quietContext,
+  );
 
 async function logitsOf(model: string): Promise<number[]> {
   const loaded = (await loadModel(model, { task })).model;
   const { examples } = await loadExamples({
     ...{ files: [data], task, labels, modelFolder: model, config: loaded.config, labelled: false },
   });
-  const predictor = await createPredictor(loaded, loaded.weights, 1);
+  const predictor = await createPredictor(loaded, loaded.weights, oneThread);
   const logits = await predictor.predict(examples, 8);
   await predictor.dispose();
   return logits.flatMap((own) => [...own]);
@@ -179,7 +186,7 @@ describe('matching', () => {
     const name = `${first}.weight`;
     const original = (await readWeights(left)).get(name)?.data;
     const merge = async (right: string, out: string) => {
-      await mergeContributions([left, right], { method: 'simple', out: join(folder, out), threads: 1 });
+      await mergeContributions([left, right], { method: 'simple', out: join(folder, out) }, quietContext);
       return (await readWeights(join(folder, out))).get(name)?.data;
     };
     expect(await merge(scrambled, 'unmatched-merge')).not.toEqual(original);

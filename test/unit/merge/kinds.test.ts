@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';
+import { quietContext } from '../../support/run-context.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -21,6 +22,6 @@ it.each([
   ['bert', 'onnx', 'bert has a Hugging Face model, onnx has an ONNX network'],
 ])('a merge of kinds %s and %s says that they differ', async (first, second, message) => {
   const folders = [join(folder, first), join(folder, second)];
-  const merged = mergeContributions(folders, { method: 'simple', out: join(folder, 'fused'), threads: 1 });
+  const merged = mergeContributions(folders, { method: 'simple', out: join(folder, 'fused') }, quietContext);
   await expect(merged).rejects.toThrow(`kinds of models: must be the same, ${message}`);
 });

@@ -14,6 +14,7 @@ import { createModel, loadModel, saveModel } from '../../../shared/models/model-
 import type { TensorToWrite } from '../../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';
+import { quietContext } from '../../support/run-context.ts';
 import { readWeights, tinyConfig, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 import { naiveProduct, naiveSolve } from '../linalg/naive.ts';
 
@@ -56,16 +57,19 @@ async function contribute(
     join(folder, `${agent}.jsonl`),
     ids(seed).map((own) => ({ ...own, ...row })),
   );
-  await collectStatistics({
-    ...statisticsDefaults,
-    ...{ model, task, dataFiles: [data], out, agent, threads: 1, shareMetrics: false },
-    ...(task === 'regression' ? {} : { fisher: { variant: 'hard', examples: 8, reduction: 'example' } }),
-  });
+  await collectStatistics(
+    {
+      ...statisticsDefaults,
+      ...{ model, task, dataFiles: [data], out, agent, shareMetrics: false },
+      ...(task === 'regression' ? {} : { fisher: { variant: 'hard', examples: 8, reduction: 'example' } }),
+    },
+    quietContext,
+  );
   return out;
 }
 
 const merge = (folders: readonly string[], name: string, options: Partial<MergeOptions> = {}) =>
-  mergeContributions(folders, { method: 'regmean', out: join(folder, name), threads: 1, ...options });
+  mergeContributions(folders, { method: 'regmean', out: join(folder, name), ...options }, quietContext);
 
 /** The row of a class in a model's classifier, with its bias. */
 async function classRow(model: string, name: string): Promise<{ weight: number[]; bias: number }> {

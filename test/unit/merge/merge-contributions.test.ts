@@ -2,13 +2,15 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type MergeProgress, mergeContributions } from '../../../merger/merge/merge-contributions.ts';
+import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
 import { writeContribution } from '../../../shared/contribution/write-contribution.ts';
 import { sha256OfFile } from '../../../shared/files/checksum.ts';
+import { createRunContext, type ProgressEvent } from '../../../shared/runtime/run-context.ts';
 import { openSafetensors } from '../../../shared/safetensors/open-safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
 import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 
 let root: string;
 let out: string;
@@ -42,7 +44,7 @@ const writeBoth = async (
 ): Promise<string[]> => [await write('north', a), await write('south', b)];
 
 async function merge(folders: readonly string[], options: Partial<MergeOptions> = {}) {
-  return mergeContributions(folders, { method: 'regmean', out, threads: 1, ...options });
+  return mergeContributions(folders, { method: 'regmean', out, ...options }, quietContext);
 }
 
 async function merged(name: string): Promise<number[]> {
@@ -363,13 +365,16 @@ describe('the output folder', () => {
 
 describe('mergeContributions', () => {
   it('reports progress in weights', async () => {
-    const seen: MergeProgress[] = [];
-    const options = { method: 'regmean', out, threads: 1 } as const;
-    await mergeContributions(await writeBoth(), options, { onProgress: (progress) => seen.push(progress) });
+    const seen: ProgressEvent[] = [];
+    const options = { method: 'regmean', out } as const;
+    const context = createRunContext({ compute: oneThread, onProgress: (event) => seen.push(event) });
+    await mergeContributions(await writeBoth(), options, context);
+    const work = { label: 'merging', total: 3, unit: 'weights' };
     expect(seen).toEqual([
-      { step: 'dense', done: 0, total: 3 },
-      { step: 'dense.bias', done: 2, total: 3 },
-      { step: 'model.safetensors', done: 3, total: 3 },
+      { ...work, remark: 'dense', done: 0, finished: false },
+      { ...work, remark: 'dense.bias', done: 2, finished: false },
+      { ...work, remark: 'model.safetensors', done: 3, finished: false },
+      { ...work, remark: out, done: 3, finished: true },
     ]);
   });
 

@@ -7,6 +7,7 @@ import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
 import { openSafetensors } from '../../../shared/safetensors/open-safetensors.ts';
 import type { TensorToWrite } from '../../../shared/safetensors/write-safetensors.ts';
 import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
+import { quietContext } from '../../support/run-context.ts';
 
 let root: string;
 let out: string;
@@ -38,7 +39,7 @@ async function merge(options: Partial<MergeOptions>, a = north(), b = south()) {
     await writeContributionFolder(join(root, 'north'), a),
     await writeContributionFolder(join(root, 'south'), b),
   ];
-  return mergeContributions(folders, { method: 'fisher', out, threads: 1, ...options });
+  return mergeContributions(folders, { method: 'fisher', out, ...options }, quietContext);
 }
 
 async function merged(name: string): Promise<number[]> {

@@ -4,6 +4,7 @@ import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { architectureOf } from '../../../shared/models/registry.ts';
 import { bucketOf } from '../../../shared/models/relative-buckets.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 
 const config = {
@@ -57,7 +58,7 @@ describe('DeBERTa', () => {
     const model = createModel(config, 'text-classification', ['a', 'b'], 3);
     const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
     graph.output('logits', logits);
-    const session = await createSession(graph, { threads: 1 });
+    const session = await createSession(graph, oneThread);
     const logitsOf = async (ids: readonly number[], width: number): Promise<RunTensor> => {
       const row = (values: readonly number[]): RunTensor => ({
         shape: [1, width],

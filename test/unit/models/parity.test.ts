@@ -12,6 +12,7 @@ import { modelTypes } from '../../../shared/models/registry.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import type { ComparableTensor } from '../../support/allclose.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { feedsOf, labelledPositions } from '../../support/fixture-feeds.ts';
 import {
@@ -90,7 +91,7 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
   it('logits of every batch', async () => {
     const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
     graph.output('logits', logits);
-    const session = await createSession(graph);
+    const session = await createSession(graph, oneThread);
     for (const [index, batch] of fixture.batches.entries()) {
       const results = await session.run(new Map([...model.weights, ...feedsOf(task, batch)]));
       const expected = expectedLogits(fixture, index, task, batch);
@@ -104,7 +105,7 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
   // Models are merged from fine-tuned ones; pretraining's masked rows have no Grams.
   if (task !== 'masked-lm')
     it('the Gram of every linear layer, padding left out', async () => {
-      const pass = await createGramPass(model, model.weights);
+      const pass = await createGramPass(model, model.weights, oneThread);
       const accumulator = createGramAccumulator(pass.panels);
       const rows = new Map<string, number>();
       for (const batch of fixture.batches) {
@@ -147,16 +148,21 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
       gradients = createArena(shapes);
       fillArena(weights, model.weights);
       const options = { parameters: weights.tensors, gradientArena: gradients, dropoutSeed: null };
-      backward = await createLossAndGradients(model, options);
+      backward = await createLossAndGradients(model, options, oneThread);
       const { betas, epsilon, weightDecay, maxGradientNorm } = fixture.optimizer;
       const [beta1, beta2] = betas;
-      optimizer = await createAdamW(weights, gradients, {
-        beta1,
-        beta2,
-        epsilon,
-        weightDecay,
-        maxGradientNorm,
-      });
+      optimizer = await createAdamW(
+        weights,
+        gradients,
+        {
+          beta1,
+          beta2,
+          epsilon,
+          weightDecay,
+          maxGradientNorm,
+        },
+        oneThread,
+      );
     });
 
     afterAll(async () => {

@@ -11,6 +11,7 @@ import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
 import { loadModel, type Model } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { feedsOf } from '../../support/fixture-feeds.ts';
 import { type ExpectedTensor, readExpectedTensors } from '../../support/torch-fixture.ts';
@@ -65,7 +66,7 @@ describe.each(Object.entries(layersOf))(
     it('logits', async () => {
       const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
       graph.output('logits', logits);
-      const session = await createSession(graph);
+      const session = await createSession(graph, oneThread);
       const results = await session.run(new Map([...model.weights, ...feeds]));
       const wanted = expected.get('logits') as ExpectedTensor;
       const actual = { shape: wanted.shape, data: results.get('logits')?.data ?? [] };
@@ -74,7 +75,7 @@ describe.each(Object.entries(layersOf))(
     });
 
     it('the Gram of every linear layer, under PyTorch’s names', async () => {
-      const pass = await createGramPass(model, model.weights);
+      const pass = await createGramPass(model, model.weights, oneThread);
       const accumulator = createGramAccumulator(pass.panels);
       const mask = facts.attention_mask.flat();
       const tokens = Int32Array.from(mask.flatMap((flag, row) => (flag === 1 ? [row] : [])));
@@ -104,8 +105,12 @@ describe.each(Object.entries(layersOf))(
       const gradientArena = createArena(shapes);
       fillArena(arena, model.weights);
       const parameters = new Map([...model.weights, ...arena.tensors]);
-      const backward = await createLossAndGradients(model, { parameters, gradientArena, dropoutSeed: null });
-      const optimizer = await createAdamW(arena, gradientArena, adamWDefaults);
+      const backward = await createLossAndGradients(
+        model,
+        { parameters, gradientArena, dropoutSeed: null },
+        oneThread,
+      );
+      const optimizer = await createAdamW(arena, gradientArena, adamWDefaults, oneThread);
       const { parameters: declared } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
       for (const [step, wanted] of facts.losses.entries()) {
         // Only the first loss is PyTorch's where it trains more parameters.
@@ -145,7 +150,7 @@ it('names every operator without a gradient that is in the way of training', asy
   const { model } = await loadModel(at('recurrent.onnx'), { task: 'text-classification' });
   const shapes = new Map([...model.weights].map(([parameter, tensor]) => [parameter, tensor.shape]));
   const options = { parameters: model.weights, gradientArena: createArena(shapes), dropoutSeed: null };
-  await expect(createLossAndGradients(model, options)).rejects.toThrow(
+  await expect(createLossAndGradients(model, options, oneThread)).rejects.toThrow(
     'gradients: LSTM (/window/LSTM) has no gradient rule',
   );
 });

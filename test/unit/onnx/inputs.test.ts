@@ -4,6 +4,7 @@ import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { loadModel } from '../../../shared/models/model-folder.ts';
 import { featureNetwork } from '../../support/feature-networks.ts';
 import { floats, networkModel, node, width, writeOnnxFile } from '../../support/onnx-network.ts';
+import { oneThread } from '../../support/run-context.ts';
 
 const task = 'token-classification';
 const head = Array.from({ length: width * 2 }, (_, at) => at / 10);
@@ -49,7 +50,7 @@ describe('a network with one input', () => {
     const file = await writeOnnxFile(featureNetwork());
     const { model } = await loadModel(file, { task: 'text-classification' });
     expect(model.config.features).toBe(3);
-    const predictor = await createPredictor(model, model.weights, 1);
+    const predictor = await createPredictor(model, model.weights, oneThread);
     const features = [
       [1, -2, 0.5],
       [0, 3, -1],

@@ -10,6 +10,7 @@ import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, loadModel, type Model } from '../../../shared/models/model-folder.ts';
 import { createRandom } from '../../../shared/random.ts';
 import { floats, networkModel, node, vocabulary, width, writeOnnxFile } from '../../support/onnx-network.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 import { tinyGpt2, tinyT5 } from '../../support/tiny-language-models.ts';
 import { writeAsOnnx } from '../../support/write-as-onnx.ts';
 
@@ -56,8 +57,8 @@ describe.each([
     for (const batchSize of [1, 4]) {
       const [ours, theirs] = await Promise.all(
         [imported, known].map(async (model) => {
-          const predictor = await createPredictor(model, model.weights, 1);
-          const likelihoods = await createLikelihoods(model, model.weights, 1);
+          const predictor = await createPredictor(model, model.weights, oneThread);
+          const likelihoods = await createLikelihoods(model, model.weights, oneThread);
           const logits = await predictor.predict(examples, batchSize);
           const likelihood = await likelihoods.compute(examples, batchSize);
           await predictor.dispose();
@@ -80,7 +81,7 @@ describe.each([
     for (const beams of [1, 3]) {
       const texts = await Promise.all(
         [imported, known].map(async (model) => {
-          const generator = await createGenerator(model, model.weights, 1);
+          const generator = await createGenerator(model, model.weights, oneThread);
           const options = { beams, maxNewTokens: 6, batchSize: 3 };
           const found = await generator.generate(examples, options);
           await generator.dispose();
@@ -94,10 +95,10 @@ describe.each([
 
   it('has the Grams of its family: of the rows of tokens, or of the tokens of targets', async () => {
     const imported = await network(known);
-    const options = { batches: 10, batchSize: 3, seed: 1, threads: 1 };
+    const options = { batches: 10, batchSize: 3, seed: 1 };
     const [ours, theirs] = [
-      await collectGrams(imported, examples, options),
-      await collectGrams(known, examples, options),
+      await collectGrams(imported, examples, options, quietContext),
+      await collectGrams(known, examples, options, quietContext),
     ];
     const owners = (collected: typeof ours): Map<string, string> => new Map(collected.layers);
     expect([...owners(ours).keys()].sort()).toEqual([...owners(theirs).keys()].sort());
@@ -134,7 +135,7 @@ it('gives positions to a network that asks for them, and takes the longest text 
     exampleOf(Int32Array.from(tokens), new Int32Array(tokens.length)),
   );
   expect(collate(examples, [0, 1], model.config, model.task).seqLength).toBe(3);
-  const predictor = await createPredictor(model, model.weights, 1);
+  const predictor = await createPredictor(model, model.weights, oneThread);
   const [first, second] = await predictor.predict(examples, 2);
   await predictor.dispose();
   const words = model.weights.get('table')?.data ?? [];

@@ -16,6 +16,7 @@ import { loadModel, type Model, saveModel } from '../../../shared/models/model-f
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { createRandom } from '../../../shared/random.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { feedsOf } from '../../support/fixture-feeds.ts';
 import { writeOnnxFile } from '../../support/onnx-network.ts';
@@ -61,7 +62,7 @@ async function logitsOf(
 ): Promise<RunTensor> {
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   graph.output('logits', logits);
-  const session = await createSession(graph, { threads: 1 });
+  const session = await createSession(graph, oneThread);
   const results = await session.run(new Map([...weights, ...fed]));
   await session.dispose();
   return results.get('logits') as RunTensor;
@@ -100,8 +101,8 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
     expect(shapes.size).toBe(onnx.graph.initializer.length - 1);
     const [arena, gradientArena] = [createArena(shapes), createArena(shapes)];
     fillArena(arena, model.weights);
-    const options = { parameters: arena.tensors, gradientArena, dropoutSeed: null, threads: 1 };
-    const backward = await createLossAndGradients(model, options);
+    const options = { parameters: arena.tensors, gradientArena, dropoutSeed: null };
+    const backward = await createLossAndGradients(model, options, oneThread);
     await backward.run(feeds);
     const slopes = new Map([...gradientArena.tensors].map(([name, { data }]) => [name, data.slice()]));
     const step = 5e-3;
@@ -128,7 +129,7 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
   });
 
   it('has linear layers, which are called as before: the joined projection, its output, both of the feed-forward, the classifier', async () => {
-    const pass = await createGramPass(model, model.weights, { threads: 1 });
+    const pass = await createGramPass(model, model.weights, oneThread);
     const accumulator = createGramAccumulator(pass.panels);
     const tokens = Int32Array.from(batch.attention_mask.flatMap((own, at) => (own === 1 ? [at] : [])));
     await pass.run(feeds, { tokens, targets: new Int32Array(0) });
@@ -214,7 +215,7 @@ describe('encoder.onnx, optimized by ONNX Runtime’s transformer optimizer, com
   });
 
   it('the Gram of every linear layer; that of queries, keys and values is one', async () => {
-    const pass = await createGramPass(model, model.weights, { threads: 1 });
+    const pass = await createGramPass(model, model.weights, oneThread);
     const accumulator = createGramAccumulator(pass.panels);
     const tokens = Int32Array.from(
       facts.attention_mask.flat().flatMap((own, row) => (own === 1 ? [row] : [])),
@@ -236,9 +237,9 @@ describe('encoder.onnx, optimized by ONNX Runtime’s transformer optimizer, com
     const shapes = new Map([...model.weights].map(([name, tensor]) => [name, tensor.shape]));
     const [arena, gradientArena] = [createArena(shapes), createArena(shapes)];
     fillArena(arena, model.weights);
-    const options = { parameters: arena.tensors, gradientArena, dropoutSeed: null, threads: 1 };
-    const backward = await createLossAndGradients(model, options);
-    const optimizer = await createAdamW(arena, gradientArena, adamWDefaults);
+    const options = { parameters: arena.tensors, gradientArena, dropoutSeed: null };
+    const backward = await createLossAndGradients(model, options, oneThread);
+    const optimizer = await createAdamW(arena, gradientArena, adamWDefaults, oneThread);
     for (const [step, loss] of facts.losses.entries()) {
       expect(await backward.run(feedsOf(task, facts))).toBeCloseTo(loss, 5);
       if (step === 0) {

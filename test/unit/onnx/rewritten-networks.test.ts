@@ -13,6 +13,7 @@ import { loadModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 
 /** What a network computes: logits, and the slopes of the mean of their squares, by parameter. */
@@ -38,7 +39,7 @@ async function computedBy(path: string, task: TaskKind): Promise<Computed> {
   for (const [at, name] of [...parameters.keys()].entries())
     graph.output(`slope of ${name}`, slopes[at] ?? logits);
   graph.output('logits', logits);
-  const session = await createSession(graph, { threads: 1 });
+  const session = await createSession(graph, oneThread);
   const results = await session.run(new Map([...model.weights, ...feeds]));
   await session.dispose();
   return { layers, results };

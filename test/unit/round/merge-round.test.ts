@@ -14,6 +14,7 @@ import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.t
 import { readManifest } from '../../../shared/contribution/manifest.ts';
 import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { quietContext } from '../../support/run-context.ts';
 import { toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 
 let folder: string;
@@ -44,29 +45,35 @@ async function contribute(round: StoredRound, agent: string, rows: readonly obje
   const { task, labels, name } = round.recipe;
   const model = join(folder, `${name}-${agent}-model`);
   const data = await writeRows(join(folder, `${name}-${agent}.jsonl`), rows);
-  const common = { task, threads: 1 };
-  await runTraining({
-    ...{ ...trainingDefaults, ...common, model: base, trainFiles: [data], devFiles: [], out: model },
-    ...{ labels, epochs: 1, headSeed: 0, freeze: [] },
-  });
+  const common = { task };
+  await runTraining(
+    {
+      ...{ ...trainingDefaults, ...common, model: base, trainFiles: [data], devFiles: [], out: model },
+      ...{ labels, epochs: 1, headSeed: 0, freeze: [] },
+    },
+    quietContext,
+  );
   await mkdir(round.paths.contributions, { recursive: true });
   const out = join(round.paths.contributions, agent);
   const shareMetrics = false;
-  await collectStatistics({
-    ...statisticsDefaults,
-    ...common,
-    model,
-    dataFiles: [data],
-    out,
-    agent,
-    shareMetrics,
-  });
+  await collectStatistics(
+    {
+      ...statisticsDefaults,
+      ...common,
+      model,
+      dataFiles: [data],
+      out,
+      agent,
+      shareMetrics,
+    },
+    quietContext,
+  );
   await validateContribution(out, await expectationsOf(round, agent));
   return out;
 }
 
 const merge = (round: StoredRound, out: string) =>
-  mergeRound(round, { agents: ['north', 'south'], out: join(folder, out), onProgress() {} });
+  mergeRound(round, { agents: ['north', 'south'], out: join(folder, out) }, quietContext);
 
 describe('a round whose agents do not all have every class', () => {
   const multi = 'multi-label-classification';

@@ -11,6 +11,8 @@ import { mergeBySearch } from '../../../merger/search/merge-by-search.ts';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../../shared/contribution/training-record.ts';
 import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { createRunContext } from '../../../shared/runtime/run-context.ts';
+import { quietContext } from '../../support/run-context.ts';
 import { tinyConfig, toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
 
 const task = 'text-classification';
@@ -30,22 +32,28 @@ beforeAll(async () => {
     await saveModel(model, createModel(tinyConfig, task, labels, index + 20));
     await writeTrainingRecord(model, { task, labels: [...labels], baseFingerprint: fingerprint });
     const out = join(folder, agent);
-    await collectStatistics({
-      ...statisticsDefaults,
-      ...{ model, task, dataFiles: [validation], out, agent, threads: 1, shareMetrics: false },
-    });
+    await collectStatistics(
+      {
+        ...statisticsDefaults,
+        ...{ model, task, dataFiles: [validation], out, agent, shareMetrics: false },
+      },
+      quietContext,
+    );
     contributions.push(out);
   }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const search = { validationFiles: [] as string[], seed: 1, alphas: [] as number[] };
-const options = (name: string) => ({ method: 'regmean', out: join(folder, name), threads: 1 }) as const;
+const options = (name: string) => ({ method: 'regmean', out: join(folder, name) }) as const;
 const accuracyOf = async (model: string): Promise<number> =>
   (
-    await evaluateModels({
-      ...{ models: [model], task, dataFiles: [validation], ensemble: false, batchSize: 8, threads: 1 },
-    })
+    await evaluateModels(
+      {
+        ...{ models: [model], task, dataFiles: [validation], ensemble: false, batchSize: 8 },
+      },
+      quietContext,
+    )
   )[0]?.metrics.accuracy ?? Number.NaN;
 
 describe('candidates', () => {
@@ -71,20 +79,29 @@ describe('candidates', () => {
 
 describe('a merge by search', () => {
   it('writes what a merge with the best coefficients writes, and reports every trial', async () => {
-    const report = await mergeBySearch(contributions.slice(0, 2), options('found'), {
-      ...search,
-      validationFiles: [validation],
-      alphas: [0.1, 1],
-    });
+    const report = await mergeBySearch(
+      contributions.slice(0, 2),
+      options('found'),
+      {
+        ...search,
+        validationFiles: [validation],
+        alphas: [0.1, 1],
+      },
+      quietContext,
+    );
     const trials = report.search?.trials ?? [];
     expect(trials).toHaveLength(18);
     const best = Math.max(...trials.map(({ score }) => score));
     expect(await accuracyOf(join(folder, 'found'))).toBeCloseTo(best, 10);
-    await mergeContributions(contributions.slice(0, 2), {
-      ...options('plain'),
-      alpha: report.alpha ?? Number.NaN,
-      coefficients: report.agents.map(({ coefficient }) => coefficient),
-    });
+    await mergeContributions(
+      contributions.slice(0, 2),
+      {
+        ...options('plain'),
+        alpha: report.alpha ?? Number.NaN,
+        coefficients: report.agents.map(({ coefficient }) => coefficient),
+      },
+      quietContext,
+    );
     const bytes = (name: string) => readFile(join(folder, name, 'model.safetensors'));
     expect((await bytes('found')).equals(await bytes('plain'))).toBe(true);
     expect(await readFile(join(folder, 'found', 'README.md'), 'utf8')).toContain(
@@ -93,11 +110,16 @@ describe('a merge by search', () => {
   });
 
   it('tries as many random coefficients as asked for with more contributions', async () => {
-    const report = await mergeBySearch(contributions, options('three'), {
-      ...search,
-      validationFiles: [validation],
-      trials: 4,
-    });
+    const report = await mergeBySearch(
+      contributions,
+      options('three'),
+      {
+        ...search,
+        validationFiles: [validation],
+        trials: 4,
+      },
+      quietContext,
+    );
     expect(report.search?.trials.map(({ coefficients }) => coefficients.length)).toEqual([3, 3, 3, 3]);
   });
 
@@ -107,7 +129,10 @@ describe('a merge by search', () => {
       contributions,
       options('stopped'),
       { ...search, validationFiles: [validation] },
-      { signal: controller.signal, onProgress: ({ trial }) => trial === 2 && controller.abort() },
+      createRunContext({
+        signal: controller.signal,
+        onProgress: ({ done }) => done === 1 && controller.abort(),
+      }),
     );
     await expect(stopped).rejects.toMatchObject({ code: 'interrupted' });
     const names = await readdir(folder);
@@ -117,10 +142,10 @@ describe('a merge by search', () => {
   it('refuses coefficients that are given, and heads that are kept apart', async () => {
     const own = { ...search, validationFiles: [validation] };
     await expect(
-      mergeBySearch(contributions, { ...options('x'), coefficients: [1, 1, 1] }, own),
+      mergeBySearch(contributions, { ...options('x'), coefficients: [1, 1, 1] }, own, quietContext),
     ).rejects.toThrow('--validation: chooses coefficients, --coefficients gives them; use one');
-    await expect(mergeBySearch(contributions, { ...options('x'), heads: 'separate' }, own)).rejects.toThrow(
-      '--validation: needs one fused model to score',
-    );
+    await expect(
+      mergeBySearch(contributions, { ...options('x'), heads: 'separate' }, own, quietContext),
+    ).rejects.toThrow('--validation: needs one fused model to score');
   });
 });

@@ -11,6 +11,7 @@ import type { StateDict } from '../../../shared/tensor.ts';
 import { openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
 import { openModel } from '../../../shared/tensorflow/open-model.ts';
+import { quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 
@@ -139,11 +140,17 @@ describe('Dense layers inside of models and TimeDistributed', () => {
       grams,
       layers: groups,
       weights,
-    } = await collectLayersGrams(network, task, examples, {
-      batches: 10,
-      batchSize: 2,
-      seed: 1,
-    });
+    } = await collectLayersGrams(
+      network,
+      task,
+      examples,
+      {
+        batches: 10,
+        batchSize: 2,
+        seed: 1,
+      },
+      quietContext,
+    );
     expect([...weights.keys()].sort()).toEqual([...names].sort());
     expect(weights.get('tags')).toEqual({ parameter: 'tags/kernel', orientation: 'in-out' });
     const together = [...groups]
@@ -165,7 +172,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
   it('have Grams over padding too where it is to be included', async () => {
     const { network } = await openModel(await write(() => buildTagger(9)), task);
     const options = { batches: 10, batchSize: 2, seed: 1, padding: 'included' } as const;
-    const { grams } = await collectLayersGrams(network, task, examples, options);
+    const { grams } = await collectLayersGrams(network, task, examples, options, quietContext);
     for (const { name, rows } of grams) {
       expect({ name, rows }).toEqual({
         name,
@@ -187,7 +194,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     });
     const { network } = await openModel(path, task);
     const options = { batches: 10, batchSize: 2, seed: 1 };
-    const { grams } = await collectLayersGrams(network, task, examples, options);
+    const { grams } = await collectLayersGrams(network, task, examples, options, quietContext);
     const [inside, beside] = ['inside', 'beside'].map((name) => grams.find((gram) => gram.name === name));
     expect(inside?.rows).toBe(2 * tokens);
     expect([...(inside?.packed ?? [])]).toEqual([...(beside?.packed ?? [])]);

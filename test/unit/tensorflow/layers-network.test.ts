@@ -18,6 +18,7 @@ import type { StateDict } from '../../../shared/tensor.ts';
 import { loadTensorFlow } from '../../../shared/tensorflow/library.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
 import { openModel } from '../../../shared/tensorflow/open-model.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { type TinyLayersModel, writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
 import { toyRows } from '../../support/tiny-model.ts';
@@ -93,7 +94,7 @@ describe('a LayersModel', () => {
     for (const [index, gradient] of gradients(loss, [...parameters.values()]).entries()) {
       graph.output(`gradient of ${names[index]}`, gradient);
     }
-    const session = await createSession(graph);
+    const session = await createSession(graph, oneThread);
     const shape = [batch.batchSize, batch.seqLength];
     const results = await session.run(
       new Map<string, RunTensor>([
@@ -166,7 +167,13 @@ describe('a LayersModel', () => {
     const { network } = await openModel(await write(), 'text-classification');
     const examples = examplesOf(7);
     const options = { batches: 10, batchSize: 3, seed: 1 };
-    const collected = await collectLayersGrams(network, 'text-classification', examples, options);
+    const collected = await collectLayersGrams(
+      network,
+      'text-classification',
+      examples,
+      options,
+      quietContext,
+    );
     expect(collected.layers).toEqual(
       new Map([
         ['left', 'left'],

@@ -8,6 +8,7 @@ import type { EncodedExample } from '../../../shared/data/example.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import { type OpenLayersModel, openModel } from '../../../shared/tensorflow/open-model.ts';
 import { runOn } from '../../../shared/tensorflow/readable.ts';
+import { quietContext } from '../../support/run-context.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 
 const { layers: make } = layers;
@@ -77,7 +78,7 @@ describe('rows that a LayersModel cannot read', () => {
       hint: expect.stringContaining("padding 'same'"),
     });
     const options = { batches: 10, batchSize: 2, seed: 1 };
-    await expect(collectLayersGrams(network, task, [example(2, 1)], options)).rejects.toThrow(
+    await expect(collectLayersGrams(network, task, [example(2, 1)], options, quietContext)).rejects.toThrow(
       'row 1: must have',
     );
     expect((await predictor.predict([example(7, 1)], 1))[0]?.every(Number.isFinite)).toBe(true);

@@ -6,6 +6,7 @@ import { evaluateModels, formatScores } from '../../../../agent/inference/evalua
 import { predictFile } from '../../../../agent/inference/predict-file.ts';
 import { createModel, saveModel } from '../../../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../../../shared/task.ts';
+import { quietContext } from '../../../support/run-context.ts';
 import { tinyConfig, toyRows, writeRows } from '../../../support/tiny-model.ts';
 
 let folder: string;
@@ -31,7 +32,7 @@ const dataOf = (name: string, task: TaskKind, seed: number): Promise<string> =>
 
 async function predictions(model: string, task: TaskKind, file: string): Promise<number[][]> {
   const out = join(folder, 'predictions', 'new', 'rows.jsonl');
-  await predictFile({ model, task, dataFiles: [file], out, batchSize: 3, threads: 1 });
+  await predictFile({ model, task, dataFiles: [file], out, batchSize: 3 }, quietContext);
   const lines = (await readFile(out, 'utf8')).trimEnd().split('\n');
   return lines.map((line) => (JSON.parse(line) as { logits: number[] }).logits);
 }
@@ -49,14 +50,16 @@ describe('evaluateModels', () => {
     const mean = gold.map((_, row) => (Number(first[row]?.[0]) + Number(second[row]?.[0])) / 2);
     const squares = mean.map((value, row) => (value - Number(gold[row])) ** 2);
 
-    const scores = await evaluateModels({
-      models,
-      task: 'regression',
-      dataFiles: [file],
-      ensemble: true,
-      batchSize: 4,
-      threads: 1,
-    });
+    const scores = await evaluateModels(
+      {
+        models,
+        task: 'regression',
+        dataFiles: [file],
+        ensemble: true,
+        batchSize: 4,
+      },
+      quietContext,
+    );
     expect(scores.map(({ model }) => model)).toEqual([...models, 'ensemble']);
     expect(scores[2]?.metrics.mse).toBeCloseTo(squares.reduce((a, b) => a + b, 0) / 10, 6);
   });
@@ -67,14 +70,16 @@ describe('evaluateModels', () => {
       await dataOf('one.jsonl', 'text-classification', 1),
       await dataOf('two.jsonl', 'text-classification', 2),
     ];
-    const scores = await evaluateModels({
-      models: [model],
-      task: 'text-classification',
-      dataFiles: files,
-      ensemble: false,
-      batchSize: 4,
-      threads: 1,
-    });
+    const scores = await evaluateModels(
+      {
+        models: [model],
+        task: 'text-classification',
+        dataFiles: files,
+        ensemble: false,
+        batchSize: 4,
+      },
+      quietContext,
+    );
     expect(scores.map(({ data, examples, main }) => ({ data, examples, main }))).toEqual(
       files.map((data) => ({ data, examples: 10, main: 'accuracy' })),
     );
@@ -97,10 +102,13 @@ describe('evaluateModels', () => {
       await writeModel('l2', 'text-classification', ['hot', 'warm', 'cold'], 2),
     ];
     const file = await dataOf('labels.jsonl', 'text-classification', 1);
-    const scores = await evaluateModels({
-      ...{ models, task: 'text-classification', dataFiles: [file] },
-      ...{ ensemble: true, batchSize: 4, threads: 1 },
-    });
+    const scores = await evaluateModels(
+      {
+        ...{ models, task: 'text-classification', dataFiles: [file] },
+        ...{ ensemble: true, batchSize: 4 },
+      },
+      quietContext,
+    );
     const first = await predictions(models[0] ?? '', 'text-classification', file);
     const second = await predictions(models[1] ?? '', 'text-classification', file);
     const gold = toyRows('text-classification', 10, 1).map(({ label }) => label);
@@ -123,10 +131,13 @@ describe('evaluateModels', () => {
     );
     const file = await dataOf('several.jsonl', 'multi-label-classification', 4);
     const ensembleOf = async (...own: string[]) => {
-      const scores = await evaluateModels({
-        ...{ models: own, task: 'multi-label-classification', dataFiles: [file] },
-        ...{ ensemble: true, batchSize: 4, threads: 1 },
-      });
+      const scores = await evaluateModels(
+        {
+          ...{ models: own, task: 'multi-label-classification', dataFiles: [file] },
+          ...{ ensemble: true, batchSize: 4 },
+        },
+        quietContext,
+      );
       return scores.at(-1)?.metrics;
     };
     const [first, second] = [
@@ -159,21 +170,24 @@ describe('evaluateModels', () => {
     ];
     const rows = [1, 0].map((label) => ({ input_ids: [2, 5, 3], label }));
     const dataFiles = [await writeRows(join(folder, 'numbers.jsonl'), rows)];
-    const options = { models, task: 'text-classification', dataFiles, batchSize: 4, threads: 1 } as const;
-    await expect(evaluateModels({ ...options, ensemble: true })).rejects.toThrow(
+    const options = { models, task: 'text-classification', dataFiles, batchSize: 4 } as const;
+    await expect(evaluateModels({ ...options, ensemble: true }, quietContext)).rejects.toThrow(
       `--ensemble: models must read the labels of ${dataFiles[0]} alike, ${models[1]} reads row 1 differently`,
     );
-    expect(await evaluateModels({ ...options, ensemble: false })).toHaveLength(2);
+    expect(await evaluateModels({ ...options, ensemble: false }, quietContext)).toHaveLength(2);
   });
 
   it('counts classes that a model lacks as never predicted, and refuses data of which it knows none', async () => {
     const file = await dataOf('known.jsonl', 'text-classification', 5);
     const share = toyRows('text-classification', 10, 5).filter(({ label }) => label === 'cold').length / 10;
     const evaluate = async (labels: readonly string[], name: string) =>
-      evaluateModels({
-        models: [await writeModel(name, 'text-classification', labels, 1)],
-        ...{ task: 'text-classification', dataFiles: [file], ensemble: false, batchSize: 4, threads: 1 },
-      });
+      evaluateModels(
+        {
+          models: [await writeModel(name, 'text-classification', labels, 1)],
+          ...{ task: 'text-classification', dataFiles: [file], ensemble: false, batchSize: 4 },
+        },
+        quietContext,
+      );
     expect((await evaluate(['cold'], 'only-cold'))[0]?.metrics.accuracy).toBeCloseTo(share, 10);
     await expect(evaluate(['red', 'blue'], 'colours')).rejects.toThrow(
       /colours: must know a class of .*known.jsonl, which has cold, warm; it knows red, blue/,
@@ -188,10 +202,9 @@ describe('evaluateModels', () => {
       task: 'text-classification',
       ensemble: false,
       batchSize: 4,
-      threads: 1,
     } as const;
     const f1 = async (...classes: string[]): Promise<number> =>
-      (await evaluateModels({ ...options, classes }))[0]?.metrics.macroF1 ?? Number.NaN;
+      (await evaluateModels({ ...options, classes }, quietContext))[0]?.metrics.macroF1 ?? Number.NaN;
     expect(await f1('cold', 'warm')).toBeCloseTo(((await f1('cold')) + (await f1('warm'))) / 2, 10);
     await expect(f1('hot')).rejects.toThrow('metrics: hot is none of the classes cold, warm');
   });
@@ -200,13 +213,16 @@ describe('evaluateModels', () => {
     const model = await writeModel('base', 'masked-lm', [], 1);
     const dataFiles = [await dataOf('headless.jsonl', 'text-classification', 1)];
     await expect(
-      evaluateModels({
-        models: [model],
-        task: 'text-classification',
-        dataFiles,
-        ensemble: false,
-        batchSize: 4,
-      }),
+      evaluateModels(
+        {
+          models: [model],
+          task: 'text-classification',
+          dataFiles,
+          ensemble: false,
+          batchSize: 4,
+        },
+        quietContext,
+      ),
     ).rejects.toThrow(
       /base: weights must fit config\.json and be finite: bert\.pooler\.dense\.weight \[16, 16\] is missing;/,
     );

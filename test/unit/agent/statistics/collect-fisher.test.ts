@@ -12,6 +12,7 @@ import { loadExamples } from '../../../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
 import { isLanguageTask, type TaskKind } from '../../../../shared/task.ts';
+import { oneThread, quietContext } from '../../../support/run-context.ts';
 import { tinyGpt2, tinyT5 } from '../../../support/tiny-language-models.ts';
 import { tinyConfig, toyRows, writeRows } from '../../../support/tiny-model.ts';
 
@@ -38,7 +39,6 @@ const options: FisherPassOptions = {
   reduction: 'example',
   batchSize: 3,
   seed: 1,
-  threads: 1,
 };
 let folder: string;
 
@@ -71,12 +71,15 @@ async function lossGradients(
   examples: readonly EncodedExample[],
 ): Promise<ReadonlyMap<string, Float64Array>> {
   const arena = createArena(new Map([...model.weights].map(([name, { shape }]) => [name, shape])));
-  const step = await createLossAndGradients(model, {
-    parameters: model.weights,
-    gradientArena: arena,
-    dropoutSeed: null,
-    threads: 1,
-  });
+  const step = await createLossAndGradients(
+    model,
+    {
+      parameters: model.weights,
+      gradientArena: arena,
+      dropoutSeed: null,
+    },
+    oneThread,
+  );
   await step.run(batchFeeds(collate(examples, [...examples.keys()], model.config, model.task), model.task));
   await step.dispose();
   return new Map([...arena.tensors].map(([name, { data }]) => [name, Float64Array.from(data)]));
@@ -139,7 +142,7 @@ const likelihoodScale: Readonly<Partial<Record<TaskKind, (examples: readonly Enc
   };
 
 async function softmaxOf(model: Model, example: EncodedExample): Promise<number[]> {
-  const predictor = await createPredictor(model, model.weights, 1);
+  const predictor = await createPredictor(model, model.weights, oneThread);
   const [logits] = await predictor.predict([example], 1);
   await predictor.dispose();
   const exponentials = [...(logits ?? [])].map((value) => Math.exp(value));
@@ -159,7 +162,7 @@ describe('diagonal Fisher information', () => {
     'of the labels in the data is the mean squared gradient of the log-likelihood: %s',
     async (task) => {
       const { model, examples } = await prepare(task);
-      const { tensors, examples: count } = await collectFisher(model, examples, options);
+      const { tensors, examples: count } = await collectFisher(model, examples, options, quietContext);
       const terms = examples.map((example) => ({ weight: 1 / examples.length, examples: [example] }));
       expectEqual(tensors, await sumOfSquares(model, terms, likelihoodScale[task] ?? one));
       expect(count).toBe(5);
@@ -168,7 +171,7 @@ describe('diagonal Fisher information', () => {
 
   it('takes the expectation over classes: soft text classification', async () => {
     const { model, examples } = await prepare('text-classification');
-    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'soft' });
+    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'soft' }, quietContext);
     const terms: Weighted[] = [];
     for (const example of examples) {
       for (const [label, p] of (await softmaxOf(model, example)).entries()) {
@@ -180,8 +183,8 @@ describe('diagonal Fisher information', () => {
 
   it('takes the expectation over all combinations of labels: soft multi-label classification', async () => {
     const { model, examples } = await prepare('multi-label-classification');
-    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'soft' });
-    const predictor = await createPredictor(model, model.weights, 1);
+    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'soft' }, quietContext);
+    const predictor = await createPredictor(model, model.weights, oneThread);
     const terms: Weighted[] = [];
     for (const example of examples) {
       const [logits] = await predictor.predict([example], 1);
@@ -198,7 +201,7 @@ describe('diagonal Fisher information', () => {
 
   it('takes the labels that the model finds most probable: hard', async () => {
     const { model, examples } = await prepare('text-classification', false);
-    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'hard' });
+    const { tensors } = await collectFisher(model, examples, { ...options, variant: 'hard' }, quietContext);
     const terms: Weighted[] = [];
     for (const example of examples) {
       const p = await softmaxOf(model, example);
@@ -210,7 +213,8 @@ describe('diagonal Fisher information', () => {
 
   it('draws tags from the model, equal seeds alike: soft token classification', async () => {
     const { model, examples } = await prepare('token-classification', false);
-    const collect = (seed: number) => collectFisher(model, examples, { ...options, variant: 'soft', seed });
+    const collect = (seed: number) =>
+      collectFisher(model, examples, { ...options, variant: 'soft', seed }, quietContext);
     const bias = async (seed: number): Promise<number[]> => [
       ...((await collect(seed)).tensors.get('classifier.bias')?.data ?? []),
     ];
@@ -229,31 +233,43 @@ describe('diagonal Fisher information', () => {
     'with the reduction batch is the mean over batches of the squared gradient of the mean loss: %s',
     async (task) => {
       const { model, examples } = await prepare(task);
-      const { tensors } = await collectFisher(model, examples, {
-        ...options,
-        reduction: 'batch',
-        batchSize: 8,
-      });
+      const { tensors } = await collectFisher(
+        model,
+        examples,
+        {
+          ...options,
+          reduction: 'batch',
+          batchSize: 8,
+        },
+        quietContext,
+      );
       expectEqual(tensors, await sumOfSquares(model, [{ weight: 1, examples }], one));
     },
   );
 
   it('reads no more examples than asked for', async () => {
     const { model, examples } = await prepare('text-classification');
-    expect((await collectFisher(model, examples, { ...options, examples: 2 })).examples).toBe(2);
+    expect((await collectFisher(model, examples, { ...options, examples: 2 }, quietContext)).examples).toBe(
+      2,
+    );
   });
 
   it('refuses what a task or data cannot have', async () => {
     const unlabelled = await prepare('text-classification', false);
-    await expect(collectFisher(unlabelled.model, unlabelled.examples, options)).rejects.toThrow(
+    await expect(collectFisher(unlabelled.model, unlabelled.examples, options, quietContext)).rejects.toThrow(
       /--fisher empirical: needs labels, .*text-classification.jsonl, row 1 has none/,
     );
     const scores = await prepare('regression');
     await expect(
-      collectFisher(scores.model, scores.examples, { ...options, variant: 'hard' }),
+      collectFisher(scores.model, scores.examples, { ...options, variant: 'hard' }, quietContext),
     ).rejects.toThrow('--fisher hard: is zero for regression');
     await expect(
-      collectFisher(scores.model, scores.examples, { ...options, variant: 'soft', reduction: 'batch' }),
+      collectFisher(
+        scores.model,
+        scores.examples,
+        { ...options, variant: 'soft', reduction: 'batch' },
+        quietContext,
+      ),
     ).rejects.toThrow('--fisher soft: an expectation over labels needs the reduction example');
   });
 });

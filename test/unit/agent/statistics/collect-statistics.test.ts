@@ -16,6 +16,7 @@ import type { Value } from '../../../../shared/graph/graph.ts';
 import { createModel, loadModel, saveModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
+import { oneThread, quietContext } from '../../../support/run-context.ts';
 import { tinyConfig, toyRows, writeRows, writeTinyBase } from '../../../support/tiny-model.ts';
 
 const labels = ['cold', 'warm', 'unseen'];
@@ -56,7 +57,6 @@ beforeAll(async () => {
     out: '',
     agent: 'north',
     batchSize: 4,
-    threads: 1,
     shareMetrics: false,
   };
 });
@@ -64,7 +64,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function collect(changes: Partial<StatisticsOptions> = {}) {
   const out = join(folder, `contribution-${count++}`);
-  const result = await collectStatistics({ ...options, out, ...changes });
+  const result = await collectStatistics({ ...options, out, ...changes }, quietContext);
   return { ...result, out };
 }
 
@@ -79,7 +79,7 @@ async function activations(
   const built = buildModelGraph(loaded.model, { withLoss: false, dropoutSeed: null });
   const groups = findLinearGroups(built);
   for (const group of groups) built.graph.output(`input of ${group.name}`, group.inputs[0] as Value);
-  const session = await createSession(built.graph, { threads: 1 });
+  const session = await createSession(built.graph, oneThread);
   const shape = [1, inputIds.length];
   const results = await session.run(
     new Map<string, RunTensor>([
@@ -280,7 +280,9 @@ describe('collectStatistics', () => {
 
   it('writes nothing when it is stopped', async () => {
     const out = join(folder, 'stopped');
-    await expect(collectStatistics({ ...options, out }, AbortSignal.abort())).rejects.toMatchObject({
+    await expect(
+      collectStatistics({ ...options, out }, { ...quietContext, signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({
       code: 'interrupted',
       message: 'Grams: stopped at batch 1 of 6',
     });

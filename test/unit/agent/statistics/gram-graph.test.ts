@@ -7,6 +7,7 @@ import type { Value } from '../../../../shared/graph/graph.ts';
 import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
+import { oneThread } from '../../../support/run-context.ts';
 import '../../../support/allclose.ts';
 
 /** Wider than two panels of the Gram graph, with a rest. */
@@ -39,7 +40,7 @@ async function activationOf(model: Model, module: string): Promise<RunTensor> {
   const group = findLinearGroups(built).find(({ modules }) => modules.has(module));
   if (group === undefined) throw new Error(`no linear layer ${module}`);
   built.graph.output('activation', group.inputs[0] as Value);
-  const session = await createSession(built.graph, { threads: 1 });
+  const session = await createSession(built.graph, oneThread);
   const results = await session.run(new Map([...model.weights, ...feeds]));
   await session.dispose();
   return results.get('activation') as RunTensor;
@@ -61,7 +62,7 @@ describe('the Gram pass', () => {
       }
     }
 
-    const pass = await createGramPass(model, model.weights);
+    const pass = await createGramPass(model, model.weights, oneThread);
     const accumulator = createGramAccumulator(pass.panels);
     expect(pass.panels.filter(({ group }) => group.name === module).length).toBeGreaterThan(2);
     await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
@@ -126,7 +127,7 @@ describe('rows of a table of relative positions', () => {
    */
   async function gramsOf(changes: object, positionRows: 'excluded' | 'included') {
     const model = createModel({ ...deberta, ...changes }, 'text-classification', labels, 1);
-    const pass = await createGramPass(model, model.weights, { positionRows });
+    const pass = await createGramPass(model, model.weights, oneThread, { positionRows });
     const accumulator = createGramAccumulator(pass.panels);
     for (let run = 0; run < 2; run++)
       await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });

@@ -13,6 +13,7 @@ import { loadModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { floats, longs, networkModel, node, writeOnnxFile } from '../../../support/onnx-network.ts';
 import { axis1, mean } from '../../../support/operator-cases.ts';
+import { quietContext } from '../../../support/run-context.ts';
 import { writeRows } from '../../../support/tiny-model.ts';
 
 function weight(name: string, ...dims: readonly number[]): OnnxTensor {
@@ -46,18 +47,20 @@ async function contributionOf(model: OnnxModel): Promise<{ contribution: Contrib
   const out = join(folder, 'contribution');
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
-    await collectStatistics({
-      ...statisticsDefaults,
-      model: file,
-      base: file,
-      task: 'text-classification',
-      dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
-      out,
-      agent: 'north',
-      batchSize: 2,
-      threads: 1,
-      shareMetrics: false,
-    });
+    await collectStatistics(
+      {
+        ...statisticsDefaults,
+        model: file,
+        base: file,
+        task: 'text-classification',
+        dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
+        out,
+        agent: 'north',
+        batchSize: 2,
+        shareMetrics: false,
+      },
+      quietContext,
+    );
     const said = stderr.mock.calls.map(([text]) => String(text)).join('');
     await validateContribution(out, { grams: true });
     return { contribution: await openContribution(out), said };

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AdamW, adamWDefaults, createAdamW } from '../../../../agent/training/adamw.ts';
 import { createArena } from '../../../../agent/training/parameter-arena.ts';
+import { oneThread } from '../../../support/run-context.ts';
 import '../../../support/allclose.ts';
 
 const shape = [70_000]; // Longer than a chunk of the update.
@@ -16,7 +17,7 @@ async function start(changes: Partial<typeof adamWDefaults> = {}) {
   const gradients = createArena(shapes);
   parameters.flat.set(parameters.flat.map((_, at) => Math.sin(at)));
   gradients.flat.set(gradients.flat.map((_, at) => Math.cos(3 * at)));
-  optimizer = await createAdamW(parameters, gradients, { ...adamWDefaults, ...changes }, 1);
+  optimizer = await createAdamW(parameters, gradients, { ...adamWDefaults, ...changes }, oneThread);
   return { parameters, gradients, optimizer };
 }
 

@@ -10,6 +10,7 @@ import {
   type TrainingProgress,
 } from '../../../../agent/training/checkpoint.ts';
 import { createArena, type ParameterArena } from '../../../../agent/training/parameter-arena.ts';
+import { oneThread } from '../../../support/run-context.ts';
 
 const shapes = new Map([
   ['a.weight', [3]],
@@ -33,7 +34,7 @@ beforeEach(async () => {
   gradients = createArena(shapes);
   parameters.flat.set([1, 2, 3, 4]);
   gradients.flat.set([0.1, -0.2, 0.3, -0.4]);
-  optimizer = await createAdamW(parameters, gradients, adamWDefaults, 1);
+  optimizer = await createAdamW(parameters, gradients, adamWDefaults, oneThread);
 });
 afterEach(async () => {
   await optimizer.dispose();
@@ -49,7 +50,7 @@ describe('a checkpoint', () => {
     const uninterrupted = [...parameters.flat];
 
     const restored = createArena(shapes);
-    const other = await createAdamW(restored, gradients, adamWDefaults, 1);
+    const other = await createAdamW(restored, gradients, adamWDefaults, oneThread);
     expect(await restoreCheckpoint(out, 'mine', restored, other)).toEqual(progress);
     expect([...restored.flat]).not.toEqual(uninterrupted);
     await other.step(0.1);

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTraining } from '../../../../agent/training/run-training.ts';
 import { type TrainingOptions, trainingDefaults } from '../../../../agent/training/training-options.ts';
 import { readTrainingRecord } from '../../../../shared/contribution/training-record.ts';
+import type { RunContext } from '../../../../shared/runtime/run-context.ts';
+import { quietContext } from '../../../support/run-context.ts';
 import { toyRows, writeRows, writeTinyBase } from '../../../support/tiny-model.ts';
 
 let folder: string;
@@ -24,9 +26,8 @@ beforeAll(async () => {
     batchSize: 8,
     learningRate: 5e-3,
     freeze: [],
-    threads: 1,
   };
-  const { epoch } = await runTraining(options);
+  const { epoch } = await runTraining(options, quietContext);
   if (epoch !== options.epochs) throw new Error(`the last epoch must be the best, got ${epoch}`);
   uninterrupted = await weightsOf(options.out);
 });
@@ -35,13 +36,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const weightsOf = (out: string): Promise<Buffer> => readFile(join(out, 'model.safetensors'));
 
 /**
- * A signal that is aborted when it has been asked `steps` times: the training looks once before
- * every step.
+ * A context that asks to stop when its signal has been looked at `steps` times: the training looks
+ * once before every step.
  */
-function abortedAfter(steps: number): AbortSignal {
+function abortedAfter(steps: number): RunContext {
   let asked = 0;
   const controller = new AbortController();
-  return Object.defineProperty(controller.signal, 'aborted', { get: () => asked++ >= steps });
+  const signal = Object.defineProperty(controller.signal, 'aborted', { get: () => asked++ >= steps });
+  return { ...quietContext, signal };
 }
 
 describe('an interrupted training', () => {
@@ -59,7 +61,7 @@ describe('an interrupted training', () => {
       hint: `the same command continues from the last saved state in ${out}`,
     });
     expect(await readdir(out)).toContain('.training');
-    const result = await runTraining({ ...options, out });
+    const result = await runTraining({ ...options, out }, quietContext);
     expect((await weightsOf(out)).equals(uninterrupted)).toBe(true);
     expect(result.steps).toBe(15);
     expect(await readTrainingRecord(out)).toEqual(await readTrainingRecord(options.out));
@@ -77,7 +79,7 @@ describe('an interrupted training', () => {
     for (const steps of [6, 5, 2]) {
       await expect(runTraining({ ...options, out }, abortedAfter(steps))).rejects.toThrow('training stopped');
     }
-    await runTraining({ ...options, out });
+    await runTraining({ ...options, out }, quietContext);
     expect((await weightsOf(out)).equals(uninterrupted)).toBe(true);
   });
 
@@ -92,16 +94,18 @@ describe('an interrupted training', () => {
       { trainFiles: [otherRows] },
       { devFiles: [] },
     ]) {
-      await expect(runTraining({ ...options, out, ...changes })).rejects.toMatchObject({
+      await expect(runTraining({ ...options, out, ...changes }, quietContext)).rejects.toMatchObject({
         code: 'usage',
         message: `--out ${out}: holds an unfinished training with other data or options`,
       });
     }
-    await runTraining({ ...options, out });
+    await runTraining({ ...options, out }, quietContext);
     expect((await weightsOf(out)).equals(uninterrupted)).toBe(true);
   });
 
   it('is not begun again when it is finished', async () => {
-    await expect(runTraining(options)).rejects.toThrow(`${options.out}: must be a new or empty folder`);
+    await expect(runTraining(options, quietContext)).rejects.toThrow(
+      `${options.out}: must be a new or empty folder`,
+    );
   });
 });

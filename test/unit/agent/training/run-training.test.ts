@@ -8,6 +8,7 @@ import { type TrainingOptions, trainingDefaults } from '../../../../agent/traini
 import { readTrainingRecord } from '../../../../shared/contribution/training-record.ts';
 import { loadModel } from '../../../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../../../shared/task.ts';
+import { quietContext } from '../../../support/run-context.ts';
 import {
   changeWeights,
   readWeights,
@@ -40,7 +41,6 @@ async function toyOptions(task: TaskKind, changes: Partial<TrainingOptions> = {}
     epochs: 12,
     learningRate: 5e-3,
     freeze: [],
-    threads: 1,
     ...changes,
   };
 }
@@ -51,7 +51,7 @@ function shortOptions(changes: Partial<TrainingOptions> = {}): Promise<TrainingO
 }
 
 async function train(options: TrainingOptions): Promise<Buffer> {
-  await runTraining(options);
+  await runTraining(options, quietContext);
   return readFile(join(options.out, 'model.safetensors'));
 }
 
@@ -63,23 +63,25 @@ describe('runTraining', () => {
     ['token-classification', 'accuracy', 0.95],
   ] as const)('learns %s', async (task, metric, enough) => {
     const options = await toyOptions(task);
-    const result = await runTraining(options);
+    const result = await runTraining(options, quietContext);
     expect(result.metrics[metric]).toBeGreaterThan(enough);
-    const [score] = await evaluateModels({
-      models: [options.out],
-      task,
-      dataFiles: options.devFiles,
-      ensemble: false,
-      batchSize: 7,
-      threads: 1,
-    });
+    const [score] = await evaluateModels(
+      {
+        models: [options.out],
+        task,
+        dataFiles: options.devFiles,
+        ensemble: false,
+        batchSize: 7,
+      },
+      quietContext,
+    );
     expect(score?.main).toBe(metric);
     expect(score?.metrics[metric]).toBeCloseTo(result.metrics[metric] ?? Number.NaN, 5);
   });
 
   it('writes a model folder and how it was made, and no state of the training', async () => {
     const options = await toyOptions('token-classification', { epochs: 2 });
-    const result = await runTraining(options);
+    const result = await runTraining(options, quietContext);
     expect((await readdir(options.out)).sort()).toEqual([
       'config.json',
       'model.safetensors',
@@ -103,15 +105,20 @@ describe('runTraining', () => {
 
   it('keeps each class its row of a head that the base has, whatever order the data would give them', async () => {
     const trained = await toyOptions('text-classification', { labels: ['warm', 'cold'] });
-    await runTraining(trained);
+    await runTraining(trained, quietContext);
     const still = { model: trained.out, learningRate: 1e-9 };
     const again = await shortOptions(still);
-    const result = await runTraining(again);
+    const result = await runTraining(again, quietContext);
     expect(result.labels).toEqual(['warm', 'cold']);
     const data = { task: 'text-classification', dataFiles: trained.devFiles, batchSize: 16 } as const;
-    const scores = await evaluateModels({ ...data, models: [trained.out, again.out], ensemble: false });
+    const scores = await evaluateModels(
+      { ...data, models: [trained.out, again.out], ensemble: false },
+      quietContext,
+    );
     expect(scores[1]?.metrics).toEqual(scores[0]?.metrics);
-    await expect(runTraining(await shortOptions({ ...still, labels: ['cold', 'warm'] }))).rejects.toThrow(
+    await expect(
+      runTraining(await shortOptions({ ...still, labels: ['cold', 'warm'] }), quietContext),
+    ).rejects.toThrow(
       `--labels: must stand in the order of the head of ${trained.out}: warm,cold, got cold,warm`,
     );
   });
@@ -119,7 +126,7 @@ describe('runTraining', () => {
   it('says which of the labels it was given occur in its data', async () => {
     const labels = ['tepid', 'warm', 'hot', 'cold'];
     const options = await shortOptions({ labels });
-    await runTraining(options);
+    await runTraining(options, quietContext);
     const record = await readTrainingRecord(options.out);
     expect(record.labels).toEqual(labels);
     expect(record.seenLabels).toEqual(['warm', 'cold']);
@@ -135,22 +142,24 @@ describe('runTraining', () => {
     const dev = await writeRows(join(folder, 'swapped.jsonl'), swapped);
     const options = await toyOptions('token-classification', { devFiles: [dev], epochs: 5 });
     const accuracyOf = async (model: string): Promise<number> => {
-      const [score] = await evaluateModels({
-        models: [model],
-        task: 'token-classification',
-        dataFiles: [dev],
-        ensemble: false,
-        batchSize: 32,
-        threads: 1,
-      });
+      const [score] = await evaluateModels(
+        {
+          models: [model],
+          task: 'token-classification',
+          dataFiles: [dev],
+          ensemble: false,
+          batchSize: 32,
+        },
+        quietContext,
+      );
       return score?.metrics.accuracy ?? Number.NaN;
     };
-    const best = await runTraining(options);
+    const best = await runTraining(options, quietContext);
     expect(best.epoch).toBeLessThan(5);
     expect(await accuracyOf(options.out)).toBeCloseTo(best.metrics.accuracy ?? Number.NaN, 5);
 
     const last = { ...options, out: join(folder, `out-${count++}`), devFiles: [] };
-    expect((await runTraining(last)).epoch).toBe(5);
+    expect((await runTraining(last, quietContext)).epoch).toBe(5);
     expect(await accuracyOf(last.out)).toBeLessThan((best.metrics.accuracy ?? 0) - 0.1);
   });
 
@@ -163,7 +172,7 @@ describe('runTraining', () => {
   it('begins with the head of the head seed, whatever the seed', async () => {
     const headOf = async (changes: Partial<TrainingOptions>): Promise<number[]> => {
       const options = await shortOptions({ learningRate: 1e-30, ...changes });
-      await runTraining(options);
+      await runTraining(options, quietContext);
       return [...((await readWeights(options.out)).get('classifier.weight')?.data ?? [])];
     };
     const head = await headOf({});
@@ -174,7 +183,7 @@ describe('runTraining', () => {
 
   it('leaves frozen parameters as they are in the base, bit for bit, and trains all others', async () => {
     const options = await shortOptions({ freeze: [/embeddings/, /layer\.0\.output/] });
-    await runTraining(options);
+    await runTraining(options, quietContext);
     const [before, after] = [await readWeights(base), await readWeights(options.out)];
     const unchanged = [...before]
       .filter(([name, { data }]) => after.get(name)?.data.every((value, at) => Object.is(value, data[at])))
@@ -184,7 +193,7 @@ describe('runTraining', () => {
   });
 
   it('refuses to freeze every parameter', async () => {
-    await expect(runTraining(await shortOptions({ freeze: [/./] }))).rejects.toThrow(
+    await expect(runTraining(await shortOptions({ freeze: [/./] }), quietContext)).rejects.toThrow(
       '--freeze: at least one parameter must be trained',
     );
   });
@@ -193,7 +202,7 @@ describe('runTraining', () => {
     const finished = await shortOptions();
     await mkdir(finished.out);
     await writeRows(join(finished.out, 'mine.txt'), []);
-    await expect(runTraining(finished)).rejects.toThrow(
+    await expect(runTraining(finished, quietContext)).rejects.toThrow(
       `${finished.out}: must be a new or empty folder, or an unfinished training`,
     );
 
@@ -203,7 +212,7 @@ describe('runTraining', () => {
       return name.endsWith('query.weight') ? { shape: [8, 32], data: tensor.data } : tensor;
     });
     const options = await shortOptions({ model: broken });
-    await expect(runTraining(options)).rejects.toMatchObject({
+    await expect(runTraining(options, quietContext)).rejects.toMatchObject({
       code: 'invalid-input',
       message:
         `${broken}: weights must fit config.json and be finite: bert.embeddings.LayerNorm.bias [16] is missing; ` +
@@ -218,7 +227,7 @@ describe('runTraining', () => {
       if (name === 'bert.encoder.layer.0.output.dense.bias') tensor.data[3] = Number.NaN;
       return tensor;
     });
-    await expect(runTraining(await shortOptions({ model: broken }))).rejects.toThrow(
+    await expect(runTraining(await shortOptions({ model: broken }), quietContext)).rejects.toThrow(
       `${broken}: weights must fit config.json and be finite: ` +
         'bert.encoder.layer.0.output.dense.bias must be finite, got NaN at element 3',
     );
@@ -227,7 +236,7 @@ describe('runTraining', () => {
   it('names a batch whose loss is not finite', async () => {
     const options = await toyOptions('regression', { epochs: 1 });
     const huge = await writeRows(join(folder, 'huge.jsonl'), [{ input_ids: [2, 5, 3], label: 1e30 }]);
-    await expect(runTraining({ ...options, trainFiles: [huge] })).rejects.toMatchObject({
+    await expect(runTraining({ ...options, trainFiles: [huge] }, quietContext)).rejects.toMatchObject({
       code: 'numerical',
       message: `training: the loss is not finite at step 1 (batch with ${huge}, row 1)`,
     });
