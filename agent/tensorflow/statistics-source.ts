@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
@@ -42,11 +41,7 @@ async function temporaryFolder({ file, task, labels }: OpenLayersModel): Promise
   const names = (await listFolder(file.folder)) ?? [];
   if (names.includes('model.safetensors') && names.includes('config.json')) return null;
   const folder = await mkdtemp(join(tmpdir(), 'regmean-layers-model-'));
-  await writeLayersModel(folder, file.json, file.weights, {
-    id2label: Object.fromEntries(labels.entries()),
-    label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
-    ...problemTypeOf(task),
-  });
+  await writeLayersModel(folder, file.json, file.weights, { from: file.folder, task, labels });
   await copyTokenizer(file.folder, folder);
   return folder;
 }

@@ -12,7 +12,6 @@ import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
-import { problemTypeOf } from '../../shared/models/labels.ts';
 import { copyTokenizer } from '../../shared/models/model-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
@@ -148,11 +147,7 @@ async function save(
 ): Promise<void> {
   const fingerprint = await baseFingerprint(options.model);
   await writeFolderAtomically(options.out, async (folder) => {
-    await writeLayersModel(folder, file.json, best.weights, {
-      id2label: Object.fromEntries(labels.entries()),
-      label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
-      ...problemTypeOf(task),
-    });
+    await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, labels });
     await copyTokenizer(file.folder, folder);
     await writeTrainingRecord(folder, {
       task,

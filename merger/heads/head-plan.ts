@@ -1,6 +1,7 @@
 /** @file What a merge makes of heads: one for all classes, or none beside agents' own. */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { type ConfigChanges, labelMembers, withoutHead } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { requireCompatible, requireOneTask } from '../merge/compatibility.ts';
@@ -75,23 +76,7 @@ export function specsOf(
 }
 
 /** What config.json says differently of the fused model. */
-export function configChanges(
-  { heads }: ResolvedMergeOptions,
-  { united }: HeadPlan,
-): Readonly<Record<string, unknown>> {
-  if (heads === 'separate') {
-    return {
-      architectures: undefined,
-      id2label: undefined,
-      label2id: undefined,
-      num_labels: undefined,
-      problem_type: undefined,
-    };
-  }
-  if (united === null) return {};
-  return {
-    num_labels: undefined,
-    id2label: Object.fromEntries(united.names.map((name, id) => [String(id), name])),
-    label2id: Object.fromEntries(united.names.map((name, id) => [name, id])),
-  };
+export function configChanges({ heads }: ResolvedMergeOptions, { united }: HeadPlan): ConfigChanges {
+  if (heads === 'separate') return withoutHead;
+  return united === null ? {} : labelMembers(united.names);
 }

@@ -15,6 +15,8 @@ import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts'
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { configFile, readConfigText } from '../../shared/models/config-json.ts';
+import { writeConfig } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -47,8 +49,10 @@ export async function permuteContribution(
   await writeFolderAtomically(
     out,
     async (target) => {
-      for (const name of await companionFilesOf(folder))
-        await copyFile(join(folder, name), join(target, name));
+      for (const name of await companionFilesOf(folder)) {
+        if (name !== configFile) await copyFile(join(folder, name), join(target, name));
+      }
+      await writeConfig(target, (await readConfigText(folder)).text, 'F32');
       await writePermuted(weights, orders, join(target, weightsFile), { format: 'pt' });
       if (grams !== undefined) await permuteGrams(grams, orders, join(target, gramsFile));
       if (fisher !== undefined) {

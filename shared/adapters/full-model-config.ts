@@ -1,7 +1,8 @@
 /** @file config.json of a full model, and the names of its classes. */
 import { RegmeanError } from '../errors.ts';
-import { labelsOf, outputNames, problemTypeOf } from '../models/labels.ts';
+import { labelsOf, outputNames } from '../models/labels.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
+import { type ConfigChanges, headMembers } from '../models/written-config.ts';
 import type { TensorToWrite } from '../safetensors/write-safetensors.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 
@@ -30,24 +31,13 @@ export function labelsFor(
   return outputNames(task, fits ? named : Array.from({ length: count }, (_, id) => `LABEL_${id}`));
 }
 
-/** config.json of the base for the task and its classes. */
-export function configFor(
+/** What config.json of the base says differently for the task and its classes. */
+export function configChangesFor(
   baseConfig: Readonly<Record<string, unknown>>,
   task: TaskKind,
   labels: readonly string[],
-): object {
+): ConfigChanges {
   const { model_type: modelType } = baseConfig;
   const className = isKnownArchitecture(modelType) ? architectureOf(modelType).classNames[task] : undefined;
-  return {
-    ...baseConfig,
-    ...(className === undefined ? {} : { architectures: [className] }),
-    ...(labels.length === 0
-      ? {}
-      : {
-          id2label: Object.fromEntries(labels.entries()),
-          label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
-        }),
-    ...problemTypeOf(task),
-    torch_dtype: 'float32',
-  };
+  return headMembers(task, labels, className);
 }

@@ -10,10 +10,10 @@ import { companionFilesOf } from '../contribution/model-files.ts';
 import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
-import { writeJsonAtomically } from '../files/atomic-write.ts';
-import { readConfigJson } from '../models/config-json.ts';
+import { readConfigText } from '../models/config-json.ts';
 import { loadModel } from '../models/model-folder.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
+import { writeConfig } from '../models/written-config.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
@@ -26,7 +26,7 @@ import {
   readFinite,
 } from './adapter-tensors.ts';
 import { applyUpdate, transposeMatrix } from './apply-update.ts';
-import { configFor, labelsFor } from './full-model-config.ts';
+import { configChangesFor, labelsFor } from './full-model-config.ts';
 import { headNames } from './head-names.ts';
 
 /** Which adapter, of which model. */
@@ -65,7 +65,7 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
   await requireNewFolder(options.out);
   const config = await readAdapterConfig(options.adapter);
   const base = await baseFolderOf(options, config);
-  const baseConfig = await readConfigJson(base);
+  const { json: baseConfig, text: baseConfigText } = await readConfigText(base);
   const weights = await openModelWeights(base);
   let adapter: AdapterTensors | undefined;
   try {
@@ -78,7 +78,7 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
       await writeSafetensors(join(folder, weightsFile), tensors, { format: 'pt' });
       const names = (await companionFilesOf(base)).filter((name) => name !== 'config.json');
       for (const name of names) await copyFile(join(base, name), join(folder, name));
-      await writeJsonAtomically(join(folder, 'config.json'), configFor(baseConfig, options.task, labels));
+      await writeConfig(folder, baseConfigText, 'F32', configChangesFor(baseConfig, options.task, labels));
       await requireWhole(folder, options, baseConfig);
       await writeTrainingRecord(folder, {
         task: options.task,

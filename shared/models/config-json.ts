@@ -5,13 +5,20 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 
-const configFile = 'config.json';
+/** Name of the file with a model's configuration. */
+export const configFile = 'config.json';
 
 /** What tells a folder with an adapter of Hugging Face PEFT from a model folder. */
 export const adapterConfigFile = 'adapter_config.json';
 
-/** Reads config.json of a model folder. */
-export async function readConfigJson(folder: string): Promise<Record<string, unknown>> {
+/** config.json: what it says, and the text that it is written from again. */
+export interface ConfigText {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** Reads config.json of a model folder with its text, for those who write it again. */
+export async function readConfigText(folder: string): Promise<ConfigText> {
   const path = join(folder, configFile);
   let text: string;
   try {
@@ -27,14 +34,24 @@ export async function readConfigJson(folder: string): Promise<Record<string, unk
   }
   try {
     const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json };
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json: { ...json }, text };
   } catch {
     // Falls through: the same message for text that is no JSON and for JSON that is no object.
   }
   throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
 }
 
+/** Reads config.json of a model folder. */
+export async function readConfigJson(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  return (await readConfigText(folder)).json;
+}
+
 /** config.json of a folder whose model does not need one; null where there is none. */
-export async function configJsonBeside(folder: string): Promise<Record<string, unknown> | null> {
-  return ((await listFolder(folder)) ?? []).includes(configFile) ? readConfigJson(folder) : null;
+export async function configTextBeside(folder: string): Promise<ConfigText | null> {
+  return ((await listFolder(folder)) ?? []).includes(configFile) ? readConfigText(folder) : null;
+}
+
+/** What config.json says, of a folder whose model does not need one; null where there is none. */
+export async function configJsonBeside(folder: string): Promise<Readonly<Record<string, unknown>> | null> {
+  return (await configTextBeside(folder))?.json ?? null;
 }

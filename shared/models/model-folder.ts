@@ -6,28 +6,28 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { openNetwork } from '../onnx/open-network.ts';
 import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
-import { isLanguageTask, type TaskKind } from '../task.ts';
+import type { TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import type { Architecture } from './architecture.ts';
-import { readConfigJson } from './config-json.ts';
+import { type ConfigText, readConfigText } from './config-json.ts';
 import { initialTensor } from './initialize.ts';
-import { labelsOf, outputNames, problemTypeOf } from './labels.ts';
+import { labelsOf, outputNames } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
 import { storedNames } from './stored-names.ts';
 import { contradictions } from './surplus-tensors.ts';
+import { headMembers, writeConfig } from './written-config.ts';
 
 /** A model in memory. */
 export interface Model extends ModelIdentity {
-  /** config.json as it was read, unknown fields included. */
-  readonly configJson: Readonly<Record<string, unknown>>;
+  /** config.json as it was read, unknown fields included, from which it is written again. */
+  readonly configText: string;
   /** Every parameter, float32, in the order of the model. */
   readonly weights: StateDict;
   /** Names of the parameters that belong to the task head. */
@@ -70,13 +70,13 @@ export const tokenizerFiles = [
  *   not finite
  */
 export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
-  const { configJson, architecture, weights: file } = await openModel(folder);
+  const { config, architecture, weights: file } = await openModel(folder);
   try {
     const identity: ModelIdentity = {
       architecture,
-      config: architecture.parseConfig(configJson),
+      config: architecture.parseConfig(config.json),
       task: request.task,
-      labels: outputNames(request.task, request.labels ?? labelsOf(configJson, request.task, folder)),
+      labels: outputNames(request.task, request.labels ?? labelsOf(config.json, request.task, folder)),
     };
     requireTokens(folder, identity);
     const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
@@ -88,7 +88,7 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
       request,
     );
     const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
-    return { model: { ...identity, configJson, weights, headParameters }, initialized, surplus };
+    return { model: { ...identity, configText: config.text, weights, headParameters }, initialized, surplus };
   } finally {
     await file.close();
   }
@@ -119,12 +119,12 @@ function requireTokens(folder: string, { config, task }: ModelIdentity): void {
  */
 async function openModel(
   path: string,
-): Promise<{ configJson: Model['configJson']; architecture: Architecture; weights: ModelWeights }> {
+): Promise<{ config: ConfigText; architecture: Architecture; weights: ModelWeights }> {
   const onnx = await onnxFileOf(path);
   if (onnx !== null) return openNetwork(onnx, path);
-  const configJson = await readConfigJson(path);
-  const architecture = architectureOf(configJson.model_type);
-  return { configJson, architecture, weights: await openModelWeights(path) };
+  const config = await readConfigText(path);
+  const architecture = architectureOf(config.json.model_type);
+  return { config, architecture, weights: await openModelWeights(path) };
 }
 
 /** A model with new weights, drawn from the seed: the beginning of pretraining. */
@@ -145,7 +145,7 @@ export function createModel(
     ]),
   );
   const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
-  return { ...identity, configJson, weights, headParameters };
+  return { ...identity, configText: JSON.stringify(configJson), weights, headParameters };
 }
 
 /** Where a model is written, and what goes along. */
@@ -161,20 +161,7 @@ export interface SaveOptions {
  * files.
  */
 export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
-  const className = model.architecture.classNames[model.task];
   const dtype = options.dtype ?? 'F32';
-  const config = {
-    ...model.configJson,
-    ...(className === undefined ? {} : { architectures: [className] }),
-    ...(isLanguageTask(model.task)
-      ? {}
-      : {
-          id2label: Object.fromEntries(model.labels.map((label, id) => [String(id), label])),
-          label2id: Object.fromEntries(model.labels.map((label, id) => [label, id])),
-        }),
-    ...problemTypeOf(model.task),
-    torch_dtype: dtype === 'F16' ? 'float16' : 'float32',
-  };
   await writeSafetensors(
     join(folder, weightsFile),
     [...model.weights].map(([name, tensor]) => ({ name, shape: tensor.shape, data: tensor.data, dtype })),
@@ -182,7 +169,8 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
   );
   await model.architecture.writeGraph?.(folder);
   if (options.tokenizerFrom !== undefined) await copyTokenizer(options.tokenizerFrom, folder);
-  await writeJsonAtomically(join(folder, 'config.json'), config);
+  const className = model.architecture.classNames[model.task];
+  await writeConfig(folder, model.configText, dtype, headMembers(model.task, model.labels, className));
 }
 
 /**

@@ -1,5 +1,6 @@
 /** @file An ONNX model as the rest of the project takes models: configuration, family, weights. */
-import { configJsonBeside } from '../models/config-json.ts';
+import { changeJson } from '../files/json-text.ts';
+import { type ConfigText, configTextBeside } from '../models/config-json.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
 import { networkOf } from './network.ts';
 import { type OnnxArchitecture, onnxArchitecture } from './onnx-architecture.ts';
@@ -11,7 +12,7 @@ import { writeOnnx } from './write-onnx.ts';
 /** A network from an ONNX file. */
 export interface OpenNetwork {
   /** The config.json beside the file, or one that names the outputs LABEL_0, LABEL_1, .. */
-  readonly configJson: Readonly<Record<string, unknown>>;
+  readonly config: ConfigText;
   readonly architecture: OnnxArchitecture;
   readonly weights: ModelWeights;
 }
@@ -28,7 +29,7 @@ export async function openNetwork(file: string, path: string): Promise<OpenNetwo
   const architecture = await onnxArchitecture(network);
   const weights = (await readsSafetensors(path)) ? await openModelWeights(path) : onnxWeights(network);
   return {
-    configJson: { ...(await configBeside(source.folder, architecture)), model_type: onnxModelType },
+    config: await configBeside(source.folder, architecture),
     architecture: { ...architecture, writeGraph: (folder) => writeOnnx(folder, source.model) },
     weights,
   };
@@ -37,7 +38,11 @@ export async function openNetwork(file: string, path: string): Promise<OpenNetwo
 async function configBeside(
   folder: string,
   { outputs, overVocabulary }: OnnxArchitecture,
-): Promise<Record<string, unknown>> {
-  const json = (await configJsonBeside(folder)) ?? {};
-  return 'id2label' in json || overVocabulary ? json : { ...json, num_labels: outputs };
+): Promise<ConfigText> {
+  const beside = (await configTextBeside(folder)) ?? { json: {}, text: '{}' };
+  const changes = {
+    model_type: onnxModelType,
+    ...('id2label' in beside.json || overVocabulary ? {} : { num_labels: outputs }),
+  };
+  return { json: { ...beside.json, ...changes }, text: changeJson(beside.text, changes) };
 }

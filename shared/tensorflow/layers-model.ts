@@ -12,9 +12,11 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
-import { configJsonBeside } from '../models/config-json.ts';
+import { configJsonBeside, configTextBeside } from '../models/config-json.ts';
+import { headMembers, writeConfig } from '../models/written-config.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
+import type { TaskKind } from '../task.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
 import { refuseGraphModel, refuseOtherFormats } from './other-formats.ts';
 
@@ -177,15 +179,24 @@ async function readBinaryWeights(folder: string, file: string, json: LayersModel
   return weights;
 }
 
+/** What config.json of a written LayersModel says. */
+export interface LayersModelConfig {
+  /** Folder of the model that it was made from, whose config.json it goes on from. */
+  readonly from: string;
+  readonly task: TaskKind;
+  /** Names of the outputs. */
+  readonly labels: readonly string[];
+}
+
 /**
  * Writes a LayersModel folder: model.json, the weights as safetensors and for TensorFlow.js, and
- * config.json.
+ * config.json, which says nothing of a head without `config`.
  */
 export async function writeLayersModel(
   folder: string,
   json: LayersModelJson,
   weights: StateDict,
-  config: object,
+  config?: LayersModelConfig,
 ): Promise<void> {
   const specs = [...weights].map(([name, { shape }]) => ({ name, shape: [...shape], dtype: 'float32' }));
   await writeJsonAtomically(join(folder, layersModelFile), {
@@ -196,7 +207,11 @@ export async function writeLayersModel(
     join(folder, safetensorsFile),
     [...weights].map(([name, { shape, data }]) => ({ name, shape, data })),
   );
-  await writeJsonAtomically(join(folder, 'config.json'), { model_type: layersModelType, ...config });
+  const given = config === undefined ? null : await configTextBeside(config.from);
+  await writeConfig(folder, given?.text ?? '{}', 'F32', {
+    model_type: layersModelType,
+    ...(config === undefined ? {} : headMembers(config.task, config.labels, undefined)),
+  });
   await writeBinaryWeights(folder);
 }
 

@@ -52,7 +52,7 @@ const kinds = [
     async writeBase(target: string) {
       const { json, weights } = await openLayersModel(await writeTinyLayersModel(at('plain')));
       await mkdir(target);
-      await writeLayersModel(target, json, weights, {});
+      await writeLayersModel(target, json, weights);
     },
   },
 ] as const;

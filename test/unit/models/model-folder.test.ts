@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { changeJson } from '../../../shared/files/json-text.ts';
 import { readConfigJson } from '../../../shared/models/config-json.ts';
 import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { copyModel } from '../../support/copy-model.ts';
@@ -133,7 +134,7 @@ describe('saveModel', () => {
     const { model } = await loadModel(torchFixtureFolder('distilbert-token-classification'), {
       task: 'token-classification',
     });
-    await saveModel(folder, { ...model, configJson: { ...model.configJson, custom: [1, 2] } });
+    await saveModel(folder, { ...model, configText: changeJson(model.configText, { custom: [1, 2] }) });
     const again = await loadModel(folder, { task: 'token-classification' });
     expect([...again.model.weights]).toEqual([...model.weights]);
     expect(again.model.labels).toEqual(model.labels);

@@ -210,7 +210,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     );
     const out = join(folder, 'out');
     await mkdir(out);
-    await writeLayersModel(out, file.json, weights, {});
+    await writeLayersModel(out, file.json, weights);
     expect((await openLayersModel(out)).weights).toEqual(weights);
     const again = await openModel(out, task);
     expect(weightsOf(again.network)).toEqual(weights);

@@ -52,11 +52,11 @@ describe('openLayersModel', () => {
     const file = await openLayersModel(model);
     const out = join(folder, 'out');
     await mkdir(out);
-    await writeLayersModel(out, file.json, file.weights, {});
+    await writeLayersModel(out, file.json, file.weights);
     expect((await openLayersModel(out)).weights).toEqual(file.weights);
     await rm(join(out, 'model.safetensors'));
     expect((await openLayersModel(out)).weights).toEqual(file.weights);
-    await writeLayersModel(out, file.json, file.weights, {});
+    await writeLayersModel(out, file.json, file.weights);
     await rm(join(out, 'weights.bin'));
     expect((await openLayersModel(out)).weights).toEqual(file.weights);
     expect(await baseFingerprint(out)).toBe(await baseFingerprint(join(model, 'model.json')));

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { changeJson, jsonMembers } from '../../../shared/files/json-text.ts';
+
+describe('jsonMembers', () => {
+  it('keeps the text of every value', () => {
+    const text = `{"one": 1.0, "big" :12345678901234567890,"small":1e-06 ,
+      "list": [1.0, {"}": "]\\""}, []], "word": "a, \\"b\\" }", "\\u0061": null, "empty": {}, "last": -0.0 }`;
+    expect([...(jsonMembers(text) ?? [])]).toEqual([
+      ['one', '1.0'],
+      ['big', '12345678901234567890'],
+      ['small', '1e-06'],
+      ['list', '[1.0, {"}": "]\\""}, []]'],
+      ['word', '"a, \\"b\\" }"'],
+      ['a', 'null'],
+      ['empty', '{}'],
+      ['last', '-0.0'],
+    ]);
+  });
+
+  it('takes the last of two members of one name, as readers of JSON do', () => {
+    expect([...(jsonMembers('{"a": 1, "b": 2, "a": 3.0}') ?? [])]).toEqual([
+      ['a', '3.0'],
+      ['b', '2'],
+    ]);
+  });
+
+  it('has none of what is no object, and refuses what is no JSON', () => {
+    expect(jsonMembers(' {} ')).toEqual(new Map());
+    expect([jsonMembers('[1]'), jsonMembers('null'), jsonMembers('1.0')]).toEqual([null, null, null]);
+    expect(() => jsonMembers('{"a": NaN}')).toThrow(SyntaxError);
+    expect(() => jsonMembers('{"a": 1} {')).toThrow(SyntaxError);
+  });
+});
+
+describe('changeJson', () => {
+  it('sets and leaves out members and keeps the text of the others', () => {
+    const text = '{"scale":1.0,"nested": {"theta": 10000.0, "k": [1.0]},"old":1}\n';
+    expect(changeJson(text, { old: undefined, never: undefined, labels: { 0: 'a' }, scale: 2 })).toBe(
+      '{\n  "scale": 2,\n  "nested": {"theta": 10000.0, "k": [1.0]},\n  "labels": {\n    "0": "a"\n  }\n}\n',
+    );
+  });
+
+  it('refuses text that is no object', () => {
+    expect(() => changeJson('[]', {})).toThrow('must be a JSON object');
+  });
+});
