@@ -46,6 +46,6 @@ export async function openStatisticsSource(
 async function temporaryFolder(path: string, model: Model): Promise<string | null> {
   if ((await onnxFileOf(path)) === null || (await readsSafetensors(path))) return null;
   const folder = await mkdtemp(join(tmpdir(), 'regmean-onnx-model-'));
-  await saveModel(folder, model, { tokenizerFrom: path });
+  await saveModel(folder, model, { sideFilesFrom: path });
   return folder;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { copyTokenizer } from '../../shared/models/model-folder.ts';
+import { copySideFiles } from '../../shared/models/side-files.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
@@ -42,6 +42,6 @@ async function temporaryFolder({ file, task, labels }: OpenLayersModel): Promise
   if (names.includes('model.safetensors') && names.includes('config.json')) return null;
   const folder = await mkdtemp(join(tmpdir(), 'regmean-layers-model-'));
   await writeLayersModel(folder, file.json, file.weights, { from: file.folder, task, labels });
-  await copyTokenizer(file.folder, folder);
+  await copySideFiles(file.folder, folder);
   return folder;
 }

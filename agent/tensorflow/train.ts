@@ -12,7 +12,7 @@ import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
-import { copyTokenizer } from '../../shared/models/model-folder.ts';
+import { copySideFiles } from '../../shared/models/side-files.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
@@ -148,7 +148,7 @@ async function save(
   const fingerprint = await baseFingerprint(options.model);
   await writeFolderAtomically(options.out, async (folder) => {
     await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, labels });
-    await copyTokenizer(file.folder, folder);
+    await copySideFiles(file.folder, folder);
     await writeTrainingRecord(folder, {
       task,
       labels: task === 'regression' ? [] : [...labels],

@@ -184,7 +184,7 @@ async function evaluateEpoch(
   epoch: number,
   display: Progress,
 ): Promise<TrainingProgress> {
-  const write = () => saveModel(options.out, run.model, { tokenizerFrom: options.model });
+  const write = () => saveModel(options.out, run.model, { sideFilesFrom: options.model });
   if (run.scorer === null) {
     if (epoch === options.epochs) await write();
     return { ...progress, evaluatedEpochs: epoch };

@@ -20,7 +20,7 @@ import { sizeOf } from '../../shared/tensor.ts';
 import { writeBinaryWeights } from '../../shared/tensorflow/layers-model.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
 import { configChanges, planHeads, requireMergedClassRows, specsOf } from '../heads/head-plan.ts';
-import { headFolder, writeAgentModels } from '../heads/separate-heads.ts';
+import { writeAgentModels } from '../heads/separate-heads.ts';
 import type { MergeOutput, MergeStep } from '../methods/merge-step.ts';
 import { strategies } from '../methods/registry.ts';
 import { copyCompanions } from './companions.ts';
@@ -51,7 +51,7 @@ export interface MergeCircumstances {
 
 /**
  * Merges contributions into a Hugging Face model folder: config.json, model.safetensors (float32,
- * names and order of the first contribution), tokenizer files, a model card and merge-report.json.
+ * names and order of the first contribution), side files, a model card and merge-report.json.
  * One layer group is in memory at a time, so memory does not depend on the number of contributions.
  * The folder appears in one rename; equal inputs, options and threads give equal bytes.
  *
@@ -109,17 +109,10 @@ export async function mergeContributions(
         await copyCompanions(first.folder, folder, configChanges(resolved, plan));
         await writeBinaryWeights(folder);
         if (hasGraph(first)) await copyOnnx(first.folder, folder);
-        let files = await describeFiles(folder);
         if (resolved.heads === 'separate') {
           await writeAgentModels(folder, contributions, new Set(plan.parameters));
-          for (const { agent } of contributions) {
-            const own = Object.entries(await describeFiles(join(folder, headFolder(agent))));
-            files = {
-              ...files,
-              ...Object.fromEntries(own.map(([name, file]) => [`${headFolder(agent)}/${name}`, file])),
-            };
-          }
         }
+        const files = await describeFiles(folder);
         const report = makeReport(
           resolved,
           contributions,

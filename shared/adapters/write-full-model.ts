@@ -2,17 +2,17 @@
  * @file Writes a base model and a LoRA adapter as one model folder, which everything else takes
  *   like any fine-tuned model.
  */
-import { copyFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { baseFingerprint } from '../contribution/base-fingerprint.ts';
 import { layerWeight } from '../contribution/layer-weights.ts';
-import { companionFilesOf } from '../contribution/model-files.ts';
 import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
 import { readConfigText } from '../models/config-json.ts';
 import { loadModel } from '../models/model-folder.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
+import { copySideFiles } from '../models/side-files.ts';
 import { writeConfig } from '../models/written-config.ts';
 import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
 import { type TensorToWrite, writeSafetensors } from '../safetensors/write-safetensors.ts';
@@ -76,8 +76,7 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
     const labels = labelsFor(options, baseConfig, tensors);
     await writeFolderAtomically(options.out, async (folder) => {
       await writeSafetensors(join(folder, weightsFile), tensors, { format: 'pt' });
-      const names = (await companionFilesOf(base)).filter((name) => name !== 'config.json');
-      for (const name of names) await copyFile(join(base, name), join(folder, name));
+      await copySideFiles(base, folder);
       await writeConfig(folder, baseConfigText, 'F32', configChangesFor(baseConfig, options.task, labels));
       await requireWhole(folder, options, baseConfig);
       await writeTrainingRecord(folder, {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { copyFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { listFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import { copyFile, readdir, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { writeFolderAtomically } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/checksum.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
@@ -58,12 +58,16 @@ export async function writeContribution(
   });
 }
 
-/** Size and SHA-256 of every file in a folder except its manifest, by name. */
+/**
+ * Size and SHA-256 of every file in a folder and those inside of it, except its manifest, by path.
+ */
 export async function describeFiles(folder: string): Promise<ContributionManifest['files']> {
   const files: ContributionManifest['files'] = {};
-  for (const name of (await listFolder(folder)) ?? []) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const path of paths.sort()) {
+    const name = relative(folder, path).split(sep).join('/');
     if (name === manifestFile) continue;
-    const path = join(folder, name);
     files[name] = { bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
   }
   return files;

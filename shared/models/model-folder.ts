@@ -2,10 +2,8 @@
  * @file Reads and writes Hugging Face model folders: config.json, the weights under their exact
  *   names, the rest copied.
  */
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
-import { listFolder } from '../files/atomic-folder.ts';
 import { openNetwork } from '../onnx/open-network.ts';
 import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
@@ -20,6 +18,7 @@ import { labelsOf, outputNames } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
+import { copySideFiles } from './side-files.ts';
 import { storedNames } from './stored-names.ts';
 import { contradictions } from './surplus-tensors.ts';
 import { headMembers, writeConfig } from './written-config.ts';
@@ -51,17 +50,6 @@ export interface LoadedModel {
   /** Tensors of the folder that this model has no place for. */
   readonly surplus: readonly string[];
 }
-
-/** Files beside the weights that make up a model folder and travel with it. */
-export const tokenizerFiles = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'added_tokens.json',
-] as const;
 
 /**
  * Loads a model for a task.
@@ -150,15 +138,14 @@ export function createModel(
 
 /** Where a model is written, and what goes along. */
 export interface SaveOptions {
-  /** Folder whose tokenizer files are copied. */
-  readonly tokenizerFrom?: string;
+  /** The model whose side files are copied: a folder, or a file that they lie beside. */
+  readonly sideFilesFrom?: string;
   /** Element type of the weights on disk; float32 when absent. */
   readonly dtype?: FloatDtype;
 }
 
 /**
- * Writes a model folder: config.json for its task and labels, model.safetensors, the tokenizer's
- * files.
+ * Writes a model folder: config.json for its task and labels, model.safetensors, side files.
  */
 export async function saveModel(folder: string, model: Model, options: SaveOptions = {}): Promise<void> {
   const dtype = options.dtype ?? 'F32';
@@ -168,20 +155,9 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
     { format: 'pt' },
   );
   await model.architecture.writeGraph?.(folder);
-  if (options.tokenizerFrom !== undefined) await copyTokenizer(options.tokenizerFrom, folder);
+  if (options.sideFilesFrom !== undefined) await copySideFiles(modelFolderOf(options.sideFilesFrom), folder);
   const className = model.architecture.classNames[model.task];
   await writeConfig(folder, model.configText, dtype, headMembers(model.task, model.labels, className));
-}
-
-/**
- * Copies the tokenizer's files of one model (a folder, or a file that they lie beside) to a folder.
- */
-export async function copyTokenizer(from: string, to: string): Promise<void> {
-  const folder = modelFolderOf(from);
-  const present = (await listFolder(folder)) ?? [];
-  for (const name of tokenizerFiles) {
-    if (present.includes(name)) await copyFile(join(folder, name), join(to, name));
-  }
 }
 
 async function readParameters(

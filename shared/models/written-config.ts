@@ -43,7 +43,7 @@ export function writtenConfig(text: string, dtype: FloatDtype, changes: ConfigCh
   return changeJson(jsonObjectText(withDtype(changed, name)), added);
 }
 
-/** Writes config.json of a model folder, atomically. The parameters are those of `writtenConfig`. */
+/** Writes config.json of a model folder, atomically, with what `writtenConfig` takes. */
 export async function writeConfig(
   folder: string,
   text: string,

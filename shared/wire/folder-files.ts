@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { sha256OfFile } from '../files/checksum.ts';
+import { sideFiles } from '../models/side-files.ts';
 
 /** A file of a folder: plain name, length in bytes, SHA-256 in hexadecimal. */
 export interface FolderFile {
@@ -12,32 +13,20 @@ export interface FolderFile {
   readonly sha256: string;
 }
 
-const travellingNames = new Set([
+const travellingNames: ReadonlySet<string> = new Set([
+  ...sideFiles,
+  'README.md',
   'config.json',
-  'generation_config.json',
+  'contribution.json',
+  'fisher.safetensors',
+  'grams.safetensors',
+  'merge-report.json',
   'model.json',
   'model.onnx',
   'model.safetensors',
   'model.safetensors.index.json',
-  'grams.safetensors',
-  'fisher.safetensors',
-  'contribution.json',
   'training.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'sentencepiece.bpe.model',
-  'spiece.model',
-  'spm.model',
-  'merge-report.json',
-  'tokenizer.model',
   'weights.bin',
-  'README.md',
-  'LICENSE',
 ]);
 const shardName = /^model-\d{5}-of-\d{5}\.safetensors$/;
 

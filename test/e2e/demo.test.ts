@@ -46,7 +46,7 @@ beforeAll(async () => {
   writeTokenizer(join(directory, 'tokenizer'), learnVocabulary(texts, config.vocab_size), 32);
   await mkdir(base);
   await saveModel(base, createModel(config, 'masked-lm', [], 1), {
-    tokenizerFrom: join(directory, 'tokenizer'),
+    sideFilesFrom: join(directory, 'tokenizer'),
   });
   const write = (text: string): void => {
     messages += text;

@@ -68,7 +68,7 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
   shape.change?.(weights);
   const modelFolder = `${dir}-model`;
   await mkdir(modelFolder, { recursive: true });
-  await saveModel(modelFolder, { ...model, weights }, { tokenizerFrom: shape.base });
+  await saveModel(modelFolder, { ...model, weights }, { sideFilesFrom: shape.base });
   const random = createRandom(deriveSeed(7, shape.agent));
   const gramOf = new Map<string, string>();
   const dimensions = new Map<string, number>();

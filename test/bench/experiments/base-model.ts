@@ -28,7 +28,7 @@ const seed = 1;
 const random = join(values.out, 'random-base');
 await mkdir(random, { recursive: true });
 const config = await readConfigJson(values.base);
-await saveModel(random, createModel(config, 'masked-lm', [], seed), { tokenizerFrom: values.base });
+await saveModel(random, createModel(config, 'masked-lm', [], seed), { sideFilesFrom: values.base });
 
 process.stdout.write('| data set | metric | random weights | pretrained |\n| --- | --- | ---: | ---: |\n');
 for (const name of Object.keys(demoDatasets) as DemoDatasetName[]) {
