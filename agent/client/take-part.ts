@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { type ColumnNames, columnNamesIn } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type TaskKind, taskKinds } from '../../shared/task.ts';
@@ -31,6 +32,8 @@ export interface TakePartOptions {
   readonly name: string;
   readonly trainFiles: readonly string[];
   readonly devFiles: readonly string[];
+  /** What the columns of both are called, where neither the usual names nor the recipe say it. */
+  readonly columns?: ColumnNames;
   /** Folder for `base`, `model` and `contribution`. */
   readonly work: string;
   /** Folder of the fused model. */
@@ -76,7 +79,7 @@ export async function takePart(
     );
   }
   const { work, trainFiles, devFiles } = options;
-  const training = trainingOf(round);
+  const training = trainingOf(round, options);
   const statistics = statisticsOf(round, options);
   const clock = createClock();
 
@@ -139,11 +142,15 @@ export async function takePart(
 /**
  * How the round wants the base fine-tuned; what it leaves open is the default of `regmean train`.
  */
-function trainingOf(round: RoundInfo): Omit<TrainingOptions, 'model' | 'out' | 'trainFiles' | 'devFiles'> {
+function trainingOf(
+  round: RoundInfo,
+  options: TakePartOptions,
+): Omit<TrainingOptions, 'model' | 'out' | 'trainFiles' | 'devFiles'> {
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
   return {
     task: taskOf(round),
+    columns: columnsOf(round, options),
     labels: round.labels,
     epochs: epochs ?? trainingDefaults.epochs,
     batchSize: batchSize ?? trainingDefaults.batchSize,
@@ -160,20 +167,32 @@ function trainingOf(round: RoundInfo): Omit<TrainingOptions, 'model' | 'out' | '
 /** Which statistics the round wants of the agent's model. */
 function statisticsOf(
   round: RoundInfo,
-  { name, shareMetrics }: TakePartOptions,
+  options: TakePartOptions,
 ): Omit<StatisticsOptions, 'model' | 'out' | 'dataFiles'> {
   const { batchSize, maxLength } = round.training ?? {};
   return {
     task: taskOf(round),
-    agent: name,
+    columns: columnsOf(round, options),
+    agent: options.name,
     batches: round.statistics?.batches ?? statisticsDefaults.batches,
     batchSize: batchSize ?? statisticsDefaults.batchSize,
     seed: statisticsDefaults.seed,
-    shareMetrics,
+    shareMetrics: options.shareMetrics,
     grams: round.statistics?.grams ?? true,
     ...fisherOf(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };
+}
+
+/**
+ * What the agent's columns are called: as it says itself, else as the recipe does. An agent that
+ * names its text says by that whether there is a second one.
+ */
+function columnsOf({ data }: RoundInfo, { columns = {} }: TakePartOptions): ColumnNames {
+  const { pairColumn, ...others } = columnNamesIn(data ?? {});
+  const advised =
+    pairColumn === undefined || columns.textColumn !== undefined ? others : { ...others, pairColumn };
+  return { ...advised, ...columnNamesIn(columns) };
 }
 
 /** The folder of a step; says so where an earlier result had to make room. */

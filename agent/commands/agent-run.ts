@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
 import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
 
-interface RunFlags extends SessionFlags {
+interface RunFlags extends SessionFlags, ColumnNames {
   readonly name: string;
   readonly train: string[];
   readonly dev: string[];
@@ -40,7 +42,7 @@ export function registerAgentRunCommand(parent: Command): void {
       const { takePart } = await import('../client/take-part.ts');
       await withSession(flags, async (session) => {
         const { connection, retry, context } = session;
-        const { train, dev, json, ...rest } = flags;
+        const { train, dev, json, ...rest } = gatherColumns(flags);
         const result = await takePart(
           connection,
           retry,
@@ -52,4 +54,5 @@ export function registerAgentRunCommand(parent: Command): void {
         );
       });
     });
+  addColumnOptions(command);
 }

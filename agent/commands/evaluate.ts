@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends ColumnNames {
   readonly model: string[];
   readonly task: TaskKind;
   readonly data: string[];
@@ -18,7 +20,7 @@ const defaultBatchSize = 32;
 
 /** Adds `regmean evaluate`. */
 export function registerEvaluateCommand(program: Command): void {
-  program
+  const command = program
     .command('evaluate')
     .description('score models on labelled data')
     .requiredOption('--model <dir...>', 'models with a task head, folders or ONNX files')
@@ -37,11 +39,12 @@ export function registerEvaluateCommand(program: Command): void {
     .action(async (flags: EvaluateFlags) => {
       const { evaluateModels, formatScores } = await import('../inference/evaluate-models.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
-      const { model, data, json, ensemble, threads, ...rest } = flags;
+      const { model, data, json, ensemble, threads, ...rest } = gatherColumns(flags);
       const scores = await evaluateModels(
         { ...rest, models: model, dataFiles: data, ensemble: ensemble === true },
         commandContext({ threads }),
       );
       process.stdout.write(json === true ? `${JSON.stringify(scores)}\n` : formatScores(scores));
     });
+  addColumnOptions(command);
 }

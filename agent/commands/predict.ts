@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { counted } from '../../shared/cli/counted.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
-interface PredictFlags {
+interface PredictFlags extends ColumnNames {
   readonly model: string;
   readonly task: TaskKind;
   readonly data: string[];
@@ -20,7 +22,7 @@ const defaultBatchSize = 32;
 
 /** Adds `regmean predict`. */
 export function registerPredictCommand(program: Command): void {
-  program
+  const command = program
     .command('predict')
     .description('run a model over data and write its logits')
     .requiredOption('--model <dir>', 'model with a task head, a folder or an ONNX file')
@@ -52,8 +54,9 @@ export function registerPredictCommand(program: Command): void {
     .action(async (flags: PredictFlags) => {
       const { predictFile } = await import('../inference/predict-file.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
-      const { data, threads, ...rest } = flags;
+      const { data, threads, ...rest } = gatherColumns(flags);
       const rows = await predictFile({ ...rest, dataFiles: data }, commandContext({ threads }));
       process.stderr.write(`${counted(rows, 'row')} written to ${flags.out}\n`);
     });
+  addColumnOptions(command);
 }

@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { counted } from '../../shared/cli/counted.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import {
   questionDefaults as defaults,
   type QuestionTask,
   questionTasks,
 } from '../inference/write-questions.ts';
 
-interface QuestionsFlags {
+interface QuestionsFlags extends ColumnNames {
   readonly task: QuestionTask;
   readonly data: string[];
   readonly out: string;
@@ -18,7 +20,7 @@ interface QuestionsFlags {
 
 /** Adds `regmean questions`. */
 export function registerQuestionsCommand(program: Command): void {
-  program
+  const command = program
     .command('questions')
     .description('turn rows with classes into questions to answer with yes or no, for text2text models')
     .addOption(
@@ -47,10 +49,11 @@ export function registerQuestionsCommand(program: Command): void {
     )
     .action(async (flags: QuestionsFlags) => {
       const { writeQuestions } = await import('../inference/write-questions.ts');
-      const { data, ...rest } = flags;
+      const { data, ...rest } = gatherColumns(flags);
       const { questions, rows, classes } = await writeQuestions({ ...rest, dataFiles: data });
       process.stderr.write(
         `${counted(questions, 'question')} of ${counted(rows, 'row')} and ${counted(classes.length, 'class', 'classes')} written to ${flags.out}\n`,
       );
     });
+  addColumnOptions(command);
 }

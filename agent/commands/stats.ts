@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
 import {
   type FisherReduction,
@@ -8,6 +9,7 @@ import {
   fisherReductions,
   fisherVariants,
 } from '../../shared/contribution/fisher.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import {
@@ -18,7 +20,7 @@ import {
   positionRowsChoices,
 } from '../statistics/statistics-options.ts';
 
-interface StatsFlags {
+interface StatsFlags extends ColumnNames {
   readonly model: string;
   readonly task: TaskKind;
   readonly data: string[];
@@ -42,7 +44,7 @@ interface StatsFlags {
 
 /** Adds `regmean stats`. */
 export function registerStatsCommand(program: Command): void {
-  program
+  const command = program
     .command('stats')
     .description(
       "compute Gram matrices of every linear layer's inputs, or Fisher information, and write the contribution",
@@ -99,7 +101,15 @@ export function registerStatsCommand(program: Command): void {
       }
       const { collectStatistics } = await import('../statistics/collect-statistics.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
-      const { data, json, fisher: variant, fisherExamples, fisherReduction, threads, ...rest } = flags;
+      const {
+        data,
+        json,
+        fisher: variant,
+        fisherExamples,
+        fisherReduction,
+        threads,
+        ...rest
+      } = gatherColumns(flags);
       const fisher =
         variant === undefined
           ? {}
@@ -121,4 +131,5 @@ export function registerStatsCommand(program: Command): void {
           `contribution: ${result.out}\n`,
       );
     });
+  addColumnOptions(command);
 }

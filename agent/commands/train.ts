@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { counted, cutRows } from '../../shared/cli/counted.ts';
 import { formatDuration } from '../../shared/cli/progress.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { trainingDefaults as defaults } from '../training/training-options.ts';
 
-interface TrainFlags {
+interface TrainFlags extends ColumnNames {
   readonly model: string;
   readonly task: TaskKind;
   readonly train: string[];
@@ -27,7 +29,7 @@ interface TrainFlags {
 
 /** Adds `regmean train`. */
 export function registerTrainCommand(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description('fine-tune a base model on private data')
     .requiredOption(
@@ -67,7 +69,7 @@ export function registerTrainCommand(program: Command): void {
     .action(async (flags: TrainFlags) => {
       const { trainModel } = await import('../training/train-model.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
-      const { train, dev, lr, json, threads, ...rest } = flags;
+      const { train, dev, lr, json, threads, ...rest } = gatherColumns(flags);
       const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
       const result = await trainModel(options, commandContext({ threads }));
       if (json === true) {
@@ -85,4 +87,5 @@ export function registerTrainCommand(program: Command): void {
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
+  addColumnOptions(command);
 }

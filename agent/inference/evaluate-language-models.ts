@@ -31,6 +31,7 @@ export async function evaluateLanguageModels(
       for (const file of options.dataFiles) {
         const { examples, truncated } = await loadModelExamples(model, {
           files: [file],
+          columns: options.columns,
           modelFolder: folder,
           labelled: true,
           maxLength: options.maxLength,

@@ -80,12 +80,12 @@ async function loadLabelled(
   model: OpenPredictor['model'],
   folder: string,
   file: string,
-  { task, maxLength }: EvaluateOptions,
+  { task, columns, maxLength }: EvaluateOptions,
 ): Promise<LabelledExamples> {
-  const labels = await classesOfData([file], task, model.labels, folder);
+  const labels = await classesOfData([file], task, model.labels, folder, columns);
   const { examples, truncated } = await loadModelExamples(
     { ...model, labels },
-    { files: [file], modelFolder: folder, labelled: true, maxLength },
+    { files: [file], columns, modelFolder: folder, labelled: true, maxLength },
   );
   noteCutRows(file, truncated);
   const unknown = labels.slice(model.labels.length);

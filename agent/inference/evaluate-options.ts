@@ -1,3 +1,4 @@
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** What to score. */
@@ -5,6 +6,7 @@ export interface EvaluateOptions {
   readonly models: readonly string[];
   readonly task: TaskKind;
   readonly dataFiles: readonly string[];
+  readonly columns?: DataColumns;
   /** Whether the mean of the models' logits is scored too (paper, Section 4.2). */
   readonly ensemble: boolean;
   /** Classes that macro-F1 is over; those that occur when absent. */

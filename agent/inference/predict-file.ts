@@ -63,8 +63,11 @@ async function predictRows(options: PredictOptions, context: RunContext): Promis
   }
 }
 
-function requestOf({ dataFiles, maxLength }: PredictOptions, modelFolder: string): ModelExamplesRequest {
-  return { files: dataFiles, modelFolder, labelled: false, maxLength };
+function requestOf(
+  { dataFiles, columns, maxLength }: PredictOptions,
+  modelFolder: string,
+): ModelExamplesRequest {
+  return { files: dataFiles, columns, modelFolder, labelled: false, maxLength };
 }
 
 function startPredicting(examples: readonly EncodedExample[]): Progress {

@@ -1,3 +1,4 @@
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** What to predict. */
@@ -5,6 +6,7 @@ export interface PredictOptions {
   readonly model: string;
   readonly task: TaskKind;
   readonly dataFiles: readonly string[];
+  readonly columns?: DataColumns;
   /** JSON Lines file to write. */
   readonly out: string;
   readonly batchSize: number;

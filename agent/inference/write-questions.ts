@@ -2,6 +2,7 @@
  * @file Classification as text2text (paper, Appendix B): a question per row and class, which a T5
  *   model answers with yes or no; an answer that is exactly yes says that the class applies.
  */
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { encodeLabels } from '../../shared/data/encode-labels.ts';
 import { collectLabels, createLabelSpace } from '../../shared/data/label-space.ts';
 import { readRows } from '../../shared/data/read-rows.ts';
@@ -24,6 +25,7 @@ export const questionDefaults = {
 export interface QuestionOptions {
   readonly task: QuestionTask;
   readonly dataFiles: readonly string[];
+  readonly columns?: DataColumns;
   readonly out: string;
   /** Classes to ask for; those of the data when absent. */
   readonly classes?: readonly string[];
@@ -60,7 +62,7 @@ export async function writeQuestions(options: QuestionOptions): Promise<WrittenQ
       `--answers: must be two different texts, got "${options.answers.join(',')}"`,
     );
   }
-  const rows = await readRows(options.dataFiles, { task: options.task, labelled: true });
+  const rows = await readRows(options.dataFiles, { task: options.task, labelled: true }, options.columns);
   const space =
     options.classes === undefined ? collectLabels(rows, options.task) : createLabelSpace(options.classes);
   const classes = space?.names ?? [];

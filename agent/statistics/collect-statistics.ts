@@ -53,6 +53,7 @@ export async function collectStatistics(
     const { model } = source;
     const { examples, truncated } = await loadModelExamples(model, {
       files: options.dataFiles,
+      columns: options.columns,
       modelFolder: source.folder,
       labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
       maxLength: options.maxLength,

@@ -1,4 +1,5 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface StatisticsOptions {
   readonly model: string;
   readonly task: TaskKind;
   readonly dataFiles: readonly string[];
+  /** What the columns of the data are called, where the usual names do not say it. */
+  readonly columns?: DataColumns;
   /** The contribution folder to write. */
   readonly out: string;
   /** Name of the agent in the round. */

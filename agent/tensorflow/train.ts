@@ -46,10 +46,13 @@ export async function trainLayersModel(
 ): Promise<TrainingResult> {
   const startedAt = performance.now();
   await requireNewFolder(options.out);
-  const { task, trainFiles } = options;
+  const { task, trainFiles, columns } = options;
   const labels =
     options.labels ??
-    classesOfFixedHead(await labelsInFiles(trainFiles, task), await namedClasses(options.model, task));
+    classesOfFixedHead(
+      await labelsInFiles(trainFiles, task, columns),
+      await namedClasses(options.model, task),
+    );
   const opened = await openModel(options.model, options.task, labels);
   const { network, file } = opened;
   const load = (files: readonly string[]) =>
@@ -57,6 +60,7 @@ export async function trainLayersModel(
       ...opened,
       ...network,
       files,
+      columns,
       modelFolder: file.folder,
       labelled: true,
       maxLength: options.maxLength,

@@ -55,6 +55,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
       files,
+      columns: options.columns,
       modelFolder: options.model,
       labelled: true,
       maxLength: options.maxLength,
@@ -129,10 +130,10 @@ async function labelsOfBase({ model, task, labels }: TrainingOptions): Promise<r
  * knows them all.
  */
 async function labelsFor(
-  { model, task, trainFiles }: TrainingOptions,
+  { model, task, trainFiles, columns }: TrainingOptions,
   inBase: readonly string[] | null,
 ): Promise<readonly string[]> {
-  const inData = await labelsInFiles(trainFiles, task);
+  const inData = await labelsInFiles(trainFiles, task, columns);
   const isFixed = (await onnxFileOf(model)) !== null;
   return isFixed ? classesOfFixedHead(inData, inBase) : classesInBaseOrder(inData, inBase);
 }

@@ -1,3 +1,4 @@
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** How a model is fine-tuned. */
@@ -8,6 +9,8 @@ export interface TrainingOptions {
   readonly trainFiles: readonly string[];
   /** Evaluated after each epoch; the best epoch is kept. Without it the last epoch is kept. */
   readonly devFiles: readonly string[];
+  /** What the columns of both are called, where the usual names do not say it. */
+  readonly columns?: DataColumns;
   /** Folder of the fine-tuned model. */
   readonly out: string;
   /**

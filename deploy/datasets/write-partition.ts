@@ -1,3 +1,4 @@
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { readRows } from '../../shared/data/read-rows.ts';
 import type { Row } from '../../shared/data/row.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -41,6 +42,7 @@ export async function writePartition(
     readonly train: readonly string[];
     readonly dev: readonly string[];
     readonly test: readonly string[];
+    readonly columns?: DataColumns;
   },
   labels: readonly string[],
   options: PartitionOptions,
@@ -50,7 +52,7 @@ export async function writePartition(
   const read = async (paths: readonly string[]): Promise<LabelledText[]> =>
     paths.length === 0
       ? []
-      : (await readRows(paths, { task: 'text-classification', labelled: true })).map(textOf);
+      : (await readRows(paths, { task: 'text-classification', labelled: true }, files.columns)).map(textOf);
   const rows = {
     labels,
     train: await read(files.train),

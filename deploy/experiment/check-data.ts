@@ -22,8 +22,9 @@ export async function checkData(
       problems.push({ where, error });
     }
   };
-  for (const { name, task, labels, train, dev } of agents) {
-    const data = { name, task, labels, owner: name, group: 'in-domain', test: train, dev } as const;
+  for (const { train, ...agent } of agents) {
+    const { name, dev } = agent;
+    const data = { ...agent, owner: name, group: 'in-domain', test: train } as const;
     await check(`${name}, train`, () => scorer.examplesOf({ testSet: data, part: 'test' }));
     if (dev.length > 0) await check(`${name}, dev`, () => scorer.examplesOf({ testSet: data, part: 'dev' }));
   }

@@ -52,6 +52,7 @@ export async function collect(
         model: model.folder,
         task: model.task,
         dataFiles: model.train,
+        ...(model.columns === undefined ? {} : { columns: model.columns }),
         out: folder,
         agent: model.name,
         batches,

@@ -1,3 +1,4 @@
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** One agent's data files. */
@@ -9,6 +10,7 @@ export interface AgentData {
   readonly train: readonly string[];
   /** Chooses its best epoch. */
   readonly dev: readonly string[];
+  readonly columns?: DataColumns;
 }
 
 /** Labelled data that models are scored on. */
@@ -20,6 +22,7 @@ export interface TestSet {
   readonly test: readonly string[];
   /** Validation data of the same kind; may be empty. */
   readonly dev: readonly string[];
+  readonly columns?: DataColumns;
   /** The agent whose domain it is; null for a joint or an out-of-domain test set. */
   readonly owner: string | null;
   readonly group: 'in-domain' | 'out-of-domain';

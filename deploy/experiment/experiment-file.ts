@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
 import { settings } from './results.ts';
@@ -13,6 +14,7 @@ const task = z.enum(taskKinds).exclude(languageTasks);
 const files = z.array(z.string().min(1)).min(1);
 const someFiles = z.array(z.string().min(1)).default([]);
 const labels = z.array(z.string().min(1)).optional();
+const columns = columnNamesSchema.shape;
 
 const partition = z.strictObject({
   keyClass: z.string().min(1).optional(),
@@ -24,15 +26,19 @@ const data = z.strictObject({
   /** A built-in data set; its texts are development dependencies. */
   corpus: z.string().min(1).optional(),
   sizes: z.strictObject({ train: z.int().min(1), dev: z.int().min(1), test: z.int().min(1) }).optional(),
-  /** The task and classes of files, where they do not say otherwise themselves. */
+  /**
+   * The task, classes and names of columns of files, where they do not say otherwise themselves.
+   */
   task: task.optional(),
   labels,
+  ...columns,
   domains: z
     .array(
       z.strictObject({
         name: plainNameSchema,
         task: task.optional(),
         labels,
+        ...columns,
         train: files,
         dev: someFiles,
         test: files,
@@ -45,6 +51,7 @@ const data = z.strictObject({
         name: plainNameSchema,
         task: task.optional(),
         labels,
+        ...columns,
         dev: someFiles,
         test: files,
       }),

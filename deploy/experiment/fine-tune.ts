@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { runTraining } from '../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../agent/training/training-options.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -18,6 +19,7 @@ export interface FineTuned {
   readonly task: TaskKind;
   readonly labels: readonly string[];
   readonly train: readonly string[];
+  readonly columns?: DataColumns;
   readonly examples: number;
 }
 
@@ -29,11 +31,13 @@ export async function fineTune(
 ): Promise<FineTuned> {
   const { initialization } = context.experiment.heads;
   const headSeed = initialization === 'shared' ? seed : deriveSeed(seed, 'head', agent.name);
+  const columns = agent.columns === undefined ? {} : { columns: agent.columns };
   const { freeze, ...training } = context.experiment.training;
   const key = artifactKey({
     base: context.baseFingerprint,
     task: agent.task,
     labels: agent.labels,
+    columns: agent.columns,
     train: await context.digests(agent.train),
     dev: await context.digests(agent.dev),
     training,
@@ -53,6 +57,7 @@ export async function fineTune(
         labels: agent.labels,
         trainFiles: agent.train,
         devFiles: agent.dev,
+        ...columns,
         out: folder,
         seed,
         headSeed,
@@ -69,6 +74,7 @@ export async function fineTune(
     task: agent.task,
     labels: agent.labels,
     train: agent.train,
+    ...columns,
     examples,
   };
 }
@@ -93,6 +99,11 @@ export function unionOf(agents: readonly AgentData[]): AgentData {
     labels: [...new Set(agents.flatMap(({ labels }) => labels))],
     train: agents.flatMap(({ train }) => train),
     dev: agents.flatMap(({ dev }) => dev),
+    columns: {
+      ofFiles: Object.fromEntries(
+        agents.flatMap(({ train, dev, columns = {} }) => [...train, ...dev].map((file) => [file, columns])),
+      ),
+    },
   };
 }
 

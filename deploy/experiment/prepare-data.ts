@@ -1,5 +1,7 @@
 /** @file The data of one seed: a built-in corpus, or the user's own files. */
 import { join } from 'node:path';
+import { columnsForTask } from '../../shared/data/choose-columns.ts';
+import { type ColumnNames, columnNamesIn } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { labelsInFiles } from '../../shared/inference/load-examples.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -26,8 +28,9 @@ export async function prepareData(
     return writeCorpus(corpus, options, seed, join(directory, `seed-${seed}`));
   }
   if (joint !== undefined && partition !== undefined) {
-    const labels = data.labels ?? (await labelsInFiles(joint.train, 'text-classification'));
-    return writePartition(joint, labels, partition, seed, join(directory, `seed-${seed}`));
+    const columns = columnNamesIn(data);
+    const labels = data.labels ?? (await labelsInFiles(joint.train, 'text-classification', columns));
+    return writePartition({ ...joint, columns }, labels, partition, seed, join(directory, `seed-${seed}`));
   }
   return dataOfFiles(data);
 }
@@ -38,36 +41,47 @@ async function dataOfFiles({
   outOfDomain,
   task,
   labels,
+  ...common
 }: Experiment['data']): Promise<ExperimentData> {
   const agents: ExperimentData['agents'][number][] = [];
   const testSets: ExperimentData['testSets'][number][] = [];
   for (const domain of domains) {
     const own = taskOf(domain.name, domain.task ?? task);
-    const names = domain.labels ?? labels ?? (await labelsInFiles(domain.train, own));
-    agents.push({ name: domain.name, task: own, labels: names, train: domain.train, dev: domain.dev });
+    const columns = columnsOf(own, common, domain);
+    const names = domain.labels ?? labels ?? (await labelsInFiles(domain.train, own, columns));
+    const { name, train, dev } = domain;
+    agents.push({ name, task: own, labels: names, train, dev, columns });
     testSets.push({
       name: domain.name,
       task: own,
       labels: names,
       test: domain.test,
       dev: domain.dev,
+      columns,
       owner: domain.name,
       group: 'in-domain',
     });
   }
   for (const set of outOfDomain) {
     const own = taskOf(set.name, set.task ?? task);
+    const columns = columnsOf(own, common, set);
     testSets.push({
       name: set.name,
       task: own,
-      labels: set.labels ?? labels ?? (await labelsInFiles(set.test, own)),
+      labels: set.labels ?? labels ?? (await labelsInFiles(set.test, own, columns)),
       test: set.test,
       dev: set.dev,
+      columns,
       owner: null,
       group: 'out-of-domain',
     });
   }
   return { agents, testSets };
+}
+
+/** Names of columns for all data, but for what an entry says itself. */
+function columnsOf(task: TaskKind, common: ColumnNames, own: ColumnNames): ColumnNames {
+  return { ...columnsForTask(columnNamesIn(common), task), ...columnNamesIn(own) };
 }
 
 function taskOf(name: string, task: TaskKind | undefined): TaskKind {

@@ -71,12 +71,12 @@ export function createScorer(context: ExperimentContext): Scorer {
   const memberLogits = new Map<string, ModelLogits>();
 
   const keyOf = async (model: object, { testSet, part }: ScoredPart): Promise<string> => {
-    const { task, labels } = testSet;
-    return artifactKey({ model, task, labels, files: await context.digests(testSet[part]) });
+    const { task, labels, columns } = testSet;
+    return artifactKey({ model, task, labels, columns, files: await context.digests(testSet[part]) });
   };
 
   const examplesOf = ({ testSet, part }: ScoredPart): Promise<readonly EncodedExample[]> => {
-    const key = JSON.stringify([testSet.task, testSet.labels, testSet[part]]);
+    const key = JSON.stringify([testSet.task, testSet.labels, testSet.columns, testSet[part]]);
     const known = examples.get(key) ?? readExamples(context, { testSet, part });
     examples.set(key, known);
     return known;
@@ -162,6 +162,7 @@ async function readExamples(
   const configJson = await readConfigJson(context.base);
   const { examples } = await loadExamples({
     files: testSet[part],
+    columns: testSet.columns,
     task: testSet.task,
     labels: testSet.labels,
     modelFolder: context.base,

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { matchWays } from '../matching/match-report.ts';
 
-interface MatchFlags {
+interface MatchFlags extends ColumnNames {
   readonly out: string;
   readonly by: (typeof matchWays)[number];
   readonly task: TaskKind;
@@ -24,7 +26,7 @@ order too. OUT/matrices.html shows the matrices.`;
 
 /** Adds `regmean match`: matches the neurons of one model to another's. */
 export function registerMatchCommand(program: Command): void {
-  program
+  const command = program
     .command('match')
     .summary('match the neurons of one model to another’s before a merge')
     .description(
@@ -40,8 +42,9 @@ export function registerMatchCommand(program: Command): void {
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples)
-    .action(async (left: string, right: string, { data, json, threads, ...flags }: MatchFlags) => {
+    .action(async (left: string, right: string, given: MatchFlags) => {
       const { commandContext } = await import('../../shared/cli/command-context.ts');
+      const { data, json, threads, ...flags } = gatherColumns(given);
       const { matchContribution } = await import('../matching/match-contribution.ts');
       const report = await matchContribution(
         { ...{ left, right, ...flags }, ...(data === undefined ? {} : { dataFiles: data }) },
@@ -59,4 +62,5 @@ export function registerMatchCommand(program: Command): void {
       }
       process.stdout.write(`matched contribution: ${flags.out}/contribution\n`);
     });
+  addColumnOptions(command);
 }

@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import {
@@ -12,7 +14,7 @@ import {
 } from '../merge/merge-options.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 
-interface MergeFlags {
+interface MergeFlags extends ColumnNames {
   readonly out: string;
   readonly method: MergeOptions['method'];
   readonly alpha?: readonly number[];
@@ -53,7 +55,7 @@ a model card and merge-report.json. An earlier merge at --out is replaced; any o
 
 /** Adds \`regmean merge\`: merges contribution folders into one model folder. */
 export function registerMergeCommand(program: Command): void {
-  program
+  const command = program
     .command('merge')
     .summary('merge contributions into one model')
     .description('Merge contributions of several agents into one model, without data and without training.')
@@ -131,10 +133,22 @@ export function registerMergeCommand(program: Command): void {
     .option('--json', 'print the merge report as JSON')
     .addHelpText('after', examples)
     .action(runMerge);
+  addColumnOptions(command);
 }
 
 async function runMerge(contributions: string[], flags: MergeFlags): Promise<void> {
-  const { json, alpha: alphas = [], validation, task, trials, seed, maxLength, threads, ...rest } = flags;
+  const {
+    json,
+    alpha: alphas = [],
+    validation,
+    task,
+    trials,
+    seed,
+    maxLength,
+    threads,
+    columns,
+    ...rest
+  } = gatherColumns(flags);
   const { mergeContributions } = await import('../merge/merge-contributions.ts');
   const { commandContext } = await import('../../shared/cli/command-context.ts');
   if (validation === undefined && alphas.length > 1) {
@@ -152,7 +166,7 @@ async function runMerge(contributions: string[], flags: MergeFlags): Promise<voi
   } else {
     const { mergeBySearch } = await import('../search/merge-by-search.ts');
     const search = {
-      ...{ validationFiles: validation, seed, alphas: alphas.length > 1 ? alphas : [] },
+      ...{ validationFiles: validation, columns, seed, alphas: alphas.length > 1 ? alphas : [] },
       ...(task === undefined ? {} : { task }),
       ...(trials === undefined ? {} : { trials }),
       ...(maxLength === undefined ? {} : { maxLength }),

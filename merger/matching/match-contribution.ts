@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
@@ -38,6 +39,7 @@ export interface MatchOptions {
   readonly task: TaskKind;
   /** Texts that activations are compared on. */
   readonly dataFiles?: readonly string[];
+  readonly columns?: DataColumns;
   readonly maxLength?: number;
 }
 
@@ -149,7 +151,7 @@ async function activationMatrices(
   gemm: Gemm,
   left: Model,
   right: Model,
-  { left: folder, dataFiles = [], maxLength }: MatchOptions,
+  { left: folder, dataFiles = [], columns, maxLength }: MatchOptions,
   context: RunContext,
 ): Promise<ReadonlyMap<string, Matrix>> {
   if (dataFiles.length === 0) {
@@ -157,6 +159,7 @@ async function activationMatrices(
   }
   const { examples } = await loadModelExamples(left, {
     files: dataFiles,
+    columns,
     modelFolder: folder,
     labelled: false,
     maxLength,

@@ -1,6 +1,8 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 import { z } from 'zod';
 import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
+import { columnsForTask } from '../../shared/data/choose-columns.ts';
+import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
 
 /** A name that can stand in paths and on a command line. */
@@ -63,6 +65,8 @@ export const recipeSchema = z
     quorum: z.int().min(1).optional(),
     deadline: z.iso.datetime({ offset: true }).optional(),
     headSeed: seed.default(0),
+    /** What the agents' columns are called, where they do not say it themselves. */
+    data: z.strictObject(columnNamesSchema.shape).prefault({}),
     training: trainingSchema.prefault({}),
     statistics: statistics.prefault({}),
     merge: merge.prefault({}),
@@ -81,6 +85,11 @@ export const recipeSchema = z
     }
     if (!labelsWanted && value.labels.length > 0)
       complain(['labels'], `expected no labels for ${value.task}`);
+    for (const key of columnKeys) {
+      if (value.data[key] !== undefined && columnsForTask(value.data, value.task)[key] === undefined) {
+        complain(['data', key], `expected no such column for ${value.task}`);
+      }
+    }
     const labelTwice = firstRepeated(value.labels);
     if (labelTwice !== undefined) complain(['labels'], `expected different labels, got ${labelTwice} twice`);
     const agentTwice = firstRepeated(value.agents.map((name) => name.toLowerCase()));

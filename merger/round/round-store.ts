@@ -211,7 +211,7 @@ async function finishReplacements(paths: RoundPaths): Promise<void> {
 }
 
 async function requireCompatible(stored: StoredRound, recipe: Recipe): Promise<void> {
-  const fixed = ['base', 'task', 'labels', 'headSeed', 'training', 'statistics'] as const;
+  const fixed = ['base', 'task', 'labels', 'headSeed', 'data', 'training', 'statistics'] as const;
   const remedy = { hint: 'give the recipe another name to begin a new round' };
   for (const key of fixed) {
     if (JSON.stringify(stored.recipe[key]) === JSON.stringify(recipe[key])) continue;

@@ -5,9 +5,10 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openContribution } from '../../shared/contribution/open-contribution.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
@@ -26,6 +27,7 @@ const batchSize = 32;
 export interface SearchOptions {
   /** Labelled data that no agent was fine-tuned on. */
   readonly validationFiles: readonly string[];
+  readonly columns?: DataColumns;
   /** For contributions without a manifest. */
   readonly task?: TaskKind;
   /** Coefficients to try; 9 for two contributions, 20 for more when absent. */
@@ -112,19 +114,20 @@ async function taskOf(folders: readonly string[]): Promise<TaskKind> {
 async function scoreFolder(
   folder: string,
   task: TaskKind,
-  { validationFiles, maxLength }: SearchOptions,
+  { validationFiles, columns, maxLength }: SearchOptions,
   compute: Compute,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   if (isLanguageTask(task)) {
     const { model } = await loadModel(folder, { task });
-    return scoreLanguageModel(model, folder, validationFiles, maxLength, compute);
+    const request = { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength };
+    return scoreLanguageModel(model, request, compute);
   }
   const { model, predictor } = await openPredictor(folder, task, compute);
   try {
-    const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model');
+    const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model', columns);
     const { examples } = await loadModelExamples(
       { ...model, labels },
-      { files: validationFiles, modelFolder: folder, labelled: true, maxLength },
+      { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength },
     );
     const logits = await predictor.predict(examples, batchSize);
     const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
@@ -136,17 +139,10 @@ async function scoreFolder(
 
 async function scoreLanguageModel(
   model: Model,
-  folder: string,
-  files: readonly string[],
-  maxLength: number | undefined,
+  request: ModelExamplesRequest,
   compute: Compute,
 ): Promise<NamedMetrics & { readonly examples: number }> {
-  const { examples } = await loadModelExamples(model, {
-    files,
-    modelFolder: folder,
-    labelled: true,
-    maxLength,
-  });
+  const { examples } = await loadModelExamples(model, request);
   const scorer = await createScorer(model, model.weights, compute);
   try {
     return {

@@ -48,6 +48,7 @@ export function roundMessage({ round, standing, agents, fusedFiles }: RoundView)
     quorum: quorumOf(recipe),
     ...(deadline === undefined ? {} : { deadlineUnixMs: deadline }),
     base: { fingerprint: base.fingerprint, files: [...base.files] },
+    data: withoutUndefined(recipe.data),
     training: withoutUndefined(recipe.training),
     statistics: withoutUndefined(recipe.statistics),
     merge: mergeMessage(recipe),

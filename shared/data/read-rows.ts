@@ -2,6 +2,9 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
+import { checkColumnNames, chooseColumns, columnHint, type RowPurpose } from './choose-columns.ts';
+import { columnsOfFile, type DataColumns } from './column-names.ts';
+import { watchForText } from './overlooked-text.ts';
 import { readConll } from './read-conll.ts';
 import { readCsv, readTsv } from './read-csv.ts';
 import { readJsonLines } from './read-json-lines.ts';
@@ -9,7 +12,7 @@ import { readParquet } from './read-parquet.ts';
 import { readTextLines } from './read-text-lines.ts';
 import type { FormatReader, ReaderContext, Row } from './row.ts';
 import { createRowProblems } from './row-problems.ts';
-import { missingColumn, type RowPurpose, toRow } from './to-row.ts';
+import { rowMaker } from './to-row.ts';
 
 /**
  * Reads data files into rows, in the order of the files and of the rows in them.
@@ -20,34 +23,53 @@ import { missingColumn, type RowPurpose, toRow } from './to-row.ts';
  *
  * @param files paths, at least one
  * @param purpose the task, and whether every row must have a label
- * @throws RegmeanError `not-found`; `unsupported` extension; `invalid-input` for a file without
- *   rows, a missing column, or bad rows (the first ten with file and line, and the count)
+ * @param columns what the columns are called, where the usual names do not say it
+ * @throws RegmeanError `not-found`; `unsupported` extension; `usage` for a column name that the
+ *   task has no use for; `invalid-input` for a file without rows, a missing column, a column of
+ *   text that nothing reads, or bad rows (the first ten with file and line, and the count)
  */
-export async function readRows(files: readonly string[], purpose: RowPurpose): Promise<Row[]> {
+export async function readRows(
+  files: readonly string[],
+  purpose: RowPurpose,
+  columns: DataColumns = {},
+): Promise<Row[]> {
   if (files.length === 0) throw new RegmeanError('usage', 'data: needs at least one file, got none');
   const rows: Row[] = [];
   const problems = createRowProblems();
+  let hint: string | undefined;
   for (const file of files) {
     const read = readerOf(file, purpose.task);
     await checkFile(file);
+    const names = columnsOfFile(columns, file);
+    checkColumnNames(names, purpose.task);
     const before = rows.length + problems.count;
+    const toRow = rowMaker(file, purpose, names);
+    const texts = watchForText(file, names);
     const context: ReaderContext = {
       reject: (row, problem) => problems.add({ file, row }, problem),
-      checkColumns: (columns) => {
-        const problem = missingColumn(columns, purpose);
-        return problem === null ? null : new RegmeanError('invalid-input', `${file}: ${problem}`);
+      checkColumns: (present) => {
+        const chosen = chooseColumns(present, purpose, names);
+        if (typeof chosen !== 'string') return null;
+        return new RegmeanError('invalid-input', `${file}: ${chosen}`, { hint: columnHint(purpose.task) });
       },
     };
     for await (const record of read(file, context)) {
-      const row = toRow(file, record, purpose);
-      if (typeof row === 'string') problems.add({ file, row: record.row }, row);
-      else rows.push(row);
+      const result = toRow(record);
+      if ('problem' in result) {
+        problems.add({ file, row: record.row }, result.problem);
+        if (result.isColumn) hint ??= columnHint(purpose.task);
+      } else {
+        texts.add(record, result.columns);
+        rows.push(result.row);
+      }
     }
     if (rows.length + problems.count === before) {
       throw new RegmeanError('invalid-input', `${file}: must hold at least one row, got none`);
     }
+    const overlooked = texts.overlooked();
+    if (overlooked !== null) throw overlooked;
   }
-  problems.throwIfAny();
+  problems.throwIfAny(hint);
   return rows;
 }
 

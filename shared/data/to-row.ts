@@ -3,67 +3,49 @@
  *   datasets; the first one present wins. In CSV a list is written as a JSON array.
  */
 import { ignoredLabel, type TaskKind } from '../task.ts';
+import { type ChosenColumns, chooseColumns, type RowPurpose } from './choose-columns.ts';
+import type { ColumnNames } from './column-names.ts';
+import { featuresColumn } from './known-columns.ts';
 import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
 import { show } from './row-problems.ts';
 
-const textColumns = ['text', 'sentence', 'sentence1'];
-const featuresColumn = 'features';
-const pairColumns = ['text_pair', 'sentence2'];
-const labelColumns: Readonly<Record<TaskKind, readonly string[]>> = {
-  'text-classification': ['label', 'labels'],
-  'multi-label-classification': ['labels', 'label'],
-  regression: ['label', 'labels'],
-  'token-classification': ['tags', 'ner_tags', 'labels'],
-  text2text: ['target', 'label', 'labels'],
-  'causal-lm': ['labels'],
-  'masked-lm': [],
-};
-
-/** What rows are read for. */
-export interface RowPurpose {
-  readonly task: TaskKind;
-  /** Whether every row must carry a label; otherwise label columns are not looked at. */
-  readonly labelled: boolean;
-  /**
-   * What is read of a row: its text or tokens (the default), its `features`, or whichever is there.
-   */
-  readonly reads?: 'text' | 'features' | 'any';
+/** A row, and the columns that it was read from. */
+export interface ReadRow {
+  readonly row: Row;
+  readonly columns: ChosenColumns;
 }
 
-/** Why a record with `columns` cannot serve the purpose, or null. */
-export function missingColumn(
-  columns: readonly string[],
-  { task, labelled, reads = 'text' }: RowPurpose,
-): string | null {
-  const inputs = [
-    ...(reads === 'features'
-      ? []
-      : [...(task === 'token-classification' ? ['tokens'] : textColumns), 'input_ids']),
-    ...(reads === 'text' ? [] : [featuresColumn]),
-  ];
-  const labels = labelColumns[task];
-  const needs = [inputs, ...(labelled && labels.length > 0 && task !== 'causal-lm' ? [labels] : [])];
-  for (const names of needs) {
-    if (firstPresent(columns, names) === null)
-      return `needs a column ${anyOf(names)}, got ${listed(columns)}`;
-  }
-  return null;
+/** What is wrong with a record. */
+export interface RowProblem {
+  readonly problem: string;
+  /** Whether a column is missing, which the user may have to name. */
+  readonly isColumn: boolean;
 }
 
-/** The row of a record, or a sentence that says what is wrong with it. */
-export function toRow(file: string, { row, values }: FileRecord, purpose: RowPurpose): Row | string {
-  try {
-    const columns = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined);
-    const missing = missingColumn(columns, purpose);
-    if (missing !== null) return missing;
-    const input = inputOf(values, columns, purpose);
-    const wanted = purpose.labelled || isGivenTarget(input, purpose.task);
-    const label = wanted ? labelOf(values, columns, purpose.task, input) : null;
-    return { source: { file, row }, input, label };
-  } catch (error) {
-    if (error instanceof BadValue) return error.message;
-    throw error;
-  }
+/** Makes rows of the records of one file. */
+export function rowMaker(
+  file: string,
+  purpose: RowPurpose,
+  names: ColumnNames,
+): (record: FileRecord) => ReadRow | RowProblem {
+  // Records of a file mostly have the same columns.
+  const chosen = new Map<string, ChosenColumns | string>();
+  return ({ row, values }) => {
+    const present = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined);
+    const key = JSON.stringify(present);
+    const columns = chosen.get(key) ?? chooseColumns(present, purpose, names);
+    chosen.set(key, columns);
+    if (typeof columns === 'string') return { problem: columns, isColumn: true };
+    try {
+      const input = inputOf(values, present, columns, purpose.task);
+      const wanted = purpose.labelled || isGivenTarget(input, purpose.task);
+      const label = wanted ? labelOf(values, columns.label, purpose.task, input) : null;
+      return { row: { source: { file, row }, input, label }, columns };
+    } catch (error) {
+      if (error instanceof BadValue) return { problem: error.message, isColumn: false };
+      throw error;
+    }
+  };
 }
 
 /** Whether a row brings its target's tokens: then logits can be computed without generating any. */
@@ -75,45 +57,56 @@ class BadValue extends Error {}
 
 type Values = FileRecord['values'];
 
-function inputOf(values: Values, columns: readonly string[], { task, reads }: RowPurpose): RowInput {
-  const isText = missingColumn(columns, { task, labelled: false }) === null;
-  if (reads === 'features' || !isText) return featuresOf(values);
-  if (columns.includes('input_ids')) {
-    const inputIds = integers(values, 'input_ids', 0);
-    if (inputIds.length === 0) throw new BadValue('input_ids: must not be empty');
-    const sameLength = (column: string): number[] | null => {
-      if (!columns.includes(column)) return null;
-      const list = integers(values, column, 0);
-      if (list.length !== inputIds.length) throw new BadValue(lengths(column, list, 'input_ids', inputIds));
-      return list;
-    };
-    const attentionMask = sameLength('attention_mask');
-    if (attentionMask?.some((flag) => flag > 1)) throw new BadValue('attention_mask: must hold 0 and 1 only');
-    if (attentionMask?.every((flag) => flag === 0)) {
-      throw new BadValue('attention_mask: must let at least one token through');
+function inputOf(
+  values: Values,
+  present: readonly string[],
+  { input }: ChosenColumns,
+  task: TaskKind,
+): RowInput {
+  switch (input.kind) {
+    case 'features':
+      return featuresOf(values);
+    case 'ids':
+      return idsOf(values, present, task);
+    case 'words':
+      return wordsOf(values, input.tokens);
+    case 'text': {
+      const textPair = input.pair === null ? null : string(values, input.pair);
+      return { kind: 'text', text: string(values, input.text), textPair };
     }
-    const decoderInputIds =
-      task === 'text2text' && columns.includes('decoder_input_ids')
-        ? integers(values, 'decoder_input_ids', 0)
-        : null;
-    if (decoderInputIds?.length === 0) throw new BadValue('decoder_input_ids: must not be empty');
-    const tokenTypeIds = sameLength('token_type_ids');
-    const decoder = decoderInputIds === null ? {} : { decoderInputIds };
-    return { kind: 'ids', inputIds, tokenTypeIds, attentionMask, ...decoder };
   }
-  if (task === 'token-classification') {
-    const words = list(values, 'tokens');
-    if (!words.every((word) => typeof word === 'string'))
-      throw new BadValue('tokens: must be a list of strings');
-    if (words.length === 0) throw new BadValue('tokens: must not be empty');
-    return { kind: 'words', words };
-  }
-  const pairColumn = firstPresent(columns, pairColumns);
-  return {
-    kind: 'text',
-    text: string(values, firstPresent(columns, textColumns) ?? 'text'),
-    textPair: pairColumn === null ? null : string(values, pairColumn),
+}
+
+function wordsOf(values: Values, column: string): RowInput {
+  const words = list(values, column);
+  if (!words.every((word) => typeof word === 'string'))
+    throw new BadValue(`${column}: must be a list of strings`);
+  if (words.length === 0) throw new BadValue(`${column}: must not be empty`);
+  return { kind: 'words', words };
+}
+
+function idsOf(values: Values, columns: readonly string[], task: TaskKind): RowInput {
+  const inputIds = integers(values, 'input_ids', 0);
+  if (inputIds.length === 0) throw new BadValue('input_ids: must not be empty');
+  const sameLength = (column: string): number[] | null => {
+    if (!columns.includes(column)) return null;
+    const list = integers(values, column, 0);
+    if (list.length !== inputIds.length) throw new BadValue(lengths(column, list, 'input_ids', inputIds));
+    return list;
   };
+  const attentionMask = sameLength('attention_mask');
+  if (attentionMask?.some((flag) => flag > 1)) throw new BadValue('attention_mask: must hold 0 and 1 only');
+  if (attentionMask?.every((flag) => flag === 0)) {
+    throw new BadValue('attention_mask: must let at least one token through');
+  }
+  const decoderInputIds =
+    task === 'text2text' && columns.includes('decoder_input_ids')
+      ? integers(values, 'decoder_input_ids', 0)
+      : null;
+  if (decoderInputIds?.length === 0) throw new BadValue('decoder_input_ids: must not be empty');
+  const tokenTypeIds = sameLength('token_type_ids');
+  const decoder = decoderInputIds === null ? {} : { decoderInputIds };
+  return { kind: 'ids', inputIds, tokenTypeIds, attentionMask, ...decoder };
 }
 
 function featuresOf(values: Values): RowInput {
@@ -123,8 +116,7 @@ function featuresOf(values: Values): RowInput {
   return { kind: 'features', features: features as number[] };
 }
 
-function labelOf(values: Values, columns: readonly string[], task: TaskKind, input: RowInput): RawLabel {
-  const column = firstPresent(columns, labelColumns[task]);
+function labelOf(values: Values, column: string | null, task: TaskKind, input: RowInput): RawLabel {
   if (column === null) return null;
   const value = values[column];
   switch (task) {
@@ -146,7 +138,7 @@ function labelOf(values: Values, columns: readonly string[], task: TaskKind, inp
     }
     case 'token-classification': {
       const tags = namesOrIntegers(values, column);
-      const [name, items] = input.kind === 'ids' ? ['input_ids', input.inputIds] : ['tokens', wordsOf(input)];
+      const [name, items] = input.kind === 'ids' ? ['input_ids', input.inputIds] : ['tokens', wordsIn(input)];
       if (tags.length !== items.length) throw new BadValue(lengths(column, tags, name, items));
       return tags;
     }
@@ -172,7 +164,7 @@ function labelOf(values: Values, columns: readonly string[], task: TaskKind, inp
   }
 }
 
-function wordsOf(input: RowInput): readonly string[] {
+function wordsIn(input: RowInput): readonly string[] {
   return input.kind === 'words' ? input.words : [];
 }
 
@@ -216,10 +208,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function firstPresent(columns: readonly string[], names: readonly string[]): string | null {
-  return names.find((name) => columns.includes(name)) ?? null;
-}
-
 function lengths(
   column: string,
   items: readonly unknown[],
@@ -227,13 +215,4 @@ function lengths(
   others: readonly unknown[],
 ): string {
   return `${column}: must be as many as ${other} (${others.length}), got ${items.length}`;
-}
-
-function anyOf(names: readonly string[]): string {
-  const quoted = names.map((name) => `"${name}"`);
-  return quoted.length === 1 ? (quoted[0] ?? '') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-}
-
-function listed(columns: readonly string[]): string {
-  return columns.length === 0 ? 'none' : columns.map((name) => `"${name}"`).join(', ');
 }

@@ -1,3 +1,4 @@
+import type { DataColumns } from '../data/column-names.ts';
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
 import { labelsInFiles } from './load-examples.ts';
@@ -14,9 +15,10 @@ export async function classesOfData(
   task: TaskKind,
   labels: readonly string[],
   who: string,
+  columns: DataColumns = {},
 ): Promise<readonly string[]> {
   if (task === 'regression') return labels;
-  const inData = await labelsInFiles(files, task);
+  const inData = await labelsInFiles(files, task, columns);
   if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
   const unknown = inData.filter((name) => !labels.includes(name));
   if (unknown.length < inData.length) return [...labels, ...unknown];

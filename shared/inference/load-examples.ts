@@ -1,4 +1,5 @@
 /** @file From data files to examples that a model can read. */
+import type { DataColumns } from '../data/column-names.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { readRows } from '../data/read-rows.ts';
@@ -21,6 +22,8 @@ export interface LoadedExamples {
 /** Which data, for which model. */
 export interface ExamplesRequest {
   readonly files: readonly string[];
+  /** What their columns are called, where the usual names do not say it. */
+  readonly columns?: DataColumns | undefined;
   readonly task: TaskKind;
   readonly labels: readonly string[];
   /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
@@ -33,11 +36,15 @@ export interface ExamplesRequest {
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
   const { features, vocabSize } = request.config;
-  const rows = await readRows(request.files, {
-    task: request.task,
-    labelled: request.labelled,
-    reads: features === undefined ? 'text' : 'features',
-  });
+  const rows = await readRows(
+    request.files,
+    {
+      task: request.task,
+      labelled: request.labelled,
+      reads: features === undefined ? 'text' : 'features',
+    },
+    request.columns,
+  );
   const tokenizer = needsTokenizer(rows, request.task)
     ? await loadTokenizer(modelFolderOf(request.modelFolder))
     : null;
@@ -72,8 +79,12 @@ export function loadModelExamples(
  * The classes that occur in data files, sorted by name; one name for regression, none for language
  * tasks.
  */
-export async function labelsInFiles(files: readonly string[], task: TaskKind): Promise<readonly string[]> {
+export async function labelsInFiles(
+  files: readonly string[],
+  task: TaskKind,
+  columns: DataColumns = {},
+): Promise<readonly string[]> {
   if (isLanguageTask(task)) return [];
-  const rows = await readRows(files, { task, labelled: true, reads: 'any' });
+  const rows = await readRows(files, { task, labelled: true, reads: 'any' }, columns);
   return collectLabels(rows, task)?.names ?? ['LABEL_0'];
 }

@@ -8,6 +8,7 @@ import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__O
 import type { ContributeRequest as _regmean_v1_ContributeRequest, ContributeRequest__Output as _regmean_v1_ContributeRequest__Output } from './regmean/v1/ContributeRequest.ts';
 import type { ContributeResponse as _regmean_v1_ContributeResponse, ContributeResponse__Output as _regmean_v1_ContributeResponse__Output } from './regmean/v1/ContributeResponse.ts';
 import type { ContributionStored as _regmean_v1_ContributionStored, ContributionStored__Output as _regmean_v1_ContributionStored__Output } from './regmean/v1/ContributionStored.ts';
+import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from './regmean/v1/DataHints.ts';
 import type { FetchFileRequest as _regmean_v1_FetchFileRequest, FetchFileRequest__Output as _regmean_v1_FetchFileRequest__Output } from './regmean/v1/FetchFileRequest.ts';
 import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from './regmean/v1/FileChunk.ts';
 import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from './regmean/v1/FileInfo.ts';
@@ -40,6 +41,7 @@ export interface ProtoGrpcType {
       ContributeResponse: MessageTypeDefinition<_regmean_v1_ContributeResponse, _regmean_v1_ContributeResponse__Output>
       ContributionState: EnumTypeDefinition
       ContributionStored: MessageTypeDefinition<_regmean_v1_ContributionStored, _regmean_v1_ContributionStored__Output>
+      DataHints: MessageTypeDefinition<_regmean_v1_DataHints, _regmean_v1_DataHints__Output>
       FetchFileRequest: MessageTypeDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FetchFileRequest__Output>
       FileChunk: MessageTypeDefinition<_regmean_v1_FileChunk, _regmean_v1_FileChunk__Output>
       FileInfo: MessageTypeDefinition<_regmean_v1_FileInfo, _regmean_v1_FileInfo__Output>

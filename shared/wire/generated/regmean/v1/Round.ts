@@ -7,6 +7,7 @@ import type { StatisticsWanted as _regmean_v1_StatisticsWanted, StatisticsWanted
 import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from '../../regmean/v1/MergePlan.ts';
 import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from '../../regmean/v1/AgentProgress.ts';
 import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
+import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from '../../regmean/v1/DataHints.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -52,6 +53,7 @@ export interface Round {
    * The files of the fused model; empty until the state is MERGED.
    */
   'fusedFiles'?: (_regmean_v1_FileInfo)[];
+  'data'?: (_regmean_v1_DataHints | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
 }
 
@@ -98,5 +100,6 @@ export interface Round__Output {
    * The files of the fused model; empty until the state is MERGED.
    */
   'fusedFiles': (_regmean_v1_FileInfo__Output)[];
+  'data': (_regmean_v1_DataHints__Output | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
 }
