@@ -106,9 +106,13 @@ export async function collectGrams(
     };
   });
   const layers = new Map(
-    pass.groups.flatMap((group) => [...group.modules.keys()].map((module) => [module, group.name])),
+    pass.groups.flatMap((group) => group.layers.map(({ module }) => [module, group.name])),
   );
-  const weights = new Map(pass.groups.flatMap((group) => [...group.modules]));
+  const weights = new Map(
+    pass.groups.flatMap((group) =>
+      group.layers.map(({ module, weight, orientation }) => [module, { parameter: weight, orientation }]),
+    ),
+  );
   return { grams, layers, weights, examples: rows.sequences, tokens, batches: plan.length };
 }
 

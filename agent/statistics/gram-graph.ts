@@ -6,11 +6,11 @@
 import { RegmeanError } from '../../shared/errors.ts';
 import { productOf, type Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
+import { flatRows, rowKindOf } from '../../shared/models/layer-rows.ts';
+import { findLinearLayers, type LinearGroup } from '../../shared/models/linear-layers.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
-import { flatRows, rowKindOf } from './layer-rows.ts';
-import { findLinearLayers, type LinearGroup } from './linear-layers.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
 
 /** Rows of a panel: narrow panels waste little below the diagonal, wide ones multiply faster. */
@@ -91,14 +91,7 @@ export async function createGramPass(
     tokens: graph.input('token_rows', 'int32', ['tokens']),
     targets: graph.input('target_rows', 'int32', ['targets']),
   };
-  const { groups: found, others } = findLinearLayers(built, positionRows);
-  const groups = found.filter(({ inputs }) => inputs.every((input) => rowKindOf(input) !== null));
-  const withoutRows = found.filter((group) => !groups.includes(group));
-  const withoutGrams = new Set([
-    ...others,
-    ...withoutRows.flatMap(({ modules }) => [...modules.values()].map(({ parameter }) => parameter)),
-  ]);
-  const leftOut = [...built.parameters.keys()].filter((name) => withoutGrams.has(name));
+  const { groups, withoutGram: leftOut } = findLinearLayers(built, positionRows);
   if (groups.length === 0) throw noLinearLayers(leftOut);
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();

@@ -79,8 +79,13 @@ export async function collectLayersGrams(
       rows,
       packed: Float32Array.from(total),
     })),
-    layers: new Map(groups.flatMap((group) => group.denses.map(({ module }) => [module, group.name]))),
-    weights: new Map(denses.map(({ module, parameter }) => [module, { parameter, orientation: 'in-out' }])),
+    layers: new Map(groups.flatMap((group) => group.denses.map(({ linear }) => [linear.module, group.name]))),
+    weights: new Map(
+      denses.map(({ linear: { module, weight, orientation } }) => [
+        module,
+        { parameter: weight, orientation },
+      ]),
+    ),
     examples: sequences,
     tokens,
     batches: plan.length,

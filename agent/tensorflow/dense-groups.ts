@@ -4,18 +4,15 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { type Layer, layersWithin } from '../../shared/tensorflow/layer-tree.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
 import type { DenseInput } from './dense-inputs.ts';
 
-/**
- * A Dense layer with the name of its kernel among the parameters: `left/kernel` of the module
- * `left`.
- */
+/** A Dense layer of TensorFlow.js and what is known of it: `left/kernel` of the module `left`. */
 export interface Dense {
   readonly layer: Layer;
-  readonly module: string;
-  readonly parameter: string;
+  readonly linear: LinearLayer;
 }
 
 /** Dense layers that read the same tensors in all of their uses. */
@@ -29,17 +26,24 @@ export interface DenseGroup {
 type Inputs = ReadonlyMap<Layer, readonly DenseInput[]>;
 
 /**
- * Every Dense layer of a network.
+ * The linear layers of a network as TensorFlow.js has them.
  *
- * @throws RegmeanError `unsupported` when there is none
+ * @throws RegmeanError `unsupported` when there is none, or model.json does not have it as Dense
  */
-export function denseLayers({ tensorFlow, model, variables }: LayersNetwork): readonly Dense[] {
+export function denseLayers({ tensorFlow, model, variables, layers }: LayersNetwork): readonly Dense[] {
   const names = new Map<Tensor, string>([...variables].map(([name, variable]) => [variable, name]));
+  const byWeight = new Map(layers.map((linear) => [linear.weight, linear]));
   const denses = layersWithin(tensorFlow.layers, model).flatMap((layer): Dense[] => {
+    if (layer.getClassName() !== 'Dense') return [];
     const kernel = layer.weights.find(({ shape }) => shape.length === 2);
-    const parameter = kernel === undefined ? undefined : names.get(kernel.read());
-    if (layer.getClassName() !== 'Dense' || parameter === undefined) return [];
-    return [{ layer, parameter, module: parameter.slice(0, parameter.lastIndexOf('/')) }];
+    const weight = kernel === undefined ? undefined : names.get(kernel.read());
+    if (weight === undefined) return [];
+    const linear = byWeight.get(weight);
+    if (linear !== undefined) return [{ layer, linear }];
+    throw new RegmeanError(
+      'unsupported',
+      `Grams: model.json must say of ${weight} that it is a Dense layer's`,
+    );
   });
   if (denses.length > 0) return denses;
   throw new RegmeanError('unsupported', 'Grams: the LayersModel must have Dense layers, has none');
@@ -56,12 +60,15 @@ export function groupDenses(denses: readonly Dense[], inputs: Inputs): readonly 
   for (const dense of denses) {
     const [first] = inputs.get(dense.layer) ?? [];
     if (first === undefined) {
-      throw new RegmeanError('unsupported', `Grams: the model never uses its Dense layer ${dense.module}`);
+      throw new RegmeanError(
+        'unsupported',
+        `Grams: the model never uses its Dense layer ${dense.linear.module}`,
+      );
     }
     const key = keyOf(inputs, dense);
     const group = groups.get(key);
     groups.set(key, {
-      name: group?.name ?? dense.module,
+      name: group?.name ?? dense.linear.module,
       denses: [...(group?.denses ?? []), dense],
       dimension: Number(first.tensor.shape.at(-1)),
     });
@@ -82,7 +89,7 @@ export function inputsOfGroup(
   const read = first === undefined ? [] : (inputs.get(first.layer) ?? []);
   const other = others.find((dense) => first !== undefined && keyOf(inputs, dense) !== keyOf(inputs, first));
   if (other === undefined && read.length > 0) return read;
-  const what = other === undefined ? 'nothing' : `something else than ${other.module}`;
+  const what = other === undefined ? 'nothing' : `something else than ${other.linear.module}`;
   throw new RegmeanError(
     'unsupported',
     `Grams: the Dense layer ${name} must read the same activation in every batch, in batch ${batch} it reads ${what}`,

@@ -2,12 +2,12 @@
  * @file Which parameters belong to a model's head, and which of those have a row per class: asked
  *   of the model's graph, or, for rows per class of a family that is not known, of the shapes.
  */
+import { contributionIdentity } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
-import { architectureOf, isKnownArchitecture } from '../../shared/models/registry.ts';
+import { isKnownArchitecture } from '../../shared/models/registry.ts';
 import type { ParameterDeclaration } from '../../shared/models/scope.ts';
-import type { TaskKind } from '../../shared/task.ts';
 import { formatShape } from '../../shared/tensor.ts';
 import { labelsOf } from './label-spaces.ts';
 
@@ -30,19 +30,20 @@ export function classRowParameters(contributions: readonly Contribution[]): Read
 }
 
 /**
- * The one linear layer that has as many outputs in each contribution as its head has classes.
- * Embeddings are none: the table of two token types would look like a head of two classes.
+ * The one linear layer that has as many outputs in each contribution as its head has classes. Of
+ * several matrices with as many rows it is the one with a bias: the table of two token types, which
+ * has none, looks like a head of two classes.
  */
 function classRowsByShape(contributions: readonly Contribution[]): ReadonlySet<string> {
   const first = contributions[0] as Contribution;
   const shapes = [...first.weights.tensors];
   const hasClassRows = (name: string): boolean =>
     contributions.every((own) => own.weights.tensors.get(name)?.shape[0] === countLabels(own));
-  const weights = shapes.flatMap(([name, { shape }]) =>
-    shape.length === 2 && name.endsWith('.weight') && !/(embed|wte|wpe)/i.test(name) && hasClassRows(name)
-      ? [name]
-      : [],
+  const matrices = shapes.flatMap(([name, { shape }]) =>
+    shape.length === 2 && name.endsWith('.weight') && hasClassRows(name) ? [name] : [],
   );
+  const biased = matrices.filter((name) => hasClassRows(biasOf(name)));
+  const weights = matrices.length > 1 && biased.length > 0 ? biased : matrices;
   const [weight, second] = weights;
   if (weight === undefined || second !== undefined) {
     const found = weights.length === 0 ? 'none has' : `got ${weights.join(', ')}`;
@@ -52,8 +53,11 @@ function classRowsByShape(contributions: readonly Contribution[]): ReadonlySet<s
       { hint: 'heads of this model family cannot be united: give all agents the same classes in one order' },
     );
   }
-  const bias = weight.replace(/weight$/, 'bias');
-  return new Set(hasClassRows(bias) ? [weight, bias] : [weight]);
+  return new Set(biased.includes(weight) ? [weight, biasOf(weight)] : [weight]);
+}
+
+function biasOf(weight: string): string {
+  return weight.replace(/weight$/, 'bias');
 }
 
 function countLabels(contribution: Contribution): number {
@@ -74,15 +78,10 @@ function declarationsOf(
   contribution: Contribution,
   labelCount: number,
 ): ReadonlyMap<string, ParameterDeclaration> {
-  const { config, agent } = contribution;
+  const { agent } = contribution;
   try {
-    const architecture = architectureOf(config.model_type);
-    const identity = {
-      architecture,
-      config: architecture.parseConfig(config),
-      task: taskOf(contribution),
-      labels: Array.from({ length: labelCount }, (_, id) => `${id}`),
-    };
+    const labels = Array.from({ length: labelCount }, (_, id) => `${id}`);
+    const identity = { ...contributionIdentity(contribution), labels };
     return buildModelGraph(identity, { withLoss: false, dropoutSeed: null }).parameters;
   } catch (error) {
     if (!(error instanceof RegmeanError)) throw error;
@@ -91,12 +90,4 @@ function declarationsOf(
       hint: 'heads of their own need a model family that is known',
     });
   }
-}
-
-/** The task of a contribution; for folders made elsewhere, of the class that config.json names. */
-function taskOf({ manifest, config }: Contribution): TaskKind {
-  if (manifest !== undefined) return manifest.task;
-  return JSON.stringify(config.architectures ?? []).includes('ForTokenClassification')
-    ? 'token-classification'
-    : 'text-classification';
 }

@@ -67,24 +67,49 @@ type Feeds = Parameters<Awaited<ReturnType<typeof createSession>>['run']>[0];
 async function activationsOf(model: Model, compute: Compute) {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const layers = findStackedLayers(built);
-  for (const { first, activations } of layers) built.graph.output(`activations of ${first}`, activations);
+  const resultsOf = new Map(
+    layers.map(({ first: { module }, activations }) => [
+      module,
+      activations.map((value, use) => {
+        const result = `activations of ${module}, use ${use}`;
+        built.graph.output(result, value);
+        return result;
+      }),
+    ]),
+  );
   const session = await createSession(built.graph, compute);
   return {
     async run(feeds: Feeds, mask: Int32Array): Promise<ReadonlyMap<string, Matrix>> {
       const outputs = await session.run(new Map([...model.weights, ...feeds]));
       return new Map(
-        layers.map(({ first }) => {
-          const { data, shape } = outputs.get(`activations of ${first}`) ?? {
-            data: new Float32Array(),
-            shape: [],
-          };
-          const columns = Number(shape[1] ?? 1);
-          return [first, rowsOf(data as Float32Array, columns, mask)];
+        [...resultsOf].map(([module, results]) => {
+          const uses = results.map((result) => {
+            const { data, shape } = outputs.get(result) ?? { data: new Float32Array(), shape: [] };
+            return rowsOf(data as Float32Array, Number(shape[1] ?? 1), mask);
+          });
+          return [module, onTopOfOneAnother(uses)];
         }),
       );
     },
     dispose: () => session.dispose(),
   };
+}
+
+/** The rows of all uses of a layer. */
+function onTopOfOneAnother(parts: readonly Matrix[]): Matrix {
+  const [first, ...others] = parts;
+  if (first !== undefined && others.length === 0) return first;
+  const columns = first?.columns ?? 1;
+  const whole = zeros(
+    parts.reduce((sum, { rows }) => sum + rows, 0),
+    columns,
+  );
+  let offset = 0;
+  for (const { data } of parts) {
+    whole.data.set(data, offset);
+    offset += data.length;
+  }
+  return whole;
 }
 
 function rowsOf(data: Float32Array, columns: number, mask: Int32Array): Matrix {

@@ -9,6 +9,7 @@ import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atom
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createGemm, type Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
+import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { findStackedLayers, type StackedLayers } from '../../shared/models/stacked-layers.ts';
@@ -104,7 +105,7 @@ async function matchOpen(
       : await activationMatrices(gemm, leftModel, rightModel, options, context);
   const orders = stacked.map(({ first, second }) => ({
     ...{ first, second },
-    order: assign(matrices.get(first) as Matrix, options.by === 'weights' ? 'least' : 'most'),
+    order: assign(matrices.get(first.module) as Matrix, options.by === 'weights' ? 'least' : 'most'),
   }));
   const report: MatchReport = {
     format: 'regmean-matching/1',
@@ -112,7 +113,7 @@ async function matchOpen(
     left: left.agent,
     right: right.agent,
     layers: orders.map(({ first, second, order }) =>
-      describe(first, second, order, matrices.get(first) as Matrix),
+      describe(first.module, second.module, order, matrices.get(first.module) as Matrix),
     ),
   };
   await writeFolderAtomically(
@@ -142,7 +143,7 @@ async function weightMatrices(
 ): Promise<ReadonlyMap<string, Matrix>> {
   const matrices = new Map<string, Matrix>();
   for (const { first } of stacked) {
-    matrices.set(first, await groundMetric(gemm, incoming(left, first), incoming(right, first)));
+    matrices.set(first.module, await groundMetric(gemm, incoming(left, first), incoming(right, first)));
   }
   return matrices;
 }
@@ -168,14 +169,17 @@ async function activationMatrices(
 }
 
 /** A layer's neurons: [neurons, inputs + 1], the bias last. */
-function incoming({ weights }: Model, module: string): Matrix {
-  const weight = weights.get(`${module}.weight`);
-  const bias = weights.get(`${module}.bias`);
-  const [rows = 0, inputs = 0] = weight?.shape ?? [];
-  const matrix = zeros(rows, inputs + 1);
-  for (let row = 0; row < rows; row++) {
-    matrix.data.set(weight?.data.subarray(row * inputs, (row + 1) * inputs) ?? [], row * (inputs + 1));
-    matrix.data[row * (inputs + 1) + inputs] = bias?.data[row] ?? 0;
+function incoming({ weights }: Model, layer: LinearLayer): Matrix {
+  const { inputs, outputs, orientation } = layer;
+  const weight = weights.get(layer.weight)?.data ?? [];
+  const bias = layer.bias === null ? undefined : weights.get(layer.bias)?.data;
+  const matrix = zeros(outputs, inputs + 1);
+  for (let row = 0; row < outputs; row++) {
+    for (let column = 0; column < inputs; column++) {
+      const at = orientation === 'out-in' ? row * inputs + column : column * outputs + row;
+      matrix.data[row * (inputs + 1) + column] = weight[at] as number;
+    }
+    matrix.data[row * (inputs + 1) + inputs] = bias?.[row] ?? 0;
   }
   return matrix;
 }
@@ -211,7 +215,7 @@ function requireSameLayers(
   right: Model,
   options: MatchOptions,
 ): void {
-  for (const name of stacked.flatMap(({ first, second }) => [`${first}.weight`, `${second}.weight`])) {
+  for (const name of stacked.flatMap(({ first, second }) => [first.weight, second.weight])) {
     const [ours, theirs] = [left.weights.get(name)?.shape, right.weights.get(name)?.shape];
     if (ours !== undefined && theirs !== undefined && sameShape(ours, theirs)) continue;
     throw new RegmeanError(

@@ -16,6 +16,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { configFile, readConfigText } from '../../shared/models/config-json.ts';
+import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { writeConfig } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
@@ -27,15 +28,15 @@ import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
  * `order[i]`.
  */
 export interface NeuronOrder {
-  readonly first: string;
-  readonly second: string;
+  readonly first: LinearLayer;
+  readonly second: LinearLayer;
   /** [neurons] */
   readonly order: Int32Array;
 }
 
 /**
- * Writes a contribution with its neurons in another order: rows of the first layer's weight and
- * bias, columns of the second layer's weight, rows and columns of the second layer's Gram, and
+ * Writes a contribution with its neurons in another order: outputs of the first layer's weight and
+ * its bias, inputs of the second layer's weight, rows and columns of the second layer's Gram, and
  * Fisher information alike.
  *
  * @throws RegmeanError `unsupported` for Grams whose number of rows is not known
@@ -93,8 +94,12 @@ async function writePermuted(
       let { data } = await reader.readFloat32(name);
       for (const { first, second, order } of orders) {
         const columns = shape.length === 2 ? (shape[1] as number) : 1;
-        if (name === `${first}.weight` || name === `${first}.bias`) data = permuteRows(data, columns, order);
-        if (name === `${second}.weight`) data = permuteColumns(data, columns, order);
+        const isByRows =
+          name === first.bias ||
+          (name === first.weight && first.orientation === 'out-in') ||
+          (name === second.weight && second.orientation === 'in-out');
+        if (isByRows) data = permuteRows(data, columns, order);
+        else if (name === first.weight || name === second.weight) data = permuteColumns(data, columns, order);
       }
       await sink.write(name, data);
     }
@@ -102,7 +107,7 @@ async function writePermuted(
 }
 
 async function permuteGrams(file: GramFile, orders: readonly NeuronOrder[], path: string): Promise<void> {
-  const orderOf = new Map(orders.map(({ second, order }) => [file.layers.get(second), order]));
+  const orderOf = new Map(orders.map(({ second, order }) => [file.layers.get(second.module), order]));
   const grams = [...file.grams].map(([name, { dimension, rows }]) => {
     if (rows === undefined) {
       throw new RegmeanError(

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { contributionLayers } from '../../shared/contribution/contribution-layers.ts';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
@@ -82,7 +83,8 @@ export async function mergeContributions(
     base = await openBase(options.base, excluded, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
     const strategy = strategies[resolved.method];
-    const inputs = { ...resolved, contributions, allParameters: merged, gemm };
+    const layers = resolved.method === 'regmean' ? await contributionLayers(first) : null;
+    const inputs = { ...resolved, contributions, allParameters: merged, layers, gemm };
     const steps = [
       ...strategy({ ...inputs, parameters: merged.filter((name) => !plan.classRows.has(name)) }),
       ...(plan.united === null

@@ -1,9 +1,11 @@
 /** @file The linear layers of a model: which share a Gram, and how their weights are stored. */
 
-import { type LayerWeight, layerWeight, type Orientation } from '../../shared/contribution/layer-weights.ts';
+import { type LayerWeight, layerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { LayerIndex } from '../../shared/models/layer-index.ts';
+import type { Orientation } from '../../shared/models/linear-layers.ts';
 import { formatShape } from '../../shared/tensor.ts';
 
 /** One linear layer. */
@@ -37,26 +39,28 @@ export interface LayerGroup {
  *
  * @param contributions all with Grams
  * @param wanted parameters that are merged; layers with other weights are left out
+ * @param known the models' own layers; null for a family that is not known
  * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does
  *   not fit the weight
  */
 export function groupLayers(
   contributions: readonly Contribution[],
   wanted: ReadonlySet<string>,
+  known: LayerIndex | null,
 ): readonly LayerGroup[] {
   const files = contributions.map(requireGrams);
   const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
   for (const module of files[0]?.layers.keys() ?? []) {
-    if (isUnwanted(contributions[0] as Contribution, module, wanted)) continue;
+    if (isUnwanted(contributions[0] as Contribution, module, wanted, known)) continue;
     const gramNames = files.map((file, index) => gramNameOf(file, module, contributions, index));
-    const layer = linearLayerOf(contributions, files, module, gramNames);
+    const layer = linearLayerOf(contributions, files, module, gramNames, known);
     if (layer === undefined) continue;
     const key = JSON.stringify(gramNames);
     const group = groups.get(key) ?? { layers: [], gramNames };
     group.layers.push(layer);
     groups.set(key, group);
   }
-  requireNoOtherLayers(files, contributions, wanted);
+  requireNoOtherLayers(files, contributions, wanted, known);
   return [...groups.values()].map(({ layers, gramNames }) => {
     const first = layers[0] as LinearLayer;
     return { name: first.module, dimension: first.inputs, layers, gramNames };
@@ -64,14 +68,19 @@ export function groupLayers(
 }
 
 /** Whether a layer's weight is a parameter that is not merged, or not by solving. */
-function isUnwanted(contribution: Contribution, module: string, wanted: ReadonlySet<string>): boolean {
-  const { parameter } = weightOf(contribution, module);
+function isUnwanted(
+  contribution: Contribution,
+  module: string,
+  wanted: ReadonlySet<string>,
+  known: LayerIndex | null,
+): boolean {
+  const { parameter } = weightOf(contribution, module, known);
   return contribution.weights.tensors.has(parameter) && !wanted.has(parameter);
 }
 
 /** The weight of a module of a contribution with Grams. */
-function weightOf({ grams, config }: Contribution, module: string): LayerWeight {
-  return layerWeight(module, grams?.weights ?? new Map(), config.model_type);
+function weightOf({ grams }: Contribution, module: string, known: LayerIndex | null): LayerWeight {
+  return layerWeight(module, grams?.weights ?? new Map(), known);
 }
 
 function requireGrams({ grams, agent, folder }: Contribution): GramFile {
@@ -104,13 +113,15 @@ function requireNoOtherLayers(
   files: readonly GramFile[],
   contributions: readonly Contribution[],
   wanted: ReadonlySet<string>,
+  known: LayerIndex | null,
 ): void {
-  const known = files[0]?.layers;
+  const first = files[0]?.layers;
   for (const [index, { layers }] of files.entries()) {
     for (const module of layers.keys()) {
-      if (known?.has(module) || isUnwanted(contributions[index] as Contribution, module, wanted)) continue;
-      const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
-      const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${first} not`;
+      if (first?.has(module) || isUnwanted(contributions[index] as Contribution, module, wanted, known))
+        continue;
+      const [ours, other] = [contributions[0]?.agent, contributions[index]?.agent];
+      const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${ours} not`;
       throw new RegmeanError('invalid-input', message);
     }
   }
@@ -121,14 +132,15 @@ function linearLayerOf(
   files: readonly GramFile[],
   module: string,
   gramNames: readonly string[],
+  known: LayerIndex | null,
 ): LinearLayer | undefined {
   const first = contributions[0] as Contribution;
-  const { parameter, orientation } = weightOf(first, module);
+  const { parameter, orientation } = weightOf(first, module, known);
   const shape = first.weights.tensors.get(parameter)?.shape;
   if (shape === undefined) return undefined;
   const [inputs = 0, outputs = 0] = orientation === 'in-out' ? shape : [...shape].reverse();
   for (const [index, file] of files.entries()) {
-    requireSameStorage(first, contributions[index] as Contribution, module);
+    requireSameStorage(first, contributions[index] as Contribution, module, known);
     const dimension = file.grams.get(gramNames[index] as string)?.dimension;
     if (shape.length === 2 && dimension === inputs) continue;
     const weight = `${parameter} ${formatShape(shape)}`;
@@ -140,8 +152,13 @@ function linearLayerOf(
   return { module, parameter, inputs, outputs, orientation };
 }
 
-function requireSameStorage(first: Contribution, other: Contribution, module: string): void {
-  const [a, b] = [weightOf(first, module), weightOf(other, module)];
+function requireSameStorage(
+  first: Contribution,
+  other: Contribution,
+  module: string,
+  known: LayerIndex | null,
+): void {
+  const [a, b] = [weightOf(first, module, known), weightOf(other, module, known)];
   if (a.parameter === b.parameter && a.orientation === b.orientation) return;
   throw new RegmeanError(
     'invalid-input',

@@ -1,5 +1,6 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
+import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
 import type { LayerGroupReport } from '../merge/merge-report.ts';
 
@@ -14,6 +15,8 @@ export interface MergeInputs
   readonly parameters: readonly string[];
   /** All parameters of the model that are merged, of which `parameters` may be a part. */
   readonly allParameters: readonly string[];
+  /** The models' linear layers; null for a family that is not known, and where nobody asks. */
+  readonly layers: LayerIndex | null;
   readonly gemm: Gemm;
 }
 

@@ -35,7 +35,7 @@ export const regmean: MergeStrategy = (inputs) => {
   const isAveraged = (parameter: string): boolean => inputs.average.some((own) => own.test(parameter));
   const wanted = new Set(inputs.parameters.filter((parameter) => !isAveraged(parameter)));
   requireGramOfParameter(inputs);
-  const groups = groupLayers(inputs.contributions, wanted);
+  const groups = groupLayers(inputs.contributions, wanted, inputs.layers);
   const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
   const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
   return [
@@ -51,12 +51,11 @@ export const regmean: MergeStrategy = (inputs) => {
 /**
  * Grams that are named like nothing in the models would leave every layer averaged without a word.
  */
-function requireGramOfParameter({ contributions, allParameters }: MergeInputs): void {
+function requireGramOfParameter({ contributions, allParameters, layers }: MergeInputs): void {
   const all = new Set(allParameters);
-  const { grams, config } = contributions[0] as Contribution;
+  const { grams } = contributions[0] as Contribution;
   if (grams === undefined) return;
-  const isKnown = (module: string): boolean =>
-    all.has(layerWeight(module, grams.weights, config.model_type).parameter);
+  const isKnown = (module: string): boolean => all.has(layerWeight(module, grams.weights, layers).parameter);
   if ([...grams.layers.keys()].some(isKnown)) return;
   throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
     hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',

@@ -1,33 +1,59 @@
 /** @file How large the files of a contribution to a given base model can be at most. */
+import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 
 /** The most bytes that a file of this name may have. */
 export type UploadLimits = (name: string) => number;
+
+/** What limits follow from. */
+export interface LimitedModel {
+  /** Shape of every parameter of the base. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** The linear layers with the round's head; null for a model family that is not known. */
+  readonly layers: readonly LinearLayer[] | null;
+  /** Where the layers are not known: the size of the vocabulary, which no layer's input has. */
+  readonly vocabSize?: number | undefined;
+}
 
 const mebibyte = 1024 * 1024;
 /** Tokenizer, configuration and text files; the largest vocabularies in use stay under 40 MiB. */
 const smallFileBytes = 64 * mebibyte;
 /** Room for a safetensors header and for a task head that the base model does not have. */
 const slackBytes = 64 * mebibyte;
+/** Room for the header of a Gram file: each layer is named in it up to four times. */
+const gramHeaderBytes = { least: mebibyte, perLayer: 2048 } as const;
 /** Statistics may come as float64. */
 const bytesPerElement = 8;
 
 /**
- * Limits from the shapes of the base model: weights and Fisher may have one element per parameter,
- * and Grams at most one square of the larger side for every matrix that is not an embedding.
- *
- * @param shapes shape by parameter name
+ * Limits of a round's base model: weights and Fisher information may have one element per
+ * parameter; Grams may be square, one for every linear layer that has one, although agents of this
+ * project send a packed one for all layers that share an input.
  */
-export function limitsFor(shapes: ReadonlyMap<string, readonly number[]>): UploadLimits {
+export function limitsFor(model: LimitedModel): UploadLimits {
   let parameters = 0;
-  let gramElements = 0;
-  for (const [name, shape] of shapes) {
-    parameters += shape.reduce((product, dim) => product * dim, 1);
-    if (shape.length === 2 && !/embed|wte|wpe/.test(name)) gramElements += Math.max(...shape) ** 2;
-  }
+  for (const shape of model.shapes.values()) parameters += shape.reduce((product, dim) => product * dim, 1);
   const weightBytes = parameters * bytesPerElement + slackBytes;
-  const gramBytes = gramElements * bytesPerElement + slackBytes;
+  const gramBytes = gramLimit(gramSizes(model));
   return (name) => {
     if (name === 'grams.safetensors') return gramBytes;
     return name.endsWith('.safetensors') ? weightBytes : smallFileBytes;
   };
+}
+
+function gramLimit(dimensions: readonly number[]): number {
+  const elements = dimensions.reduce((sum, dimension) => sum + dimension ** 2, 0);
+  const header = gramHeaderBytes.least + dimensions.length * gramHeaderBytes.perLayer;
+  return elements * bytesPerElement + header;
+}
+
+/**
+ * The input size of every layer that may have a Gram. Of a family that is not known it is the
+ * larger side of every matrix that is not the vocabulary's.
+ */
+function gramSizes({ shapes, layers, vocabSize }: LimitedModel): readonly number[] {
+  if (layers !== null) return layers.flatMap(({ gram, inputs }) => (gram === null ? [] : [inputs]));
+  return [...shapes.values()].flatMap((shape) => {
+    const sides = shape.filter((side) => side !== vocabSize);
+    return shape.length === 2 && sides.length > 0 ? [Math.max(...sides)] : [];
+  });
 }

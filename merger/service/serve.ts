@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
+import { modelLayers } from '../../shared/contribution/contribution-layers.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { readConfigJson } from '../../shared/models/config-json.ts';
+import { onnxFileOf, onnxModelType } from '../../shared/onnx/open-onnx.ts';
 import { openWeights } from '../../shared/onnx/open-weights.ts';
 import { defaultCompute } from '../../shared/runtime/compute.ts';
+import { isLayersModel, layersModelType } from '../../shared/tensorflow/layers-model.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { readRecipe } from '../recipe/read-recipe.ts';
 import { claimRound } from '../round/round-claim.ts';
@@ -97,9 +101,21 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {
-  const weights = await openWeights(round.paths.base);
+  const { paths, recipe } = round;
+  const weights = await openWeights(paths.base);
   await weights.close();
-  return limitsFor(new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])));
+  const config = await configOfBase(paths.base);
+  const known = await modelLayers({ folder: paths.base, config, ...recipe });
+  return limitsFor({
+    shapes: new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])),
+    layers: known?.layers ?? null,
+    vocabSize: typeof config.vocab_size === 'number' ? config.vocab_size : undefined,
+  });
+}
+
+async function configOfBase(base: string): Promise<Readonly<Record<string, unknown>>> {
+  if ((await onnxFileOf(base)) !== null) return { model_type: onnxModelType };
+  return (await isLayersModel(base)) ? { model_type: layersModelType } : readConfigJson(base);
 }
 
 function logEvent(log: Log, event: RoundEvent): void {

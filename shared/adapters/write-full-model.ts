@@ -5,11 +5,11 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { baseFingerprint } from '../contribution/base-fingerprint.ts';
-import { layerWeight } from '../contribution/layer-weights.ts';
 import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
 import { readConfigText } from '../models/config-json.ts';
+import type { LayerIndex } from '../models/layer-index.ts';
 import { loadModel } from '../models/model-folder.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import { copySideFiles } from '../models/side-files.ts';
@@ -27,7 +27,7 @@ import {
 } from './adapter-tensors.ts';
 import { applyUpdate, transposeMatrix } from './apply-update.ts';
 import { configChangesFor, labelsFor } from './full-model-config.ts';
-import { headNames } from './head-names.ts';
+import { baseLayers, headNames } from './head-names.ts';
 
 /** Which adapter, of which model. */
 export interface FullModelOptions {
@@ -72,7 +72,7 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
     adapter = await openAdapterTensors(options.adapter);
     requireTargets(adapter, config);
     const head = headNames(baseConfig, options.task);
-    const tensors = tensorsToWrite(weights, adapter, config, String(baseConfig.model_type), head);
+    const tensors = tensorsToWrite(weights, adapter, config, baseConfig, head, options.task);
     const labels = labelsFor(options, baseConfig, tensors);
     await writeFolderAtomically(options.out, async (folder) => {
       await writeSafetensors(join(folder, weightsFile), tensors, { format: 'pt' });
@@ -154,11 +154,13 @@ function tensorsToWrite(
   weights: ModelWeights,
   adapter: AdapterTensors,
   config: AdapterConfig,
-  modelType: string,
+  baseConfig: Readonly<Record<string, unknown>>,
   head: ReadonlySet<string>,
+  task: TaskKind,
 ): readonly TensorToWrite[] {
   const { file, updates, saved } = adapter;
-  const names = baseNames(weights, modelType);
+  const names = baseNames(weights, String(baseConfig.model_type));
+  const layers = baseLayers(baseConfig, task);
   const updateOf = new Map<string, { readonly module: string; readonly update: AdapterUpdate }>();
   for (const [module, update] of updates) {
     const parameter = names.find(`${module}.weight`);
@@ -183,12 +185,12 @@ function tensorsToWrite(
       if (stored !== undefined) return readFinite(file, stored);
       const { data: weight } = await weights.readFloat32(name);
       if (entry === undefined) return weight;
-      return updatedWeight(adapter, config, modelType, { ...entry, name, shape, weight });
+      return updatedWeight(adapter, config, layers, { ...entry, name, shape, weight });
     };
     return { name, shape, data };
   });
   for (const [name, { module, update }] of updateOf) {
-    requireShapes(adapter, config, modelType, { module, update, name, shape: shapeOf(weights, name) });
+    requireShapes(adapter, config, layers, { module, update, name, shape: shapeOf(weights, name) });
   }
   return [...kept, ...added];
 }
@@ -236,19 +238,23 @@ interface UpdatedParameter {
 }
 
 /** Whether the weight is stored [in, out] and must be turned around for B A. */
-function isTurned(config: AdapterConfig, modelType: string, { module, update }: UpdatedParameter): boolean {
+function isTurned(
+  config: AdapterConfig,
+  layers: LayerIndex | null,
+  { module, update }: UpdatedParameter,
+): boolean {
   if (update.isEmbedding) return true;
-  return config.fanInFanOut || layerWeight(module, new Map(), modelType).orientation === 'in-out';
+  return config.fanInFanOut || layers?.find(module)?.orientation === 'in-out';
 }
 
 function requireShapes(
   { file }: AdapterTensors,
   config: AdapterConfig,
-  modelType: string,
+  layers: LayerIndex | null,
   parameter: UpdatedParameter,
 ): void {
   const { module, update, shape } = parameter;
-  const [outputs, inputs] = isTurned(config, modelType, parameter) ? [...shape].reverse() : shape;
+  const [outputs, inputs] = isTurned(config, layers, parameter) ? [...shape].reverse() : shape;
   const rank = config.rankOf(module);
   const expected = [
     [update.a, [rank, inputs]],
@@ -274,7 +280,7 @@ function requireShapes(
 async function updatedWeight(
   { file }: AdapterTensors,
   config: AdapterConfig,
-  modelType: string,
+  layers: LayerIndex | null,
   parameter: UpdatedParameter & { readonly weight: Float32Array },
 ): Promise<Float32Array> {
   const { module, update, shape, weight } = parameter;
@@ -286,7 +292,7 @@ async function updatedWeight(
     scaling: config.scalingOf(module),
   };
   const magnitude = update.magnitude === null ? null : await readFinite(file, update.magnitude);
-  if (!isTurned(config, modelType, parameter)) return applyUpdate(weight, lowRank, magnitude);
+  if (!isTurned(config, layers, parameter)) return applyUpdate(weight, lowRank, magnitude);
   const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
   return transposeMatrix(turned, columns, rows);
 }

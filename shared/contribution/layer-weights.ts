@@ -1,13 +1,7 @@
 /** @file Which parameter is the weight of a linear layer, and how it is stored. */
 import { z } from 'zod';
-
-/**
- * How a weight matrix is stored: PyTorch's Linear as [out, in]; Conv1D (GPT-2), ONNX's MatMul and
- * Keras' Dense as [in, out].
- */
-export const orientations = ['out-in', 'in-out'] as const;
-
-export type Orientation = (typeof orientations)[number];
+import type { LayerIndex } from '../models/layer-index.ts';
+import { orientations } from '../models/linear-layers.ts';
 
 /** The weight of a linear layer. */
 export const layerWeightSchema = z.object({
@@ -26,17 +20,19 @@ export function isUsualWeight(module: string, { parameter, orientation }: LayerW
 }
 
 /**
- * The weight of a layer: what the Gram file says, else `<module>.weight`, stored as the model
- * family does.
+ * The weight of a layer: what the Gram file says, else what the model's graph says, else
+ * `<module>.weight`, [out, in].
  *
  * @param stored layers of a Gram file whose weights are unusual
- * @param modelType `model_type` of config.json
+ * @param known the model's own layers; null for a family that is not known
  */
 export function layerWeight(
   module: string,
   stored: ReadonlyMap<string, LayerWeight>,
-  modelType: string | undefined,
+  known: LayerIndex | null,
 ): LayerWeight {
-  const isConv1D = modelType === 'gpt2' && /\.(c_attn|c_proj|c_fc|q_attn)$/.test(module);
-  return stored.get(module) ?? { parameter: `${module}.weight`, orientation: isConv1D ? 'in-out' : 'out-in' };
+  const own = stored.get(module);
+  if (own !== undefined) return own;
+  const { weight: parameter = `${module}.weight`, orientation = 'out-in' } = known?.find(module) ?? {};
+  return { parameter, orientation };
 }

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
+import type { LayerIndex } from '../models/layer-index.ts';
 import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
+import { contributionLayers } from './contribution-layers.ts';
 import { layerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
@@ -68,7 +70,9 @@ export async function validateContribution(
       throw refused(`${folder}: must hold Fisher information`);
     }
     if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
-    if (contribution.grams !== undefined) checkGramLayers(contribution, contribution.grams);
+    if (contribution.grams !== undefined) {
+      checkGramLayers(contribution, contribution.grams, await contributionLayers(contribution));
+    }
     await checkFiles(folder, manifest);
     if (expectations.graphOf !== undefined) await checkGraph(folder, expectations.graphOf);
     await checkWeightValues(contribution);
@@ -136,10 +140,10 @@ function requireShape(folder: string, name: string, got: readonly number[], want
   throw refused(`${folder}: tensor ${name} must have shape ${formatShape(wanted)}, got ${formatShape(got)}`);
 }
 
-function checkGramLayers({ folder, weights, config }: Contribution, file: GramFile): void {
+function checkGramLayers({ folder, weights }: Contribution, file: GramFile, known: LayerIndex | null): void {
   const { path, grams, layers } = file;
   for (const [layer, gramName] of layers) {
-    const { parameter, orientation } = layerWeight(layer, file.weights, config.model_type);
+    const { parameter, orientation } = layerWeight(layer, file.weights, known);
     const shape = weights.tensors.get(parameter)?.shape;
     if (shape === undefined) throw refused(`${path}: layer ${layer} has no weight in ${folder}`);
     const dimension = grams.get(gramName)?.dimension;

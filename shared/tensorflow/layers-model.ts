@@ -13,11 +13,13 @@ import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
 import { configJsonBeside, configTextBeside } from '../models/config-json.ts';
+import type { LinearLayer } from '../models/linear-layers.ts';
 import { headMembers, writeConfig } from '../models/written-config.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
+import { denseLayersOf } from './dense-layers.ts';
 import { refuseGraphModel, refuseOtherFormats } from './other-formats.ts';
 
 /** Name of the topology in a LayersModel folder. */
@@ -80,16 +82,26 @@ export async function layersModelFolder(path: string): Promise<string> {
  *   says
  */
 export async function openLayersModel(path: string): Promise<LayersModelFile> {
-  const folder = await layersModelFolder(path);
-  const file = folder === path ? join(path, layersModelFile) : path;
-  refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown() }))).format);
-  const json = await readJson(file, layersModelSchema);
+  const { folder, file, json } = await readTopology(path);
   const specs = weightSpecs(file, json);
   const names = (await listFolder(folder)) ?? [];
   const weights = names.includes(safetensorsFile)
     ? await readSafetensorsWeights(join(folder, safetensorsFile), specs)
     : await readBinaryWeights(folder, file, json);
   return { folder, json, weights };
+}
+
+interface TopologyFile {
+  readonly folder: string;
+  readonly file: string;
+  readonly json: LayersModelJson;
+}
+
+async function readTopology(path: string): Promise<TopologyFile> {
+  const folder = await layersModelFolder(path);
+  const file = folder === path ? join(path, layersModelFile) : path;
+  refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown() }))).format);
+  return { folder, file, json: await readJson(file, layersModelSchema) };
 }
 
 type WeightSpec = z.infer<typeof weightSchema>;
@@ -186,6 +198,16 @@ export interface LayersModelConfig {
   readonly task: TaskKind;
   /** Names of the outputs. */
   readonly labels: readonly string[];
+}
+
+/**
+ * The linear layers of a LayersModel, from its model.json alone.
+ *
+ * @param path its JSON file, or a folder with model.json
+ */
+export async function layersModelLayers(path: string): Promise<readonly LinearLayer[]> {
+  const { file, json } = await readTopology(path);
+  return denseLayersOf(json.modelTopology, weightSpecs(file, json));
 }
 
 /**

@@ -4,8 +4,10 @@ import type { LayersModel, LayerVariable, SymbolicTensor } from '@tensorflow/tfj
 import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
 import type { ModelConfig } from '../models/architecture.ts';
+import type { LinearLayer } from '../models/linear-layers.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { FloatTensor, StateDict } from '../tensor.ts';
+import { denseLayersOf } from './dense-layers.ts';
 import { readInputs } from './inputs.ts';
 import { sourceLayerOf } from './layer-tree.ts';
 import type { LayersModelFile } from './layers-model.ts';
@@ -22,6 +24,8 @@ export interface LayersNetwork {
   /** Weights by their names in the file. */
   readonly variables: ReadonlyMap<string, Variable>;
   readonly trainable: ReadonlySet<string>;
+  /** Its Dense layers. */
+  readonly layers: readonly LinearLayer[];
   /** The fewest tokens that an example must have. */
   readonly shortest: number;
   /** The length that a batch is padded to. */
@@ -72,6 +76,10 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
     outputs: Number(output.shape.at(-1)),
     variables: new Map(weights.map(([name, weight]) => [name, weight.read() as Variable])),
     trainable: new Set(weights.filter(([, weight]) => trained.has(weight)).map(([name]) => name)),
+    layers: denseLayersOf(
+      file.json.modelTopology,
+      [...file.weights].map(([name, { shape }]) => ({ name, shape })),
+    ),
     shortest: inputs.shortest,
     widthOf: inputs.widthOf,
     inputsOf: inputs.inputsOf,

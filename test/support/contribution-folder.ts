@@ -12,11 +12,11 @@ export interface ContributionFolder {
   readonly fisherMetadata?: Readonly<Record<string, string>>;
   /** Row counts of the Grams, which are then sums. */
   readonly rows?: Readonly<Record<string, number>>;
-  /** Default: a BERT with the labels no and yes. */
+  /** Default: a family that is not known here, with the labels no and yes. */
   readonly config?: object;
 }
 
-const defaultConfig = { model_type: 'bert', id2label: { 0: 'no', 1: 'yes' } };
+const defaultConfig = { model_type: 'custom', id2label: { 0: 'no', 1: 'yes' } };
 
 /**
  * Writes a Hugging Face model folder with Grams as they are made elsewhere: square, named by

@@ -29,7 +29,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 async function writeModel(): Promise<void> {
   await mkdir(model);
-  await writeFile(join(model, 'config.json'), '{"model_type":"bert","id2label":{"0":"no","1":"yes"}}');
+  await writeFile(join(model, 'config.json'), '{"model_type":"custom","id2label":{"0":"no","1":"yes"}}');
   await writeFile(join(model, 'vocab.txt'), '[PAD]\n');
   await writeFile(join(model, 'train.jsonl'), '{"text":"private"}');
   await writeSafetensors(join(model, 'model.safetensors'), [

@@ -85,9 +85,8 @@ describe('openGrams', () => {
     await writeGrams(path, grams, layers, weights);
     const file = await openGrams(path);
     expect([...file.weights.keys()]).toEqual(['dense']);
-    expect(layerWeight('dense', file.weights, 'bert')).toEqual(weights.get('dense'));
-    expect(layerWeight('q', file.weights, 'bert')).toEqual(weights.get('q'));
-    expect(layerWeight('h.0.attn.c_attn', file.weights, 'gpt2').orientation).toBe('in-out');
+    expect(layerWeight('dense', file.weights, null)).toEqual(weights.get('dense'));
+    expect(layerWeight('q', file.weights, null)).toEqual(weights.get('q'));
     await file.close();
   });
 

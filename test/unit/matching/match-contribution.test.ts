@@ -17,7 +17,7 @@ import { loadExamples } from '../../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import { findStackedLayers } from '../../../shared/models/stacked-layers.ts';
+import { findStackedLayers, type StackedLayers } from '../../../shared/models/stacked-layers.ts';
 import { createRandom, shuffle } from '../../../shared/random.ts';
 import { oneThread, quietContext } from '../../support/run-context.ts';
 import { readWeights, tinyConfig, toyRows, writeRows, writeTinyBase } from '../../support/tiny-model.ts';
@@ -26,6 +26,11 @@ const task = 'text-classification';
 const labels = ['cold', 'warm'];
 const first = 'bert.encoder.layer.0.intermediate.dense';
 const second = 'bert.encoder.layer.0.output.dense';
+
+/** The feed-forward block of the first layer. */
+const stacked = findStackedLayers(
+  buildModelGraph(createModel(tinyConfig, task, labels, 1), { withLoss: false, dropoutSeed: null }),
+)[0] as StackedLayers;
 
 let folder: string;
 let data: string;
@@ -45,7 +50,7 @@ beforeAll(async () => {
     ...contribution,
     manifest: { ...contribution.manifest, agent: 'scrambled' },
   } as typeof contribution;
-  await permuteContribution(renamed, [{ first, second, order }], scrambled);
+  await permuteContribution(renamed, [{ ...stacked, order }], scrambled);
   await contribution.close();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -99,11 +104,22 @@ describe('stacked layers', () => {
   it('are the feed-forward block and a head with a hidden layer: nothing with a residual or a second reader', () => {
     const model = createModel({ ...tinyConfig, num_hidden_layers: 2 }, task, labels, 1);
     const found = findStackedLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
-    expect(found.map((pair) => `${pair.first} ${pair.second}`)).toEqual([
+    expect(found.map((pair) => `${pair.first.module} ${pair.second.module}`)).toEqual([
       `${first} ${second}`,
       `${first} ${second}`.replaceAll('layer.0', 'layer.1'),
       'bert.pooler.dense classifier',
     ]);
+  });
+
+  it('that are used several times are one pair, whose activations are those of all uses', () => {
+    const albert = { ...tinyConfig, model_type: 'albert', embedding_size: 8, hidden_act: 'gelu' };
+    const model = createModel({ ...albert, num_hidden_layers: 3 }, task, labels, 1);
+    const [pair, ...others] = findStackedLayers(
+      buildModelGraph(model, { withLoss: false, dropoutSeed: null }),
+    ).filter(({ first: { module } }) => module.endsWith('.ffn'));
+    expect(others).toEqual([]);
+    expect(pair?.second.module).toMatch(/\.ffn_output$/);
+    expect(pair?.activations).toHaveLength(3);
   });
 });
 

@@ -280,11 +280,23 @@ describe('heads of a model family that is not known', () => {
     expect([...(data ?? [])]).toEqual([2, -2, 1, -1, 4, -4, 6, -6]);
   });
 
+  it('are those with a bias where tables have as many rows', async () => {
+    const bias = { name: 'score.bias', shape: [2], data: Float32Array.of(1, 2) };
+    await merge(
+      [await write('gpt-e', ['a', 'b'], [bias]), await write('gpt-f', ['b', 'a'], [bias])],
+      'gpt-biased',
+      { method: 'simple' },
+    );
+    expect([...((await readWeights(join(folder, 'gpt-biased'))).get('score.bias')?.data ?? [])]).toEqual([
+      1.5, 1.5,
+    ]);
+  });
+
   it('are refused when shapes do not tell them', async () => {
     const extra = { name: 'other.weight', shape: [2, 1], data: Float32Array.of(1, 1) };
     const folders = [await write('gpt-c', ['a', 'b'], [extra]), await write('gpt-d', ['b', 'a'], [extra])];
     await expect(merge(folders, 'gpt-x', { method: 'simple' })).rejects.toThrow(
-      'gpt-c: one layer must have as many outputs as there are classes, got score.weight, other.weight',
+      'as many outputs as there are classes, got wte.weight, score.weight, type_embeddings.weight, other.weight',
     );
   });
 });

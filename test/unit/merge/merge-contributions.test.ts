@@ -171,17 +171,18 @@ describe('regmean', () => {
   });
 
   it('merges weights stored as [in, out], as Conv1D of GPT-2 does', async () => {
+    const module = 'transformer.h.0.mlp.c_fc';
     const conv = (content: ContributionFolder): ContributionFolder => ({
-      config: { model_type: 'gpt2' },
+      config: { model_type: 'gpt2', vocab_size: 3, n_embd: 2, n_inner: 1, n_layer: 1, n_head: 1 },
       tensors: content.tensors.map((entry) => ({
         ...entry,
-        name: entry.name.replace('dense', 'h.0.mlp.c_fc'),
+        name: entry.name.replace('dense', module),
         shape: [...entry.shape].reverse(),
       })),
-      grams: (content.grams ?? []).map((entry) => ({ ...entry, name: 'h.0.mlp.c_fc' })),
+      grams: (content.grams ?? []).map((entry) => ({ ...entry, name: module })),
     });
     await merge(await writeBoth(conv(north()), conv(south())), { alpha: 1 });
-    expect(await merged('h.0.mlp.c_fc.weight')).toEqual([31 / 11, -14 / 11].map(Math.fround));
+    expect(await merged(`${module}.weight`)).toEqual([31 / 11, -14 / 11].map(Math.fround));
   });
 
   it('averages a module whose weight is tied to another', async () => {
@@ -285,7 +286,7 @@ describe('the output folder', () => {
     await writeFile(join(root, 'north', 'tokenizer.json'), '{"version":"1.0"}');
     await writeFile(join(root, 'north', 'data.jsonl'), 'private');
     const config = {
-      model_type: 'bert',
+      model_type: 'custom',
       id2label: { 0: 'no', 1: 'yes' },
       _name_or_path: '/home/north/private',
       torch_dtype: 'float16',
@@ -301,7 +302,7 @@ describe('the output folder', () => {
     ]);
     expect(JSON.parse(await readFile(join(out, 'merge-report.json'), 'utf8'))).toEqual(report);
     expect(JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))).toEqual({
-      model_type: 'bert',
+      model_type: 'custom',
       id2label: { 0: 'no', 1: 'yes' },
       torch_dtype: 'float32',
     });
@@ -379,8 +380,12 @@ describe('mergeContributions', () => {
   });
 
   it('refuses models whose labels, parameters or shapes differ, naming the agents', async () => {
-    const config = { model_type: 'bert', id2label: { 0: 'no', 1: 'maybe' } };
-    expect(await refusal(await writeBoth(north(), { ...south(), config }))).toEqual({
+    const bert = (...labels: string[]) => ({
+      model_type: 'bert',
+      id2label: Object.fromEntries(labels.entries()),
+    });
+    const known = { ...north(), config: bert('no', 'yes') };
+    expect(await refusal(await writeBoth(known, { ...south(), config: bert('no', 'maybe') }))).toEqual({
       code: 'invalid-input',
       message: 'north: config.json: vocab_size must be given',
     });

@@ -121,12 +121,12 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
             sequences: batch.input_ids.length,
             batches: 1,
           });
-          for (const module of group.modules.keys()) rows.set(module, (rows.get(module) ?? 0) + more);
+          for (const { module } of group.layers) rows.set(module, (rows.get(module) ?? 0) + more);
         }
       }
       expect(Object.fromEntries(rows)).toEqual(fixture.rows);
       for (const group of pass.groups) {
-        for (const module of group.modules.keys()) {
+        for (const { module } of group.layers) {
           const expected = fixture.expected.get(`gram.${module}`) as ExpectedTensor;
           const size = expected.shape[0] as number;
           const actual = { shape: [size, size], data: unpackSymmetric(accumulator.packed(group.name), size) };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findLinearGroups } from '../../../agent/statistics/linear-layers.ts';
 import type { OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
+import { findLinearLayers } from '../../../shared/models/linear-layers.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { floats, longs, node } from '../../support/onnx-network.ts';
 import { axis1, checkOperator, mean, modelOf, type OperatorCase } from '../../support/operator-cases.ts';
@@ -86,15 +86,20 @@ describe('Einsum with a matrix of weights is a linear layer, which has a Gram', 
     ['a layer behind an ellipsis, its result implicit', 'in-out'],
   ])('%s', async (name, orientation) => {
     const { model } = await modelOf(cases[name] as OperatorCase);
-    const groups = findLinearGroups(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
-    const found = groups.flatMap(({ modules, inputs }) =>
-      [...modules.values()].map((weight) => ({ ...weight, rows: inputs.map(({ shape }) => shape) })),
+    const { groups } = findLinearLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
+    const found = groups.flatMap(({ layers, inputs }) =>
+      layers.map(({ weight, orientation: stored }) => ({
+        ...{ weight, orientation: stored },
+        rows: inputs.map(({ shape }) => shape),
+      })),
     );
-    expect(found).toEqual([{ parameter: 'w', orientation, rows: [['batch', 'seq', 4]] }]);
+    expect(found).toEqual([{ weight: 'w', orientation, rows: [['batch', 'seq', 4]] }]);
   });
 
   it('but not with weights of three axes, which are averaged', async () => {
     const { model } = await modelOf(cases['a layer into heads'] as OperatorCase);
-    expect(findLinearGroups(buildModelGraph(model, { withLoss: false, dropoutSeed: null }))).toEqual([]);
+    expect(findLinearLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null })).layers).toEqual(
+      [],
+    );
   });
 });

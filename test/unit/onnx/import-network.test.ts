@@ -81,10 +81,10 @@ describe.each(Object.entries(layersOf))(
       const tokens = Int32Array.from(mask.flatMap((flag, row) => (flag === 1 ? [row] : [])));
       await pass.run(feeds, { tokens, targets: new Int32Array(0) });
       accumulator.drain();
-      const found = pass.groups.flatMap(({ modules }) => [...modules.keys()]);
+      const found = pass.groups.flatMap((group) => group.layers.map(({ module }) => module));
       expect(found).toEqual(expect.arrayContaining([...layers]));
       for (const group of pass.groups) {
-        for (const module of group.modules.keys()) {
+        for (const { module } of group.layers) {
           const wanted = expected.get(`gram.${module}`);
           if (wanted === undefined) continue;
           const size = wanted.shape[0] as number;

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { findLinearGroups } from '../../../agent/statistics/linear-layers.ts';
 import {
   attributeTypes,
   decodeModel,
@@ -11,6 +10,7 @@ import {
   type OnnxModel,
   type OnnxNode,
 } from '../../../shared/graph/onnx-schema.ts';
+import { findLinearLayers } from '../../../shared/models/linear-layers.ts';
 import { loadModel, type Model, saveModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
@@ -77,8 +77,7 @@ describe('weights in Constant nodes', () => {
 
   it('are those of linear layers, which have Grams', async () => {
     const graph = buildModelGraph(await opened(network()), { withLoss: false, dropoutSeed: null });
-    const weights = findLinearGroups(graph).flatMap(({ modules }) => [...modules.values()]);
-    expect(weights).toEqual([{ parameter: 'kernel', orientation: 'out-in' }]);
+    expect(findLinearLayers(graph).layers).toMatchObject([{ weight: 'kernel', orientation: 'out-in' }]);
   });
 
   it('are external data of a saved folder, which ONNX Runtime opens', async () => {

@@ -136,15 +136,18 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
     accumulator.drain();
     const { hidden, inner } = optimizedSizes;
     const found = pass.groups.flatMap((group) =>
-      [...group.modules].map(([module, weight]) => [module, weight, group.inputs[0]?.shape.at(-1)]),
+      group.layers.map(({ module, weight, orientation }) => [
+        ...[module, { weight, orientation }],
+        group.inputs[0]?.shape.at(-1),
+      ]),
     );
-    const inOut = (parameter: string) => ({ parameter, orientation: 'in-out' });
+    const inOut = (weight: string) => ({ weight, orientation: 'in-out' });
     expect(found).toEqual([
       ['Attention_0_qkv', inOut('Attention_0_qkv_weight'), hidden],
       ['encoder.layer.0.attention.output.dense', inOut('onnx::MatMul_21'), hidden],
       ['encoder.layer.0.intermediate.dense', inOut('onnx::MatMul_22'), hidden],
       ['encoder.layer.0.output.dense', inOut('onnx::MatMul_23'), inner],
-      ['classifier', { parameter: 'classifier.weight', orientation: 'out-in' }, hidden],
+      ['classifier', { weight: 'classifier.weight', orientation: 'out-in' }, hidden],
     ]);
     expect(pass.leftOut).toEqual([]);
     const names = ['embedded', 'attended', 'first', 'active', 'class'];
@@ -223,7 +226,9 @@ describe('encoder.onnx, optimized by ONNX Runtime’s transformer optimizer, com
     await pass.run(feedsOf(task, facts), { tokens, targets: new Int32Array(0) });
     accumulator.drain();
     const names = ['Attention_0_qkv', 'attention.output', 'up', 'down', 'pooler', 'classifier'];
-    expect(pass.groups.map(({ modules }) => [...modules.keys()])).toEqual(names.map((name) => [name]));
+    expect(pass.groups.map(({ layers }) => layers.map(({ module }) => module))).toEqual(
+      names.map((name) => [name]),
+    );
     for (const [index, name] of names.entries()) {
       const gram = wanted(`gram.${index === 0 ? 'attention.query' : name}`);
       const size = gram.shape[0] ?? 0;

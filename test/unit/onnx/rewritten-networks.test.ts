@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { expect, it } from 'vitest';
-import { findLinearGroups } from '../../../agent/statistics/linear-layers.ts';
-import type { LayerWeight } from '../../../shared/contribution/layer-weights.ts';
 import { gradients } from '../../../shared/graph/gradients.ts';
 import { decodeModel } from '../../../shared/graph/onnx-schema.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
+import { findLinearLayers, type LinearLayer } from '../../../shared/models/linear-layers.ts';
 import { loadModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
@@ -18,7 +17,7 @@ import '../../support/allclose.ts';
 
 /** What a network computes: logits, and the slopes of the mean of their squares, by parameter. */
 interface Computed {
-  readonly layers: ReadonlyMap<string, LayerWeight>;
+  readonly layers: ReadonlyMap<string, LinearLayer>;
   readonly results: ReadonlyMap<string, RunTensor>;
 }
 
@@ -33,7 +32,7 @@ async function computedBy(path: string, task: TaskKind): Promise<Computed> {
   const { model } = await loadModel(path, { task });
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph, logits, parameters } = built;
-  const layers = new Map(findLinearGroups(built).flatMap(({ modules }) => [...modules]));
+  const layers = new Map(findLinearLayers(built).layers.map((layer) => [layer.module, layer]));
   const targets = [...parameters.values()].map(({ value }) => value);
   const slopes = gradients(ops.meanAll(ops.mul(logits, logits)), targets);
   for (const [at, name] of [...parameters.keys()].entries())
@@ -46,9 +45,9 @@ async function computedBy(path: string, task: TaskKind): Promise<Computed> {
 }
 
 /** The slope of a layer's weight as [out, in], whatever the file has. */
-function slopeOf({ results }: Computed, { parameter, orientation }: LayerWeight): RunTensor {
-  const slope = results.get(`slope of ${parameter}`);
-  if (slope === undefined) throw new Error(`${parameter} has no slope`);
+function slopeOf({ results }: Computed, { weight, orientation }: LinearLayer): RunTensor {
+  const slope = results.get(`slope of ${weight}`);
+  if (slope === undefined) throw new Error(`${weight} has no slope`);
   if (orientation === 'out-in') return slope;
   const [inputs = 0, outputs = 0] = slope.shape;
   const data = Float32Array.from({ length: inputs * outputs }, (_, at) =>
@@ -85,7 +84,7 @@ it.each([
       // Weights may have been transposed beforehand.
       expect(slopeOf(rewritten, own)).toBeAllclose(slopeOf(plain, weight), { ...close, name: layer });
     }
-    const weights = new Set([...plain.layers.values()].map(({ parameter }) => `slope of ${parameter}`));
+    const weights = new Set([...plain.layers.values()].map(({ weight }) => `slope of ${weight}`));
     for (const [result, tensor] of plain.results) {
       if (weights.has(result)) continue;
       expect(rewritten.results.get(result)).toBeAllclose(tensor, { ...close, name: result });

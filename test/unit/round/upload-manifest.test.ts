@@ -6,9 +6,10 @@ import {
   checkManifest,
   type UploadManifest,
 } from '../../../merger/round/upload-manifest.ts';
+import type { LinearLayer } from '../../../shared/models/linear-layers.ts';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
-const limits = limitsFor(new Map([['encoder.weight', [8, 4]]]));
+const limits = limitsFor({ shapes: new Map([['encoder.weight', [8, 4]]]), layers: null });
 const expected = { baseFingerprint: 'a'.repeat(64), task: 'text-classification', labels: ['no', 'yes'] };
 const weights = { bytes: 7, sha256: sha('weights') };
 
@@ -121,16 +122,33 @@ describe('a manifest', () => {
 });
 
 describe('the limits of a base model', () => {
-  it('allow weights as float64, Grams of the larger side, and nothing near what fills a disk', () => {
-    const bert = limitsFor(
-      new Map([
-        ['bert.embeddings.word_embeddings.weight', [30_522, 768]],
-        ['bert.encoder.layer.0.intermediate.dense.weight', [3072, 768]],
-      ]),
-    );
-    const mebibyte = 1024 * 1024;
-    expect(bert('model.safetensors')).toBe((30_522 * 768 + 3072 * 768) * 8 + 64 * mebibyte);
-    expect(bert('grams.safetensors')).toBe(3072 * 3072 * 8 + 64 * mebibyte);
-    expect(bert('tokenizer.json')).toBe(64 * mebibyte);
+  const mebibyte = 1024 * 1024;
+
+  it('allow weights as float64, a square Gram per linear layer, and nothing near what fills a disk', () => {
+    const shapes = new Map([
+      ['shared.weight', [32_128, 512]],
+      ['encoder.block.0.layer.1.DenseReluDense.wi.weight', [2048, 512]],
+      ['encoder.block.0.layer.1.DenseReluDense.wo.weight', [512, 2048]],
+    ]);
+    const layer = (module: string, inputs: number, gram: string | null): LinearLayer => ({
+      ...{ module, inputs, gram, weight: `${module}.weight`, bias: null, outputs: 512 },
+      ...{ orientation: 'out-in', kind: gram === null ? 'embedding' : 'encoder' },
+    });
+    const t5 = limitsFor({
+      shapes,
+      layers: [layer('wi', 512, 'wi'), layer('wo', 2048, 'wo'), layer('shared', 512, null)],
+    });
+    expect(t5('model.safetensors')).toBe((32_128 * 512 + 2 * 2048 * 512) * 8 + 64 * mebibyte);
+    expect(t5('grams.safetensors')).toBe((512 ** 2 + 2048 ** 2) * 8 + mebibyte + 2 * 2048);
+    expect(t5('tokenizer.json')).toBe(64 * mebibyte);
+  });
+
+  it('of a family that is not known count the larger side of each matrix, without the vocabulary', () => {
+    const shapes = new Map([
+      ['words', [32_128, 512]],
+      ['wi', [2048, 512]],
+    ]);
+    const limits = limitsFor({ shapes, layers: null, vocabSize: 32_128 });
+    expect(limits('grams.safetensors')).toBe((512 ** 2 + 2048 ** 2) * 8 + mebibyte + 2 * 2048);
   });
 });

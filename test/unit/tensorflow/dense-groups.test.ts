@@ -6,8 +6,11 @@ import { type Dense, groupDenses, inputsOfGroup } from '../../../agent/tensorflo
 
 const denseOf = (module: string): Dense => ({
   layer: layers.dense({ units: 2 }),
-  module,
-  parameter: `${module}/kernel`,
+  linear: {
+    ...{ module, weight: `${module}/kernel`, bias: null, gram: module, inputs: 5, outputs: 2 },
+    orientation: 'in-out',
+    kind: 'encoder',
+  },
 });
 const denses = ['query', 'key', 'out'].map(denseOf);
 

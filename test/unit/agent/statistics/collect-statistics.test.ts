@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
-import { findLinearGroups } from '../../../../agent/statistics/linear-layers.ts';
 import {
   type StatisticsOptions,
   statisticsDefaults,
@@ -13,6 +12,7 @@ import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
 import type { Value } from '../../../../shared/graph/graph.ts';
+import { findLinearLayers } from '../../../../shared/models/linear-layers.ts';
 import { createModel, loadModel, saveModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
@@ -77,7 +77,7 @@ async function activations(
 ): Promise<Map<string, { width: number; data: Float32Array }>> {
   const loaded = await loadModel(model, { task: 'text-classification' });
   const built = buildModelGraph(loaded.model, { withLoss: false, dropoutSeed: null });
-  const groups = findLinearGroups(built);
+  const { groups } = findLinearLayers(built);
   for (const group of groups) built.graph.output(`input of ${group.name}`, group.inputs[0] as Value);
   const session = await createSession(built.graph, oneThread);
   const shape = [1, inputIds.length];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createGramAccumulator } from '../../../../agent/statistics/gram-accumulator.ts';
 import { createGramPass } from '../../../../agent/statistics/gram-graph.ts';
-import { findLinearGroups } from '../../../../agent/statistics/linear-layers.ts';
 import { unpackSymmetric } from '../../../../shared/contribution/gram-packing.ts';
 import type { Value } from '../../../../shared/graph/graph.ts';
+import { findLinearLayers } from '../../../../shared/models/linear-layers.ts';
 import { createModel, type Model } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
@@ -37,7 +37,9 @@ const tokenRows = Int32Array.of(0, 1, 2, 3, 4, 5);
 /** The activation that a module reads, all rows. */
 async function activationOf(model: Model, module: string): Promise<RunTensor> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
-  const group = findLinearGroups(built).find(({ modules }) => modules.has(module));
+  const group = findLinearLayers(built).groups.find(({ layers }) =>
+    layers.some((layer) => layer.module === module),
+  );
   if (group === undefined) throw new Error(`no linear layer ${module}`);
   built.graph.output('activation', group.inputs[0] as Value);
   const session = await createSession(built.graph, oneThread);
@@ -76,15 +78,18 @@ describe('the Gram pass', () => {
   });
 });
 
-describe('findLinearGroups', () => {
+describe('the groups of linear layers', () => {
   const groupsOf = (task: 'text-classification' | 'masked-lm') =>
-    findLinearGroups(
+    findLinearLayers(
       buildModelGraph(createModel(config, task, labels, 1), { withLoss: false, dropoutSeed: null }),
-    );
+    ).groups;
 
   it('gives layers that read the same activation one Gram, named by the first of them', () => {
     expect(
-      groupsOf('text-classification').map(({ name, modules }) => ({ name, modules: [...modules.keys()] })),
+      groupsOf('text-classification').map(({ name, layers }) => ({
+        name,
+        modules: layers.map(({ module }) => module),
+      })),
     ).toEqual([
       {
         name: 'bert.encoder.layer.0.attention.self.query',
@@ -100,10 +105,10 @@ describe('findLinearGroups', () => {
     ]);
   });
 
-  it('leaves out decoders tied to an embedding', () => {
-    const modules = groupsOf('masked-lm').flatMap((group) => [...group.modules.keys()]);
-    expect(modules).toContain('cls.predictions.transform.dense');
-    expect(modules.filter((name) => name.includes('embeddings'))).toEqual([]);
+  it('leave out decoders tied to an embedding, and layers that read masked tokens alone', () => {
+    const modules = groupsOf('masked-lm').flatMap((group) => group.layers.map(({ module }) => module));
+    expect(modules).toContain('bert.encoder.layer.0.output.dense');
+    expect(modules.filter((name) => /embeddings|^cls/.test(name))).toEqual([]);
   });
 });
 
@@ -133,7 +138,7 @@ describe('rows of a table of relative positions', () => {
       await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
     accumulator.drain();
     const entries = pass.groups.flatMap((group) =>
-      [...group.modules.keys()].map((module) => {
+      group.layers.map(({ module }) => {
         const gram = unpackSymmetric(accumulator.packed(group.name), config.hidden_size);
         return [
           module.replace(`${self}.`, ''),

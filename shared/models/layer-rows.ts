@@ -1,7 +1,7 @@
 /** @file What the rows of a linear layer's input are, whatever axes they lie in. */
-import { productOf, type Value } from '../../shared/graph/graph.ts';
-import * as ops from '../../shared/graph/ops/index.ts';
-import { factorsOf } from '../../shared/graph/sizes.ts';
+import { productOf, type Value } from '../graph/graph.ts';
+import * as ops from '../graph/ops/index.ts';
+import { factorsOf } from '../graph/sizes.ts';
 
 /** Tokens or targets' tokens, padding included, sequences, or relative positions. */
 export type RowKind = 'tokens' | 'targets' | 'sequences' | 'positions';

@@ -2,19 +2,22 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
-import { findLinearLayers } from '../../../../agent/statistics/linear-layers.ts';
-import { statisticsDefaults } from '../../../../agent/statistics/statistics-options.ts';
-import { groupLayers } from '../../../../merger/methods/layer-groups.ts';
-import { type Contribution, openContribution } from '../../../../shared/contribution/open-contribution.ts';
-import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
-import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../../shared/graph/onnx-schema.ts';
-import { loadModel } from '../../../../shared/models/model-folder.ts';
-import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
-import { floats, longs, networkModel, node, writeOnnxFile } from '../../../support/onnx-network.ts';
-import { axis1, mean } from '../../../support/operator-cases.ts';
-import { quietContext } from '../../../support/run-context.ts';
-import { writeRows } from '../../../support/tiny-model.ts';
+import { collectStatistics } from '../../../agent/statistics/collect-statistics.ts';
+import { statisticsDefaults } from '../../../agent/statistics/statistics-options.ts';
+import { groupLayers } from '../../../merger/methods/layer-groups.ts';
+import { contributionLayers } from '../../../shared/contribution/contribution-layers.ts';
+import { type Contribution, openContribution } from '../../../shared/contribution/open-contribution.ts';
+import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
+import { indexLayers } from '../../../shared/models/layer-index.ts';
+import { findLinearLayers, linearLayersOf } from '../../../shared/models/linear-layers.ts';
+import { createModel, loadModel } from '../../../shared/models/model-folder.ts';
+import { buildModelGraph } from '../../../shared/models/model-graph.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
+import { axis1, mean } from '../../support/operator-cases.ts';
+import { quietContext } from '../../support/run-context.ts';
+import { writeRows } from '../../support/tiny-model.ts';
 
 function weight(name: string, ...dims: readonly number[]): OnnxTensor {
   const size = dims.reduce((product, dim) => product * dim, 1);
@@ -34,9 +37,8 @@ const network = (nodes: readonly OnnxNode[], weights: readonly OnnxTensor[]): On
 async function layersOf(nodes: readonly OnnxNode[], weights: readonly OnnxTensor[]) {
   const path = await writeOnnxFile(network(nodes, weights));
   const { model } = await loadModel(path, { task: 'text-classification' });
-  const { groups, others } = findLinearLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
-  const layers = groups.flatMap(({ modules }) => [...modules].map(([name, own]) => [name, own.parameter]));
-  return { layers: Object.fromEntries(layers) as Record<string, string>, others };
+  const { layers } = findLinearLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
+  return Object.fromEntries(layers.map(({ module, weight: own }) => [module, own]));
 }
 
 /** A contribution of an ONNX file, checked, and what was said on stderr. */
@@ -79,14 +81,18 @@ describe('two parameters of one module', () => {
 
   it('are two layers, whatever node comes first', async () => {
     const weights = [weight('dense.P', 4, 5), weight('dense.weight', 3, 5)];
-    const { layers } = await layersOf(perToken, weights);
+    const layers = await layersOf(perToken, weights);
     expect(layers).toEqual({ dense: 'dense.weight', 'dense.P': 'dense.P' });
   });
 
   it('have Grams of their own in a contribution, which the merge finds', async () => {
     const weights = [weight('dense.P', 4, 5), weight('dense.weight', 3, 5)];
     const { contribution, said } = await contributionOf(network(perToken, weights));
-    const groups = groupLayers([contribution, contribution], new Set(contribution.weights.tensors.keys()));
+    const groups = groupLayers(
+      [contribution, contribution],
+      new Set(contribution.weights.tensors.keys()),
+      await contributionLayers(contribution),
+    );
     await contribution.close();
     expect(groups.map(({ name, dimension, layers }) => [name, dimension, layers[0]?.parameter])).toEqual([
       ['dense.P', 4, 'dense.P'],
@@ -100,7 +106,7 @@ describe('two parameters of one module', () => {
       called('n1', node('MatMul', ['x', 'a.weight'], ['p'])),
       called('n2', node('MatMul', ['p', 'a'], ['y'])),
     ];
-    const { layers } = await layersOf(nodes, [weight('a.weight', 4, 5), weight('a', 5, 2)]);
+    const layers = await layersOf(nodes, [weight('a.weight', 4, 5), weight('a', 5, 2)]);
     expect(layers).toEqual({ 'a.weight': 'a.weight', a: 'a' });
   });
 });
@@ -162,5 +168,86 @@ describe('what has no Gram', () => {
     await expect(contributionOf(only)).rejects.toThrow(
       'Grams: the network must have linear layers with Grams (w cannot have one), has none',
     );
+  });
+});
+
+describe('the linear layers of a family', () => {
+  const bert = {
+    ...{ model_type: 'bert', vocab_size: 12, hidden_size: 4, intermediate_size: 6 },
+    ...{ num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 8, type_vocab_size: 2 },
+  };
+  const tasks = 'text-classification';
+  const layersOfModel = (config: object, task: TaskKind = tasks) =>
+    linearLayersOf(createModel({ ...config }, task, task === tasks ? ['no', 'yes'] : [], 1));
+
+  it('say where each belongs, its bias, sizes and Gram', () => {
+    const layers = layersOfModel(bert);
+    const block = 'bert.encoder.layer.0';
+    expect(layers.map(({ module, kind, gram }) => [module, kind, gram])).toEqual([
+      ...['query', 'key', 'value'].map((part) => [
+        ...[`${block}.attention.self.${part}`, 'encoder'],
+        `${block}.attention.self.query`,
+      ]),
+      ...['attention.output.dense', 'intermediate.dense', 'output.dense'].map((part) => [
+        ...[`${block}.${part}`, 'encoder'],
+        `${block}.${part}`,
+      ]),
+      ['bert.pooler.dense', 'head', 'bert.pooler.dense'],
+      ['classifier', 'head', 'classifier'],
+    ]);
+    expect(layers.at(-1)).toMatchObject({
+      ...{ weight: 'classifier.weight', bias: 'classifier.bias', orientation: 'out-in' },
+      ...{ inputs: 4, outputs: 2 },
+    });
+    expect(layersOfModel(bert, 'masked-lm').at(-1)).toMatchObject({
+      ...{ module: 'bert.embeddings.word_embeddings', kind: 'embedding', gram: null },
+      ...{ inputs: 4, outputs: 12 },
+    });
+  });
+
+  it('are stored [in, out] in GPT-2, its untied head [out, in]', () => {
+    const gpt2 = { model_type: 'gpt2', vocab_size: 12, n_embd: 4, n_layer: 1, n_head: 2, n_positions: 8 };
+    const stored = (changes: object) =>
+      Object.fromEntries(
+        layersOfModel({ ...gpt2, ...changes }, 'causal-lm').map((own) => [
+          own.module.replace('transformer.h.0.', ''),
+          `${own.orientation} ${own.inputs} ${own.outputs} ${own.kind} ${own.gram === null ? 'averaged' : ''}`,
+        ]),
+      );
+    const blocks = {
+      'attn.c_attn': 'in-out 4 12 encoder ',
+      'attn.c_proj': 'in-out 4 4 encoder ',
+      'mlp.c_fc': 'in-out 4 16 encoder ',
+      'mlp.c_proj': 'in-out 16 4 encoder ',
+    };
+    expect(stored({})).toEqual({ ...blocks, 'transformer.wte': 'out-in 4 12 embedding averaged' });
+    expect(stored({ tie_word_embeddings: false })).toEqual({ ...blocks, lm_head: 'out-in 4 12 head ' });
+  });
+
+  it('of T5 leave out the table that encoder and decoder share, whatever it is called', () => {
+    const t5 = {
+      model_type: 't5',
+      vocab_size: 12,
+      d_model: 4,
+      d_kv: 2,
+      d_ff: 6,
+      num_layers: 1,
+      num_heads: 2,
+    };
+    const averaged = layersOfModel(t5, 'text2text').filter(({ gram }) => gram === null);
+    expect(averaged.map(({ module, kind }) => [module, kind])).toEqual([['shared', 'embedding']]);
+  });
+
+  it('are found by names without the backbone’s, and behind those of wrappers', () => {
+    const index = indexLayers(layersOfModel(bert), 'bert');
+    for (const name of [
+      'bert.pooler.dense',
+      'pooler.dense',
+      'module.bert.pooler.dense',
+      '_orig_mod.pooler.dense',
+    ]) {
+      expect(index.find(name)?.weight).toBe('bert.pooler.dense.weight');
+    }
+    expect(index.find('pooler')).toBeUndefined();
   });
 });
