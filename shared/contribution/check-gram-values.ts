@@ -1,4 +1,5 @@
-import { RegmeanError } from '../errors.ts';
+import { type ErrorCode, RegmeanError } from '../errors.ts';
+import type { Dtype } from '../safetensors/dtype.ts';
 
 /**
  * Slack for rounding in float32 accumulation, relative to sqrt(g_ii g_jj). A Gram of correlated
@@ -6,6 +7,9 @@ import { RegmeanError } from '../errors.ts';
  * miss it by far more.
  */
 const relativeSlack = 1e-3;
+
+/** The same for values that were rounded to 16 bits: a unit in the last place of bfloat16 is 2^-8. */
+const relativeSlackOf16Bits = 1e-2;
 
 /**
  * Checks that values can be X^T X: all finite, a diagonal that is not negative, |g_ij| <= sqrt(g_ii
@@ -37,11 +41,40 @@ export function checkGramValues(
       if (!(Math.abs(value) <= bound * (1 + relativeSlack))) {
         throw refused(where, row, column, `must be at most sqrt(g_ii g_jj) = ${bound}, is ${value}`);
       }
-      if (storage === 'packed') continue;
-      const mirrored = values[column * dimension + row] as number;
-      if (!(Math.abs(value - mirrored) <= bound * relativeSlack)) {
-        throw refused(where, row, column, `must equal entry [${column}, ${row}], ${value} and ${mirrored}`);
-      }
+    }
+  }
+  if (storage === 'square') checkSymmetric(where, values, dimension, 'F32', 'refused');
+}
+
+/**
+ * Checks that a square Gram is symmetric up to rounding: g_ij = g_ji.
+ *
+ * @param where names file and Gram in errors
+ * @param square [d, d]
+ * @param dtype what the values were rounded to
+ * @param code of the error
+ * @throws RegmeanError naming the entry and its mirror image
+ */
+export function checkSymmetric(
+  where: string,
+  square: Float32Array | Float64Array,
+  dimension: number,
+  dtype: Dtype,
+  code: ErrorCode,
+): void {
+  const slack = dtype === 'F16' || dtype === 'BF16' ? relativeSlackOf16Bits : relativeSlack;
+  const roots = new Float64Array(dimension);
+  for (let i = 0; i < dimension; i++) roots[i] = Math.sqrt(Math.abs(square[i * (dimension + 1)] as number));
+  for (let row = 0; row < dimension; row++) {
+    for (let column = row + 1; column < dimension; column++) {
+      const value = square[row * dimension + column] as number;
+      const mirrored = square[column * dimension + row] as number;
+      const bound = (roots[row] as number) * (roots[column] as number);
+      if (Math.abs(value - mirrored) <= bound * slack) continue;
+      const rule = `must equal entry [${column}, ${row}], ${value} and ${mirrored}`;
+      throw new RegmeanError(code, `${where}: entry [${row}, ${column}] ${rule}`, {
+        hint: 'a Gram is X^T X of the inputs X of a layer, which is symmetric',
+      });
     }
   }
 }

@@ -4,6 +4,7 @@ import { isFloatDtype } from '../safetensors/dtype.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { formatShape } from '../tensor.ts';
+import { checkSymmetric } from './check-gram-values.ts';
 import { dimensionOfPacked, type GramFactors, unpackSymmetric } from './gram-packing.ts';
 import { type LayerWeight, layerWeightSchema } from './layer-weights.ts';
 import { gramsFormat } from './write-grams.ts';
@@ -28,8 +29,9 @@ export interface GramFile {
   /** Values as stored: [d(d+1)/2] packed or [d, d] square, float64. */
   readStored(name: string): Promise<Float64Array>;
   /**
-   * The matrix [d, d] in float64, times factors. Square ones are as they are stored, symmetric up
-   * to rounding.
+   * The matrix [d, d] in float64, times factors. Square ones are as they are stored.
+   *
+   * @throws RegmeanError `invalid-input` for a square one that is not symmetric up to rounding
    */
   readSquare(name: string, factors: GramFactors): Promise<Float64Array>;
   close(): Promise<void>;
@@ -92,9 +94,10 @@ function readersOf(
     async readSquare(name, factors) {
       const entry = grams.get(name);
       if (entry === undefined) throw new RegmeanError('not-found', `${file.path}: no Gram ${name}`);
-      const isFloat32 = file.tensors.get(name)?.dtype === 'F32';
-      const stored = isFloat32 ? (await file.readFloat32(name)).data : await file.readFloat64(name);
+      const dtype = file.tensors.get(name)?.dtype ?? 'F32';
+      const stored = dtype === 'F32' ? (await file.readFloat32(name)).data : await file.readFloat64(name);
       if (entry.storage === 'packed') return unpackSymmetric(stored, entry.dimension, factors);
+      checkSymmetric(`${file.path}: Gram ${name}`, stored, entry.dimension, dtype, 'invalid-input');
       return scaleSquare(stored, entry.dimension, factors);
     },
   };

@@ -91,11 +91,11 @@ describe('openGrams', () => {
   });
 
   it('reads square Grams made elsewhere as means, one per module', async () => {
-    const data = Float32Array.of(1, 2, 4, 5);
+    const data = Float32Array.of(1, 2, 2, 5);
     await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { format: 'pt' });
     const file = await openGrams(path);
     expect(file.layers).toEqual(new Map([['dense', 'dense']]));
-    expect(await read(file, 'dense', 'mean')).toEqual(Float64Array.of(1, 2, 4, 5));
+    expect(await read(file, 'dense', 'mean')).toEqual(Float64Array.of(1, 2, 2, 5));
     await expect(read(file, 'dense', 'sum')).rejects.toThrow('is a mean of unknown row count');
     await file.close();
   });
@@ -107,6 +107,25 @@ describe('openGrams', () => {
     expect(await read(file, 'dense', 'mean')).toEqual(Float64Array.of(1, 0.5, 0.5, 2));
     expect(await read(file, 'dense', 'sum')).toEqual(data);
     await file.close();
+  });
+
+  it('refuses a square Gram that is not symmetric, naming the entry, and takes one that was rounded', async () => {
+    const square = async (...values: number[]): Promise<Float64Array> => {
+      const data = Float32Array.from(values);
+      await writeSafetensors(path, [{ name: 'dense', shape: [2, 2], data }], { format: 'pt' });
+      const file = await openGrams(path);
+      try {
+        return await read(file, 'dense', 'mean');
+      } finally {
+        await file.close();
+      }
+    };
+    await expect(square(1, 2, 3, 9)).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: `${path}: Gram dense: entry [0, 1] must equal entry [1, 0], 2 and 3`,
+    });
+    await expect(square(1, 0, 0.5, 9)).rejects.toThrow('entry [0, 1] must equal entry [1, 0], 0 and 0.5');
+    expect([...(await square(1, 2, 2.0001, 9))]).toEqual([1, 2, 2.0001, 9].map(Math.fround));
   });
 
   const gram = { name: 'g', shape: [3], data: Float32Array.of(1, 0, 1) };
