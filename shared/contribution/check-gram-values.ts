@@ -8,7 +8,7 @@ import type { Dtype } from '../safetensors/dtype.ts';
  */
 const relativeSlack = 1e-3;
 
-/** The same for values that were rounded to 16 bits: a unit in the last place of bfloat16 is 2^-8. */
+/** The same for values rounded to 16 bits: a unit in the last place of bfloat16 is 2^-8. */
 const relativeSlackOf16Bits = 1e-2;
 
 /**
