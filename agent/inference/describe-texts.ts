@@ -115,7 +115,8 @@ async function describeLogits(
 /** Examples without labels; some rows bring only what the decoder reads. */
 function unlabelledAlike({ task, config }: Model, examples: readonly EncodedExample[]): EncodedExample[] {
   return examples.map((example) => {
-    const decoder = task === 'text2text' ? { decoderInputIds: decoderInputIdsOf(example, config) } : {};
+    const decoder =
+      task === 'text2text' ? { decoderInputIds: decoderInputIdsOf(example, config.inputs) } : {};
     return { ...example, labels: null, ...decoder };
   });
 }

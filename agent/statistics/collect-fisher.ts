@@ -35,7 +35,7 @@ export async function collectFisher(
   context: RunContext,
 ): Promise<FisherToWrite> {
   checkVariant(model, examples, options);
-  const plan = planOf(examples, options, model.config.equalLengths);
+  const plan = planOf(examples, options, model.config.inputs.equalLengths);
   const count = plan.flat().length;
   const predictor = await createPredictor(model, model.weights, context.compute);
   const pass = await createFisherPass(model, model.weights, context.compute);
@@ -47,7 +47,7 @@ export async function collectFisher(
       if (context.signal.aborted) {
         throw new RegmeanError('interrupted', `Fisher: stopped after ${done} of ${count} examples`);
       }
-      const batch = collate(examples, indices, model.config, model.task);
+      const batch = collate(examples, indices, model.config.inputs, model.task);
       const chosen = indices.map((index) => examples[index] as EncodedExample);
       const logits = await predictor.predict(chosen, indices.length);
       const perExample = chosen.map((example, row) =>

@@ -53,7 +53,7 @@ export async function collectGrams(
     batchSize: options.batchSize,
     seed: options.seed,
     epoch: 0,
-    equalLengths: model.config.equalLengths,
+    equalLengths: model.config.inputs.equalLengths,
   }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
   const pass = await createGramPass(model, model.weights, context.compute, options);
@@ -70,7 +70,7 @@ export async function collectGrams(
       if (context.signal.aborted) {
         throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
       }
-      const batch = collate(examples, indices, model.config, model.task);
+      const batch = collate(examples, indices, model.config.inputs, model.task);
       const counted = options.padding === 'included' ? allRows(batch) : withoutPadding(batch);
       await pass.run(batchFeeds(batch, model.task), counted);
       tokens += batch.tokens;

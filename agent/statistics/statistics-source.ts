@@ -2,13 +2,13 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
-import type { ModelIdentity } from '../../shared/models/model-graph.ts';
+import type { ExampleReader } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 
 /** A model, and how its statistics are collected. */
 export interface StatisticsSource {
-  readonly model: Pick<ModelIdentity, 'task' | 'labels' | 'config'>;
+  readonly model: ExampleReader;
   /** The model folder that is copied into the contribution. */
   readonly folder: string;
   grams(examples: readonly EncodedExample[], context: RunContext): Promise<CollectedGrams>;

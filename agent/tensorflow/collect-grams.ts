@@ -38,7 +38,7 @@ export async function collectLayersGrams(
     batchSize: options.batchSize,
     seed: options.seed,
     epoch: 0,
-    equalLengths: network.config.equalLengths,
+    equalLengths: network.inputs.equalLengths,
   }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
   const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
@@ -50,7 +50,7 @@ export async function collectLayersGrams(
     if (context.signal.aborted) {
       throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
     }
-    const batch = collate(examples, indices, network.config, task);
+    const batch = collate(examples, indices, network.inputs, task);
     core.tidy(() => {
       const inputs = runOn(examples, indices, () =>
         recordDenseInputs(tensorFlow, model, () => model.predictOnBatch(network.inputsOf(batch))),

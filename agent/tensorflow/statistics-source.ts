@@ -25,7 +25,7 @@ export async function openLayersSource(
   const { network, task } = opened;
   const temporary = await temporaryFolder(opened);
   return {
-    model: { task, labels: opened.labels, config: network.config },
+    model: { task, labels: opened.labels, config: { inputs: network.inputs } },
     folder: temporary ?? opened.file.folder,
     grams: (examples, context) => collectLayersGrams(network, task, examples, options, context),
     fisher: () =>

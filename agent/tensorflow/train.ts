@@ -87,11 +87,11 @@ export async function trainLayersModel(
       batchSize: options.batchSize,
       seed: options.seed,
       epoch,
-      equalLengths: network.config.equalLengths,
+      equalLengths: network.inputs.equalLengths,
     });
     for (const indices of plan) {
       if (context.signal.aborted) throw new RegmeanError('interrupted', `training stopped at step ${steps}`);
-      const batch = collate(train, indices, network.config, options.task);
+      const batch = collate(train, indices, network.inputs, options.task);
       const rate = linearSchedule(
         steps,
         plan.length * options.epochs,

@@ -93,7 +93,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
       batchSize: options.batchSize,
       seed: options.seed,
       epoch: 0,
-      equalLengths: model.config.equalLengths,
+      equalLengths: model.config.inputs.equalLengths,
     },
   ).length;
   return {

@@ -93,7 +93,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
         batchSize: options.batchSize,
         seed: options.seed,
         epoch,
-        equalLengths: model.config.equalLengths,
+        equalLengths: model.config.inputs.equalLengths,
       });
       for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
         if (context.signal.aborted) throw interrupted(options, progress);
@@ -105,7 +105,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
           }
           segment = await createSegment(run, options, progress.step, context.compute);
         }
-        const batch = collate(train, indices, model.config, model.task);
+        const batch = collate(train, indices, model.config.inputs, model.task);
         const loss = await segment.run(batchFeeds(batch, model.task));
         if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, indices, train);
         await run.optimizer.step(

@@ -166,7 +166,7 @@ async function readExamples(
     task: testSet.task,
     labels: testSet.labels,
     modelFolder: context.base,
-    config: architectureOf(configJson.model_type).parseConfig(configJson),
+    inputs: architectureOf(configJson.model_type).parseConfig(configJson).inputs,
     labelled: true,
     ...(maxLength === undefined ? {} : { maxLength }),
   });

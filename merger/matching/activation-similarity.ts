@@ -39,7 +39,7 @@ export async function activationSimilarities(
   let tokens = 0;
   try {
     for (const indices of planEvaluationBatches(lengths, batchSize)) {
-      const batch = collate(examples, indices, left.config, left.task);
+      const batch = collate(examples, indices, left.config.inputs, left.task);
       const { labels: _, ...inputs } = Object.fromEntries(batchFeeds(batch, left.task));
       const feeds = new Map(Object.entries(inputs));
       const mask = batch.attentionMask;

@@ -94,14 +94,14 @@ async function generateBatch(
   const { seqLength, ...batch } = collate(
     indices.map((index) => unlabelled(examples[index])),
     [...indices.keys()],
-    config,
+    config.inputs,
     model.task,
   );
   const shape = [indices.length, seqLength];
   const attentionMask: RunTensor = { shape, data: batch.attentionMask };
   const memory = await graphs.memory({ shape, data: batch.inputIds }, attentionMask);
   const fixed = { memory: repeatRows(memory, beams), attentionMask: repeat(attentionMask, beams) };
-  const endTokenIds = config.endTokenIds ?? [];
+  const endTokenIds = config.inputs.endTokenIds ?? [];
   const searches = indices.map(() => createSearch({ beams, lengthPenalty, endTokenIds }));
   const rows = indices.length * beams;
   let tokens = graphs.hasEncoder
@@ -110,14 +110,14 @@ async function generateBatch(
   let parents = Int32Array.from({ length: rows }, (_, row) => row);
   let past = graphs.emptyPast(rows);
   const finished = new Set<Search>();
-  const room = graphs.hasEncoder ? Number.POSITIVE_INFINITY : config.maxLength - seqLength;
+  const room = graphs.hasEncoder ? Number.POSITIVE_INFINITY : config.inputs.maxLength - seqLength;
   const most = Math.min(maxNewTokens, room);
 
   for (let step = 0; step < most; step++) {
     const outputs = await graphs.step({ ...fixed, tokens, parents: { shape: [rows], data: parents }, past });
     past = outputs.past;
     const vocabSize = outputs.logits.length / rows;
-    const next = new Int32Array(rows).fill(config.padTokenId);
+    const next = new Int32Array(rows).fill(config.inputs.padTokenId);
     parents = Int32Array.from({ length: rows }, (_, row) => row);
     for (const [index, search] of searches.entries()) {
       if (finished.has(search)) continue;
@@ -142,7 +142,7 @@ function unlabelled(example: EncodedExample | undefined): EncodedExample {
 }
 
 function startTokenOf({ config, architecture }: ModelIdentity): number {
-  if (config.decoderStartTokenId !== undefined) return config.decoderStartTokenId;
+  if (config.inputs.decoderStartTokenId !== undefined) return config.inputs.decoderStartTokenId;
   throw new RegmeanError('invalid-input', `${architecture.modelType}: decoder_start_token_id must be given`);
 }
 

@@ -8,7 +8,7 @@ import type { ExampleLogits, Predictor } from './predictor.ts';
 
 /** A LayersModel as a predictor; its weights are read at each run. */
 export function createLayersPredictor(network: LayersNetwork, task: TaskKind): Predictor {
-  const { tensorFlow, model, config, outputs } = network;
+  const { tensorFlow, model, inputs, outputs } = network;
   const isPerToken = logitRowsOf(task) === 'token';
   return {
     outputs,
@@ -17,8 +17,8 @@ export function createLayersPredictor(network: LayersNetwork, task: TaskKind): P
       const results: ExampleLogits[] = [];
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length);
-      for (const indices of planEvaluationBatches(lengths, batchSize, config.equalLengths)) {
-        const batch = collate(examples, indices, config, task);
+      for (const indices of planEvaluationBatches(lengths, batchSize, inputs.equalLengths)) {
+        const batch = collate(examples, indices, inputs, task);
         const run = (): Float32Array => {
           const output = model.predictOnBatch(network.inputsOf(batch));
           return network

@@ -53,7 +53,7 @@ export async function createLikelihoods(
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length + targetLengthOf(example));
       for (const indices of planEvaluationBatches(lengths, batchSize)) {
-        const batch = collate(examples, indices, model.config, model.task);
+        const batch = collate(examples, indices, model.config.inputs, model.task);
         if (!(batch.labels instanceof Int32Array)) throw unlabelled(examples[indices[0] ?? 0]);
         const outputs = await session.run(new Map([...parameters, ...batchFeeds(batch, model.task)]));
         const values = outputs.get('log probabilities')?.data as Float32Array;

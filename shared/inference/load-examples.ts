@@ -4,7 +4,7 @@ import type { EncodedExample } from '../data/example.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
-import type { ModelConfig } from '../models/architecture.ts';
+import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import { modelFolderOf } from '../onnx/open-onnx.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
@@ -28,14 +28,14 @@ export interface ExamplesRequest {
   readonly labels: readonly string[];
   /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
   readonly modelFolder: string;
-  readonly config: ModelConfig;
+  readonly inputs: InputSpec;
   readonly labelled: boolean;
   readonly maxLength?: number | undefined;
 }
 
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
-  const { features, vocabSize } = request.config;
+  const { features, vocabSize } = request.inputs;
   const rows = await readRows(
     request.files,
     {
@@ -56,7 +56,7 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     tokenizer,
     named && labelled ? createLabelSpace(request.labels) : null,
     {
-      maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.config.maxLength),
+      maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.inputs.maxLength),
       vocabSize,
       ...(features === undefined ? {} : { features }),
     },
@@ -65,14 +65,19 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
 }
 
 /** What is read for a model, beside what the model itself says. */
-export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'labels' | 'config'>;
+export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'labels' | 'inputs'>;
+
+/** A model as far as it says how examples are read. */
+export interface ExampleReader extends Pick<ModelIdentity, 'task' | 'labels'> {
+  readonly config: { readonly inputs: InputSpec };
+}
 
 /** The examples of data files for a model: its task, its classes, its longest sequence. */
 export function loadModelExamples(
-  { task, labels, config }: Pick<ModelIdentity, 'task' | 'labels' | 'config'>,
+  { task, labels, config: { inputs } }: ExampleReader,
   request: ModelExamplesRequest,
 ): Promise<LoadedExamples> {
-  return loadExamples({ ...request, task, labels, config });
+  return loadExamples({ ...request, task, labels, inputs });
 }
 
 /**

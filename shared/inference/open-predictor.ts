@@ -1,15 +1,15 @@
 /** @file A model of any kind, ready to predict. */
 
 import { loadModel } from '../models/model-folder.ts';
-import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import type { TaskKind } from '../task.ts';
 import { isLayersModel, layersModelFolder } from '../tensorflow/layers-model.ts';
+import type { ExampleReader } from './load-examples.ts';
 import { createPredictor, type Predictor } from './predictor.ts';
 
 /** A model and its predictor, which the caller disposes of. */
 export interface OpenPredictor {
-  readonly model: Pick<ModelIdentity, 'task' | 'labels' | 'config'>;
+  readonly model: ExampleReader;
   readonly predictor: Predictor;
   /** Where its tokenizer lies. */
   readonly folder: string;
@@ -24,7 +24,7 @@ export async function openPredictor(path: string, task: TaskKind, compute: Compu
     const { createLayersPredictor } = await import('./layers-predictor.ts');
     const { network, labels } = await openModel(path, task);
     return {
-      model: { task, labels, config: network.config },
+      model: { task, labels, config: { inputs: network.inputs } },
       predictor: createLayersPredictor(network, task),
       folder: await layersModelFolder(path),
       surplus: [],

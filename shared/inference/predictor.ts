@@ -59,8 +59,8 @@ export async function createPredictor(
       const results: ExampleLogits[] = [];
       let tokens = 0;
       const lengths = examples.map((example) => example.inputIds.length);
-      for (const indices of planEvaluationBatches(lengths, batchSize, model.config.equalLengths)) {
-        const batch = collate(examples, indices, model.config, model.task);
+      for (const indices of planEvaluationBatches(lengths, batchSize, model.config.inputs.equalLengths)) {
+        const batch = collate(examples, indices, model.config.inputs, model.task);
         const feeds = new Map([...parameters, ...batchFeeds(batch, model.task)]);
         const logits = (await session.run(feeds)).get('logits')?.data as Float32Array;
         const perExample = logits.length / indices.length;

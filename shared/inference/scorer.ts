@@ -75,7 +75,7 @@ async function createLanguageScorer(
   return {
     main: 'exactMatch',
     async score(examples, batchSize, progress) {
-      const endTokenIds = model.config.endTokenIds ?? [];
+      const endTokenIds = model.config.inputs.endTokenIds ?? [];
       const targets = examples.map(({ labels }) => targetText(labels, endTokenIds));
       const longest = targets.reduce((length, target) => Math.max(length, target.length), 0);
       const options = { beams: 1, maxNewTokens: longest + 1, batchSize };

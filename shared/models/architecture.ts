@@ -4,28 +4,15 @@
  */
 import type { Shape, Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
+import type { InputSpec } from './input-spec.ts';
 import type { ModuleScope } from './scope.ts';
 
-/** A parsed config.json as the rest of the project needs it. */
+/** A parsed config.json: what the model reads, and what its graph needs. */
 export interface ModelConfig {
-  readonly vocabSize: number;
+  readonly inputs: InputSpec;
   readonly hiddenSize: number;
-  /** Longest sequence in tokens, special tokens included. */
-  readonly maxLength: number;
-  readonly padTokenId: number;
   /** Standard deviation of new weights. */
   readonly initializerRange: number;
-  /** The token that targets begin from, of models with a decoder for `text2text`. */
-  readonly decoderStartTokenId?: number;
-  /**
-   * Whether batches must hold examples of one length, because nothing tells this model what padding
-   * is.
-   */
-  readonly equalLengths?: boolean;
-  /** How many numbers an example is, of networks that read numbers instead of tokens. */
-  readonly features?: number;
-  /** Tokens that end a generated text. */
-  readonly endTokenIds?: readonly number[];
 }
 
 /** Inputs of a backbone, int32 unless said otherwise. */

@@ -50,10 +50,13 @@ export function parseBertConfig(json: unknown): BertConfig {
   const raw = parseConfigJson(bertConfigSchema, json);
   requireHeads('hidden_size', raw.hidden_size, raw.num_attention_heads);
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      typeVocabSize: raw.type_vocab_size,
+      maxLength: raw.max_position_embeddings,
+      padTokenId: raw.pad_token_id ?? 0,
+    },
     hiddenSize: raw.hidden_size,
-    maxLength: raw.max_position_embeddings,
-    padTokenId: raw.pad_token_id ?? 0,
     initializerRange: raw.initializer_range,
     layers: raw.num_hidden_layers,
     heads: raw.num_attention_heads,
@@ -81,7 +84,7 @@ export function bertEmbeddings(
   positions: Value,
 ): Value {
   const { hiddenSize } = config;
-  const words = embedding(scope, 'word_embeddings', inputs.inputIds, config.vocabSize, hiddenSize);
+  const words = embedding(scope, 'word_embeddings', inputs.inputIds, config.inputs.vocabSize, hiddenSize);
   const places = embedding(scope, 'position_embeddings', positions, config.maxPositions, hiddenSize);
   const types = embedding(scope, 'token_type_embeddings', inputs.tokenTypeIds, config.tokenTypes, hiddenSize);
   const sum = ops.reshape(ops.add(ops.add(words, types), places), ['batch*seq', hiddenSize]);
@@ -144,10 +147,10 @@ function bertMaskedLmHead(scope: ModuleScope, config: BertConfig, hidden: Value,
   const words = parameter(
     at(scope, 'bert.embeddings.word_embeddings'),
     'weight',
-    [config.vocabSize, config.hiddenSize],
+    [config.inputs.vocabSize, config.hiddenSize],
     'normal',
   );
-  return tiedDecoder(x, words, parameter(predictions, 'bias', [config.vocabSize], 'zeros'));
+  return tiedDecoder(x, words, parameter(predictions, 'bias', [config.inputs.vocabSize], 'zeros'));
 }
 
 export const bert: Architecture<BertConfig> = {

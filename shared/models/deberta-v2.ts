@@ -94,10 +94,13 @@ function parseDebertaConfig(json: unknown): DebertaConfig {
   requireField(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);
   const terms = raw.pos_att_type ?? [];
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      ...(raw.type_vocab_size > 0 ? { typeVocabSize: raw.type_vocab_size } : {}),
+      maxLength: raw.max_position_embeddings,
+      padTokenId: raw.pad_token_id ?? 0,
+    },
     hiddenSize,
-    maxLength: raw.max_position_embeddings,
-    padTokenId: raw.pad_token_id ?? 0,
     initializerRange: raw.initializer_range,
     embeddingSize: raw.embedding_size ?? hiddenSize,
     layers: raw.num_hidden_layers,
@@ -149,10 +152,13 @@ function debertaEmbeddings(
   tokens: Value,
 ): Value {
   const { embeddingSize, hiddenSize } = config;
-  let sum = embedding(scope, 'word_embeddings', inputs.inputIds, config.vocabSize, embeddingSize);
+  let sum = embedding(scope, 'word_embeddings', inputs.inputIds, config.inputs.vocabSize, embeddingSize);
   if (config.absolutePositions) {
     const positions = ops.positionsOf(inputs.inputIds, 1);
-    sum = ops.add(sum, embedding(scope, 'position_embeddings', positions, config.maxLength, embeddingSize));
+    sum = ops.add(
+      sum,
+      embedding(scope, 'position_embeddings', positions, config.inputs.maxLength, embeddingSize),
+    );
   }
   if (config.tokenTypes > 0) {
     const types = inputs.tokenTypeIds;

@@ -39,10 +39,12 @@ function parseDistilBertConfig(json: unknown): DistilBertConfig {
   const raw = parseConfigJson(configSchema, json);
   requireHeads('dim', raw.dim, raw.n_heads);
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      maxLength: raw.max_position_embeddings,
+      padTokenId: raw.pad_token_id ?? 0,
+    },
     hiddenSize: raw.dim,
-    maxLength: raw.max_position_embeddings,
-    padTokenId: raw.pad_token_id ?? 0,
     initializerRange: raw.initializer_range,
     layers: raw.n_layers,
     heads: raw.n_heads,
@@ -58,8 +60,8 @@ function parseDistilBertConfig(json: unknown): DistilBertConfig {
 function embeddings(scope: ModuleScope, config: DistilBertConfig, inputIds: Value): Value {
   const { hiddenSize } = config;
   const positions = ops.positionsOf(inputIds, 1);
-  const words = embedding(scope, 'word_embeddings', inputIds, config.vocabSize, hiddenSize);
-  const places = embedding(scope, 'position_embeddings', positions, config.maxLength, hiddenSize);
+  const words = embedding(scope, 'word_embeddings', inputIds, config.inputs.vocabSize, hiddenSize);
+  const places = embedding(scope, 'position_embeddings', positions, config.inputs.maxLength, hiddenSize);
   const sum = ops.reshape(ops.add(words, places), ['batch*seq', hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, layerNormEpsilon), config.dropout);
 }
@@ -94,10 +96,14 @@ function maskedLmHead(scope: ModuleScope, config: DistilBertConfig, hidden: Valu
   const words = parameter(
     at(scope, 'distilbert.embeddings.word_embeddings'),
     'weight',
-    [config.vocabSize, config.hiddenSize],
+    [config.inputs.vocabSize, config.hiddenSize],
     'normal',
   );
-  return tiedDecoder(x, words, parameter(at(scope, 'vocab_projector'), 'bias', [config.vocabSize], 'zeros'));
+  return tiedDecoder(
+    x,
+    words,
+    parameter(at(scope, 'vocab_projector'), 'bias', [config.inputs.vocabSize], 'zeros'),
+  );
 }
 
 export const distilbert: Architecture<DistilBertConfig> = {

@@ -60,12 +60,14 @@ function parseGpt2Config(json: unknown): Gpt2Config {
   const endTokenIds = [raw.eos_token_id ?? []].flat();
   const scale = raw.scale_attn_weights ? 1 / Math.sqrt(raw.n_embd / raw.n_head) : 1;
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      maxLength: raw.n_positions,
+      // The mask tells padding from tokens, so any id of the vocabulary fills.
+      padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
+      endTokenIds,
+    },
     hiddenSize: raw.n_embd,
-    maxLength: raw.n_positions,
-    // The mask tells padding from tokens, so any id of the vocabulary fills.
-    padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
-    endTokenIds,
     initializerRange: raw.initializer_range,
     layers: raw.n_layer,
     heads: raw.n_head,
@@ -123,8 +125,8 @@ function gpt2Block(
 function gpt2Backbone(root: ModuleScope, config: Gpt2Config, context: DecoderContext): Value {
   const scope = at(root, 'transformer');
   const { hiddenSize } = config;
-  const words = embedding(scope, 'wte', context.inputIds, config.vocabSize, hiddenSize);
-  const places = embedding(scope, 'wpe', context.positions, config.maxLength, hiddenSize);
+  const words = embedding(scope, 'wte', context.inputIds, config.inputs.vocabSize, hiddenSize);
+  const places = embedding(scope, 'wpe', context.positions, config.inputs.maxLength, hiddenSize);
   const sum = ops.reshape(ops.add(words, places), [`batch*${context.length}`, hiddenSize]);
   let hidden = dropout(scope, sum, config.embeddingDropout);
   for (let layer = 0; layer < config.layers; layer++) {
@@ -148,7 +150,8 @@ export const gpt2: Architecture<Gpt2Config> = {
   backbone: (scope, config, inputs) => gpt2Backbone(scope, config, wholeContext(inputs)),
   head(scope, config, hidden, request) {
     if (request.task === 'causal-lm') {
-      const { vocabSize, hiddenSize } = config;
+      const { hiddenSize, inputs } = config;
+      const { vocabSize } = inputs;
       const table = at(inBase(scope), 'transformer.wte');
       const words = config.tied ? parameter(table, 'weight', [vocabSize, hiddenSize], 'normal') : null;
       return languageModelHead(scope, hidden, vocabSize, words);

@@ -100,11 +100,13 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
   const kinds = raw.layer_types ?? [Number.isFinite(window) ? 'sliding_attention' : 'full_attention'];
   const rope = commonRopeParameters(raw.rope_parameters, kinds) ?? raw.rope_scaling;
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      maxLength: Math.min(raw.max_position_embeddings, window),
+      padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
+      endTokenIds,
+    },
     hiddenSize,
-    maxLength: Math.min(raw.max_position_embeddings, window),
-    padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
-    endTokenIds,
     initializerRange: raw.initializer_range,
     intermediateSize: raw.intermediate_size,
     layers: raw.num_hidden_layers,
@@ -180,7 +182,13 @@ function llamaLayer(
 
 function llamaBackbone(root: ModuleScope, config: LlamaConfig, context: DecoderContext): Value {
   const scope = at(root, 'model');
-  const words = embedding(scope, 'embed_tokens', context.inputIds, config.vocabSize, config.hiddenSize);
+  const words = embedding(
+    scope,
+    'embed_tokens',
+    context.inputIds,
+    config.inputs.vocabSize,
+    config.hiddenSize,
+  );
   const angles = rotaryAngles(context.positions, config.frequencies);
   // Scores have an axis more, for the groups of heads.
   const mask = context.mask.shape.length === 4 ? ops.unsqueeze(context.mask, 1) : context.mask;
@@ -220,7 +228,8 @@ export function llamaFamily(
     backbone: (scope, config, inputs) => llamaBackbone(scope, config, wholeContext(inputs)),
     head(scope, config, hidden, request) {
       if (request.task === 'causal-lm') {
-        const { vocabSize, hiddenSize } = config;
+        const { hiddenSize, inputs } = config;
+        const { vocabSize } = inputs;
         const table = at(inBase(scope), 'model.embed_tokens');
         const words = config.tied ? parameter(table, 'weight', [vocabSize, hiddenSize], 'normal') : null;
         return languageModelHead(scope, hidden, vocabSize, words);

@@ -87,8 +87,8 @@ export async function loadModel(folder: string, request: LoadRequest): Promise<L
  * no embedding.
  */
 function requireTokens(folder: string, { config, task }: ModelIdentity): void {
-  const { vocabSize, padTokenId, decoderStartTokenId } = config;
-  if (config.features !== undefined) return;
+  const { vocabSize, padTokenId, decoderStartTokenId, features } = config.inputs;
+  if (features !== undefined) return;
   const tokens = {
     pad_token_id: padTokenId,
     ...(task === 'text2text' ? { decoder_start_token_id: decoderStartTokenId } : {}),

@@ -53,9 +53,9 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     decoderInputIds:
       model.task === 'text2text' ? graph.input('decoder_input_ids', 'int32', ['batch', 'target']) : null,
     features:
-      model.config.features === undefined
+      model.config.inputs.features === undefined
         ? null
-        : graph.input('features', 'float32', ['batch', model.config.features]),
+        : graph.input('features', 'float32', ['batch', model.config.inputs.features]),
   };
   const labelCount = model.labels.length;
   const maskedPositions =

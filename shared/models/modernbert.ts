@@ -104,11 +104,13 @@ export function parseModernBertConfig(json: unknown): ModernBertConfig {
     return rotaryFrequencies(hiddenSize / heads, rope?.rope_theta ?? theta, rope);
   };
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      maxLength: raw.max_position_embeddings,
+      // The mask tells padding from tokens, so any id of the vocabulary fills.
+      padTokenId: raw.pad_token_id ?? 0,
+    },
     hiddenSize,
-    maxLength: raw.max_position_embeddings,
-    // The mask tells padding from tokens, so any id of the vocabulary fills.
-    padTokenId: raw.pad_token_id ?? 0,
     initializerRange: raw.initializer_range,
     intermediateSize: raw.intermediate_size,
     heads,
@@ -160,7 +162,7 @@ function partOf(fused: Value, part: number, width: number): Value {
 
 /** `ModernBertEmbeddings`: words alone. [batch*seq, hiddenSize] */
 function modernBertEmbeddings(scope: ModuleScope, config: ModernBertConfig, inputIds: Value): Value {
-  const words = embedding(scope, 'tok_embeddings', inputIds, config.vocabSize, config.hiddenSize);
+  const words = embedding(scope, 'tok_embeddings', inputIds, config.inputs.vocabSize, config.hiddenSize);
   const rows = ops.reshape(words, ['batch*seq', config.hiddenSize]);
   return dropout(scope, norm(scope, 'norm', rows, config), config.embeddingDropout);
 }

@@ -28,8 +28,8 @@ const maxDistance = 128;
 
 function mpnetEmbeddings(scope: ModuleScope, config: MpnetConfig, inputIds: Value): Value {
   const { hiddenSize } = config;
-  const words = embedding(scope, 'word_embeddings', inputIds, config.vocabSize, hiddenSize);
-  const positions = robertaPositions(inputIds, config.padTokenId);
+  const words = embedding(scope, 'word_embeddings', inputIds, config.inputs.vocabSize, hiddenSize);
+  const positions = robertaPositions(inputIds, config.inputs.padTokenId);
   const places = embedding(scope, 'position_embeddings', positions, config.maxPositions, hiddenSize);
   const sum = ops.reshape(ops.add(words, places), ['batch*seq', hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), config.hiddenDropout);
@@ -68,10 +68,11 @@ export const mpnet: Architecture<MpnetConfig> = {
   ],
   parseConfig(json) {
     const raw = parseConfigJson(mpnetConfigSchema, json);
-    const config = parseBertConfig(raw);
+    const { inputs, ...config } = parseBertConfig(raw);
+    const { vocabSize, padTokenId } = inputs;
     return {
       ...config,
-      maxLength: config.maxPositions - config.padTokenId - 1,
+      inputs: { vocabSize, padTokenId, maxLength: config.maxPositions - padTokenId - 1 },
       buckets: raw.relative_attention_num_buckets,
     };
   },

@@ -13,7 +13,8 @@ const defaultPadTokenId = 1;
 function parseRobertaConfig(json: unknown): BertConfig {
   const config = parseBertConfig(withDefaults({ pad_token_id: defaultPadTokenId }, json));
   // Positions begin after the padding id, so that many rows of the table are never reached.
-  return { ...config, maxLength: config.maxPositions - config.padTokenId - 1 };
+  const { inputs, maxPositions } = config;
+  return { ...config, inputs: { ...inputs, maxLength: maxPositions - inputs.padTokenId - 1 } };
 }
 
 /**
@@ -39,10 +40,10 @@ function robertaLmHead(scope: ModuleScope, config: BertConfig, hidden: Value, ma
   const words = parameter(
     at(scope, 'roberta.embeddings.word_embeddings'),
     'weight',
-    [config.vocabSize, config.hiddenSize],
+    [config.inputs.vocabSize, config.hiddenSize],
     'normal',
   );
-  return tiedDecoder(x, words, parameter(head, 'bias', [config.vocabSize], 'zeros'));
+  return tiedDecoder(x, words, parameter(head, 'bias', [config.inputs.vocabSize], 'zeros'));
 }
 
 export const roberta: Architecture<BertConfig> = {
@@ -63,7 +64,7 @@ export const roberta: Architecture<BertConfig> = {
   parseConfig: parseRobertaConfig,
   backbone(scope, config, inputs) {
     const module = at(scope, 'roberta');
-    const positions = robertaPositions(inputs.inputIds, config.padTokenId);
+    const positions = robertaPositions(inputs.inputIds, config.inputs.padTokenId);
     const embedded = bertEmbeddings(at(module, 'embeddings'), config, inputs, positions);
     return bertEncoder(module, config, embedded, inputs.attentionMask);
   },

@@ -59,12 +59,14 @@ function parseT5Config(json: unknown): T5Config {
   }
   const gated = gate !== undefined;
   return {
-    vocabSize: raw.vocab_size,
+    inputs: {
+      vocabSize: raw.vocab_size,
+      maxLength: raw.n_positions,
+      padTokenId: raw.pad_token_id,
+      decoderStartTokenId: raw.decoder_start_token_id ?? raw.pad_token_id,
+      endTokenIds: [raw.eos_token_id].flat(),
+    },
     hiddenSize: raw.d_model,
-    maxLength: raw.n_positions,
-    padTokenId: raw.pad_token_id,
-    decoderStartTokenId: raw.decoder_start_token_id ?? raw.pad_token_id,
-    endTokenIds: [raw.eos_token_id].flat(),
     initializerRange: raw.initializer_factor / Math.sqrt(raw.d_model),
     headSize: raw.d_kv,
     heads: raw.num_heads,
@@ -134,8 +136,8 @@ function t5FeedForward(scope: ModuleScope, config: T5Config, hidden: Value): Val
   return ops.add(hidden, dropout(scope, narrow, config.dropout));
 }
 
-function words(scope: ModuleScope, { vocabSize, hiddenSize }: T5Config): Value {
-  return parameter(at(scope, 'shared'), 'weight', [vocabSize, hiddenSize], 'normal');
+function words(scope: ModuleScope, { inputs, hiddenSize }: T5Config): Value {
+  return parameter(at(scope, 'shared'), 'weight', [inputs.vocabSize, hiddenSize], 'normal');
 }
 
 function embed(scope: ModuleScope, config: T5Config, ids: Value, length: 'seq' | 'target'): Value {
@@ -273,7 +275,7 @@ function decoderBias(
 /** The language-model head: [rows, hiddenSize] to [rows, vocab]. */
 function languageModelHead(root: ModuleScope, config: T5Config, hidden: Value): Value {
   const scope = inBase(root);
-  if (!config.tied) return linearWithoutBias(scope, 'lm_head', hidden, config.vocabSize);
+  if (!config.tied) return linearWithoutBias(scope, 'lm_head', hidden, config.inputs.vocabSize);
   return ops.linear(ops.mulScalar(hidden, 1 / Math.sqrt(config.hiddenSize)), words(scope, config), null);
 }
 

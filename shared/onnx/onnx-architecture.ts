@@ -83,18 +83,21 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
       const config = configSchema.parse(json);
       const start = config.decoder_start_token_id ?? config.pad_token_id;
       return {
-        vocabSize: limits.vocabSize ?? config.vocab_size ?? Number.MAX_SAFE_INTEGER,
+        inputs: {
+          vocabSize: limits.vocabSize ?? config.vocab_size ?? Number.MAX_SAFE_INTEGER,
+          maxLength: Math.min(
+            config.max_position_embeddings ?? limits.positions ?? defaultMaxLength,
+            limits.positions ?? Number.POSITIVE_INFINITY,
+          ),
+          padTokenId: config.pad_token_id ?? 0,
+          ...(typeof start === 'number' ? { decoderStartTokenId: start } : {}),
+          endTokenIds: [config.eos_token_id ?? []].flat(),
+          equalLengths:
+            features === undefined && !network.inputs.some(({ role }) => role === 'attention_mask'),
+          ...(features === undefined ? {} : { features: Number(features.shape[1]) }),
+        },
         hiddenSize: config.hidden_size ?? 0,
-        maxLength: Math.min(
-          config.max_position_embeddings ?? limits.positions ?? defaultMaxLength,
-          limits.positions ?? Number.POSITIVE_INFINITY,
-        ),
-        padTokenId: config.pad_token_id ?? 0,
-        ...(typeof start === 'number' ? { decoderStartTokenId: start } : {}),
-        endTokenIds: [config.eos_token_id ?? []].flat(),
         initializerRange: 0.02,
-        equalLengths: features === undefined && !network.inputs.some(({ role }) => role === 'attention_mask'),
-        ...(features === undefined ? {} : { features: Number(features.shape[1]) }),
       };
     },
     backbone: (scope, _, given) => {

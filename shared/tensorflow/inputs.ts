@@ -5,7 +5,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
-import type { ModelConfig } from '../models/architecture.ts';
+import type { InputSpec } from '../models/input-spec.ts';
 import { layersWithin } from './layer-tree.ts';
 import type { TensorFlow } from './library.ts';
 import { shortestLength } from './shortest-length.ts';
@@ -13,7 +13,7 @@ import { shortestLength } from './shortest-length.ts';
 /** The inputs of a model. */
 export interface NetworkInputs {
   /** What examples are read by. */
-  readonly config: Pick<ModelConfig, 'vocabSize' | 'maxLength' | 'equalLengths' | 'features'>;
+  readonly spec: InputSpec;
   /** The fewest tokens that an example must have. */
   readonly shortest: number;
   /** The length that a batch is padded to. */
@@ -55,9 +55,10 @@ function readTokens(
   const widthOf = ({ seqLength }: Batch): number =>
     length ?? (hasMask ? Math.max(seqLength, shortest) : seqLength);
   return {
-    config: {
+    spec: {
       vocabSize,
       maxLength: length ?? Number.POSITIVE_INFINITY,
+      padTokenId: 0,
       // A pooling layer would count padding, and logits would depend on the examples beside.
       equalLengths: length === null && !hasMask,
     },
@@ -86,7 +87,7 @@ function readFeatures({ core }: TensorFlow, model: LayersModel, folder: string):
     );
   }
   return {
-    config: { vocabSize: 1, maxLength: Number.POSITIVE_INFINITY, features },
+    spec: { vocabSize: 1, maxLength: Number.POSITIVE_INFINITY, padTokenId: 0, features },
     shortest: 1,
     widthOf: ({ seqLength }) => seqLength,
     inputsOf: ({ batchSize, features: values = new Float32Array(0) }) => [

@@ -3,7 +3,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
-import type { ModelConfig } from '../models/architecture.ts';
+import type { InputSpec } from '../models/input-spec.ts';
 import type { LinearLayer } from '../models/linear-layers.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { FloatTensor, StateDict } from '../tensor.ts';
@@ -18,7 +18,7 @@ export interface LayersNetwork {
   readonly tensorFlow: TensorFlow;
   readonly model: LayersModel;
   /** What examples are read by. */
-  readonly config: ModelConfig;
+  readonly inputs: InputSpec;
   /** Number of outputs. */
   readonly outputs: number;
   /** Weights by their names in the file. */
@@ -67,12 +67,7 @@ export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promi
   return {
     tensorFlow,
     model,
-    config: {
-      ...inputs.config,
-      hiddenSize: Number(output.shape.at(-1)),
-      padTokenId: 0,
-      initializerRange: 0,
-    },
+    inputs: inputs.spec,
     outputs: Number(output.shape.at(-1)),
     variables: new Map(weights.map(([name, weight]) => [name, weight.read() as Variable])),
     trainable: new Set(weights.filter(([, weight]) => trained.has(weight)).map(([name]) => name)),

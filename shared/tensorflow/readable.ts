@@ -10,7 +10,7 @@ import type { LayersNetwork } from './network.ts';
  *   token that its embedding has no row for
  */
 export function requireReadable(
-  { config, shortest }: Pick<LayersNetwork, 'config' | 'shortest'>,
+  { inputs, shortest }: Pick<LayersNetwork, 'inputs' | 'shortest'>,
   examples: readonly EncodedExample[],
 ): void {
   for (const { inputIds, source } of examples) {
@@ -24,11 +24,11 @@ export function requireReadable(
         },
       );
     }
-    const stray = inputIds.find((id) => id < 0 || id >= config.vocabSize);
+    const stray = inputIds.find((id) => id < 0 || id >= inputs.vocabSize);
     if (stray !== undefined) {
       throw new RegmeanError(
         'invalid-input',
-        `${where}: token ids must be below ${config.vocabSize}, the rows of the model's embedding, got ${stray}`,
+        `${where}: token ids must be below ${inputs.vocabSize}, the rows of the model's embedding, got ${stray}`,
         { hint: 'does tokenizer.json belong to this model?' },
       );
     }

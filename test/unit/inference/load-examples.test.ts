@@ -23,14 +23,14 @@ const rowsFile = (name: string, rows: readonly object[]): Promise<string> =>
   writeRows(join(folder, name), rows);
 
 function request(files: readonly string[], changes: Partial<ExamplesRequest> = {}): ExamplesRequest {
-  const config = architectureOf('bert').parseConfig(tinyConfig);
+  const { inputs } = architectureOf('bert').parseConfig(tinyConfig);
   const labels = ['cold', 'warm'];
   return {
     files,
     task: 'text-classification',
     labels,
     modelFolder: model,
-    config,
+    inputs,
     labelled: true,
     ...changes,
   };

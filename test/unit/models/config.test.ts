@@ -181,7 +181,7 @@ describe('fields that are null', () => {
   });
 
   it("of RoBERTa's padding is 1 still", () => {
-    expect(parse('roberta', { pad_token_id: null }).padTokenId).toBe(1);
+    expect(parse('roberta', { pad_token_id: null }).inputs.padTokenId).toBe(1);
   });
 
   it('must be given where there is no default', () => {

@@ -40,7 +40,7 @@ describe('parseModernBertConfig', () => {
       local_rope_theta: 10_000,
     };
     expect(config).toEqual(parseModernBertConfig(written));
-    expect(config).toMatchObject({ maxLength: 8192, reach: 64, epsilon: 1e-5, normBias: false });
+    expect(config).toMatchObject({ inputs: { maxLength: 8192 }, reach: 64, epsilon: 1e-5, normBias: false });
     expect(config.frequencies.full_attention[1]).toBeCloseTo(1 / 400, 7);
     expect(config.frequencies.sliding_attention[1]).toBeCloseTo(1 / 100, 7);
   });

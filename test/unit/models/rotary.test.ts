@@ -60,7 +60,7 @@ describe('rotaryFrequencies', () => {
       num_attention_heads: 2,
       sliding_window: 16,
     };
-    expect(parseLlamaConfig(mistral).maxLength).toBe(16);
-    expect(parseLlamaConfig({ ...mistral, use_sliding_window: false }).maxLength).toBe(2048);
+    expect(parseLlamaConfig(mistral).inputs.maxLength).toBe(16);
+    expect(parseLlamaConfig({ ...mistral, use_sliding_window: false }).inputs.maxLength).toBe(2048);
   });
 });

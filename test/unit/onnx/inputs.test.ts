@@ -43,13 +43,13 @@ describe('a network with one input', () => {
   it('reads tokens by whatever name', async () => {
     const file = await writeOnnxFile(withInputs(tagger, [{ ...tokens, name: 'words:0' }], 'words:0'));
     const { model } = await loadModel(file, { task });
-    expect(model.config).toMatchObject({ vocabSize: 7, equalLengths: true });
+    expect(model.config.inputs).toMatchObject({ vocabSize: 7, equalLengths: true });
   });
 
   it('reads numbers where it is floating point', async () => {
     const file = await writeOnnxFile(featureNetwork());
     const { model } = await loadModel(file, { task: 'text-classification' });
-    expect(model.config.features).toBe(3);
+    expect(model.config.inputs.features).toBe(3);
     const predictor = await createPredictor(model, model.weights, oneThread);
     const features = [
       [1, -2, 0.5],
@@ -103,7 +103,7 @@ it('names what TensorFlow numbers: input_ids:0', async () => {
     graph: { ...model.graph, node: nodes, initializer: [...model.graph.initializer, last] },
   });
   const loaded = await loadModel(file, { task });
-  expect(loaded.model.config.equalLengths).toBe(false);
+  expect(loaded.model.config.inputs.equalLengths).toBe(false);
 });
 
 describe('a network is refused whose inputs', () => {

@@ -134,7 +134,7 @@ it('gives positions to a network that asks for them, and takes the longest text 
   const examples = [[1, 4, 4], [4]].map((tokens) =>
     exampleOf(Int32Array.from(tokens), new Int32Array(tokens.length)),
   );
-  expect(collate(examples, [0, 1], model.config, model.task).seqLength).toBe(3);
+  expect(collate(examples, [0, 1], model.config.inputs, model.task).seqLength).toBe(3);
   const predictor = await createPredictor(model, model.weights, oneThread);
   const [first, second] = await predictor.predict(examples, 2);
   await predictor.dispose();

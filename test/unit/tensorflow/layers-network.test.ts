@@ -80,7 +80,7 @@ describe('a LayersModel', () => {
   it("has the logits, the loss and every gradient that this project's engine computes", async () => {
     const { network } = await openModel(await write(), 'text-classification');
     const { core } = network.tensorFlow;
-    const batch = collate(examplesOf(5), [0, 1, 2, 3, 4], network.config, 'text-classification');
+    const batch = collate(examplesOf(5), [0, 1, 2, 3, 4], network.inputs, 'text-classification');
     const variables = [...network.variables.values()];
     const { value, grads } = core.variableGrads(
       () => lossOf(network, 'text-classification', batch),
@@ -149,7 +149,7 @@ describe('a LayersModel', () => {
     const [predicted] = await createLayersPredictor(network, 'regression').predict([example], 1);
     expect(value).toBeGreaterThan(0);
     expect(predicted?.[0]).toBeCloseTo(value, 6);
-    const batch = collate([example], [0], network.config, 'regression');
+    const batch = collate([example], [0], network.inputs, 'regression');
     expect(lossOf(network, 'regression', batch).dataSync()[0]).toBeCloseTo((value - 0.25) ** 2, 6);
   });
 
@@ -201,7 +201,7 @@ describe('a LayersModel', () => {
 
   it('of a fixed length reads rows padded to it, and has one output per token where it is built so', async () => {
     const { network } = await openModel(await write({ length: 9, perToken: true }), 'token-classification');
-    expect(network.config.maxLength).toBe(9);
+    expect(network.inputs.maxLength).toBe(9);
     const [first] = await createLayersPredictor(network, 'token-classification').predict(
       unlabelled(examplesOf(2)),
       2,

@@ -54,7 +54,7 @@ async function open(middle: (x: Apply) => tf.SymbolicTensor | tf.SymbolicTensor[
       source: { file: 'rows.jsonl', row: row + 1 },
     }),
   );
-  const batch = collate(examples, [0, 1, 2, 3], opened.network.config, task);
+  const batch = collate(examples, [0, 1, 2, 3], opened.network.inputs, task);
   const trained = [...opened.network.variables].filter(([name]) => opened.network.trainable.has(name));
   return { opened, batch, trained };
 }

@@ -59,7 +59,7 @@ async function prepare(
     task,
     labels: model.labels,
     modelFolder: folder,
-    config: model.config,
+    inputs: model.config.inputs,
     labelled,
   });
   return { model, examples: [...examples] };
@@ -80,7 +80,9 @@ async function lossGradients(
     },
     oneThread,
   );
-  await step.run(batchFeeds(collate(examples, [...examples.keys()], model.config, model.task), model.task));
+  await step.run(
+    batchFeeds(collate(examples, [...examples.keys()], model.config.inputs, model.task), model.task),
+  );
   await step.dispose();
   return new Map([...arena.tensors].map(([name, { data }]) => [name, Float64Array.from(data)]));
 }
