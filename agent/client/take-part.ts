@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
-import { type ColumnNames, columnNamesIn } from '../../shared/data/column-names.ts';
+import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type TaskKind, taskKinds } from '../../shared/task.ts';
@@ -150,7 +150,7 @@ function trainingOf(
     round.training ?? {};
   return {
     task: taskOf(round),
-    columns: columnsOf(round, options),
+    columns: withAdvice(options.columns, round.data),
     labels: round.labels,
     epochs: epochs ?? trainingDefaults.epochs,
     batchSize: batchSize ?? trainingDefaults.batchSize,
@@ -172,7 +172,7 @@ function statisticsOf(
   const { batchSize, maxLength } = round.training ?? {};
   return {
     task: taskOf(round),
-    columns: columnsOf(round, options),
+    columns: withAdvice(options.columns, round.data),
     agent: options.name,
     batches: round.statistics?.batches ?? statisticsDefaults.batches,
     batchSize: batchSize ?? statisticsDefaults.batchSize,
@@ -182,17 +182,6 @@ function statisticsOf(
     ...fisherOf(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };
-}
-
-/**
- * What the agent's columns are called: as it says itself, else as the recipe does. An agent that
- * names its text says by that whether there is a second one.
- */
-function columnsOf({ data }: RoundInfo, { columns = {} }: TakePartOptions): ColumnNames {
-  const { pairColumn, ...others } = columnNamesIn(data ?? {});
-  const advised =
-    pairColumn === undefined || columns.textColumn !== undefined ? others : { ...others, pairColumn };
-  return { ...advised, ...columnNamesIn(columns) };
 }
 
 /** The folder of a step; says so where an earlier result had to make room. */

@@ -45,3 +45,13 @@ export function columnNamesIn(options: ColumnNames): ColumnNames {
     columnKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   );
 }
+
+/**
+ * The names that an agent's columns have: those that it gives itself, else those of the round's
+ * recipe. An agent that names its text says by that whether there is a second one.
+ */
+export function withAdvice(own: ColumnNames = {}, advice?: ColumnNames | null): ColumnNames {
+  const { pairColumn, ...others } = columnNamesIn(advice ?? {});
+  const pair = pairColumn === undefined || own.textColumn !== undefined ? {} : { pairColumn };
+  return { ...others, ...pair, ...columnNamesIn(own) };
+}

@@ -35,6 +35,14 @@ describe('a recipe', () => {
     expect(deadlineOf(recipe)).toBeUndefined();
   });
 
+  it("names the columns of the agents' data, those that the task has", () => {
+    const recipe = parseRecipe(`${minimal}data: { textColumn: review, labelColumn: stars }\n`, 'round.yaml');
+    expect(recipe.data).toEqual({ textColumn: 'review', labelColumn: 'stars' });
+    expect(complaintsAbout(`${minimal}data: { tagsColumn: tags }\n`)).toEqual([
+      'round.yaml:6: data.tagsColumn: expected no such column for text-classification',
+    ]);
+  });
+
   it('reads back what was written out', () => {
     const recipe = parseRecipe(
       `${minimal}quorum: 1\ndeadline: 2030-01-02T03:04:05+02:00\nmerge: { coefficients: { north: 2, south: 1 } }\n`,

@@ -33,6 +33,16 @@ describe('an experiment file', () => {
     });
   });
 
+  it('names columns for all data, and for a domain of its own', () => {
+    const text = minimal
+      .replace('data:\n', 'data:\n  textColumn: review\n')
+      .replace('name: south,', 'name: south, textColumn: note, labelColumn: grade,');
+    expect(parseExperiment(text, 'x.yaml').data).toMatchObject({
+      textColumn: 'review',
+      domains: [{ name: 'north' }, { name: 'south', textColumn: 'note', labelColumn: 'grade' }],
+    });
+  });
+
   it.each([
     ['a key that is not there', `${minimal}seed: 1\n`, 'x.yaml:10: seed: there is no such key'],
     [
