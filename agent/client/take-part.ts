@@ -19,9 +19,9 @@ import { trainingStateFolder } from '../training/checkpoint.ts';
 import { trainModel } from '../training/train-model.ts';
 import { type TrainingOptions, trainingDefaults } from '../training/training-options.ts';
 import { contribute } from './contribute.ts';
+import { eventNotes } from './event-notes.ts';
 import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
-import { eventPrinter } from './print-events.ts';
 import { transferProgress } from './transfer-progress.ts';
 import { waitForMerge } from './wait-for-merge.ts';
 import { checksumsOf, prepareStep, type Step } from './work-folder.ts';
@@ -84,7 +84,7 @@ export async function takePart(
   const clock = createClock();
 
   const base = await stepFolder(work, 'base', { files: round.base.files }, context);
-  const baseProgress = transferProgress('fetching the base model');
+  const baseProgress = transferProgress('fetching the base model', context);
   const fetchedBase = await fetchBase(connection, round.base, { ...retry, out: base, ...baseProgress });
   baseProgress.finish();
   const baseSeconds = clock();
@@ -107,7 +107,7 @@ export async function takePart(
     await collectStatistics(source, context);
   }
   const statisticsSeconds = clock();
-  const uploadProgress = transferProgress('uploading');
+  const uploadProgress = transferProgress('uploading', context);
   const sent = await contribute(connection, {
     ...retry,
     agent: options.name,
@@ -117,9 +117,9 @@ export async function takePart(
   });
   uploadProgress.finish();
   const uploadSeconds = clock();
-  await waitForMerge(connection, { ...retry, onEvent: eventPrinter() });
+  await waitForMerge(connection, { ...retry, onEvent: eventNotes(context) });
   const waitSeconds = clock();
-  const fusedProgress = transferProgress('fetching the fused model');
+  const fusedProgress = transferProgress('fetching the fused model', context);
   const fetchedFused = await fetchFused(connection, { ...retry, out: options.out, ...fusedProgress });
   fusedProgress.finish();
   return {

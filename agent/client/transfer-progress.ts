@@ -1,9 +1,12 @@
-import { type Progress, startProgress } from '../../shared/cli/progress.ts';
+import type { Progress, RunContext } from '../../shared/runtime/run-context.ts';
 
 /**
  * Callbacks that show the progress of a transfer, which may begin again after a lost connection.
  */
-export function transferProgress(label: string): {
+export function transferProgress(
+  label: string,
+  context: Pick<RunContext, 'progress'>,
+): {
   readonly onStart: (present: number, total: number) => void;
   readonly onBytes: (done: number) => void;
   readonly finish: (remark?: string) => void;
@@ -12,7 +15,7 @@ export function transferProgress(label: string): {
   return {
     onStart(present, total) {
       const shown = present > 0 ? `${label} (resumed)` : label;
-      progress = startProgress({ label: shown, total, unit: 'bytes', initial: present });
+      progress = context.progress({ label: shown, total, unit: 'bytes', initial: present });
     },
     onBytes: (done) => progress?.update(done),
     finish: (remark) => progress?.finish(remark),

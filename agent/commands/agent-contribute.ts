@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatBytes } from '../../shared/cli/progress.ts';
+import { formatBytes } from '../../shared/text/amounts.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
 import { transferProgress } from '../client/transfer-progress.ts';
 import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
@@ -22,8 +22,8 @@ export function registerAgentContributeCommand(parent: Command): void {
     .option('--json', 'print the result as JSON')
     .action(async (dir: string, flags: ContributeFlags) => {
       const { contribute } = await import('../client/contribute.ts');
-      await withSession(flags, async ({ connection, retry }) => {
-        const progress = transferProgress('uploading');
+      await withSession(flags, async ({ connection, retry, context }) => {
+        const progress = transferProgress('uploading', context);
         let saidValidating = false;
         const result = await contribute(connection, {
           ...retry,
@@ -32,7 +32,7 @@ export function registerAgentContributeCommand(parent: Command): void {
           replace: flags.replace === true,
           ...progress,
           onValidating() {
-            if (!saidValidating) process.stderr.write('the merger is checking the contribution\n');
+            if (!saidValidating) context.note('the merger is checking the contribution');
             saidValidating = true;
           },
         });

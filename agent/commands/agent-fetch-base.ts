@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatBytes } from '../../shared/cli/progress.ts';
+import { formatBytes } from '../../shared/text/amounts.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
 import { transferProgress } from '../client/transfer-progress.ts';
 import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
@@ -20,9 +20,9 @@ export function registerAgentFetchBaseCommand(parent: Command): void {
     .action(async (flags: FetchBaseFlags) => {
       const { fetchBase } = await import('../client/fetch-base.ts');
       const { getRound } = await import('../../shared/wire/get-round.ts');
-      await withSession(flags, async ({ connection, retry }) => {
+      await withSession(flags, async ({ connection, retry, context }) => {
         const { base } = await getRound(connection, retry);
-        const progress = transferProgress('fetching the base model');
+        const progress = transferProgress('fetching the base model', context);
         const result = await fetchBase(connection, base, {
           ...retry,
           out: flags.out,

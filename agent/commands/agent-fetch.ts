@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { formatBytes } from '../../shared/cli/progress.ts';
+import { formatBytes } from '../../shared/text/amounts.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
-import { eventPrinter } from '../client/print-events.ts';
+import { eventNotes } from '../client/event-notes.ts';
 import { transferProgress } from '../client/transfer-progress.ts';
 import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
 
@@ -23,9 +23,9 @@ export function registerAgentFetchCommand(parent: Command): void {
     .action(async (flags: FetchFlags) => {
       const { fetchFused } = await import('../client/fetch-fused.ts');
       const { waitForMerge } = await import('../client/wait-for-merge.ts');
-      await withSession(flags, async ({ connection, retry }) => {
-        if (flags.wait === true) await waitForMerge(connection, { ...retry, onEvent: eventPrinter() });
-        const progress = transferProgress('fetching the fused model');
+      await withSession(flags, async ({ connection, retry, context }) => {
+        if (flags.wait === true) await waitForMerge(connection, { ...retry, onEvent: eventNotes(context) });
+        const progress = transferProgress('fetching the fused model', context);
         const result = await fetchFused(connection, {
           ...retry,
           out: flags.out,

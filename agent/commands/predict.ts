@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
-import { counted } from '../../shared/cli/counted.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { counted } from '../../shared/text/amounts.ts';
 
 interface PredictFlags extends ColumnNames {
   readonly model: string;

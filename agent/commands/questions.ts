@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
-import { counted } from '../../shared/cli/counted.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
+import { counted } from '../../shared/text/amounts.ts';
 import {
   questionDefaults as defaults,
   type QuestionTask,

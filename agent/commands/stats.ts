@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
-import { formatDuration } from '../../shared/cli/progress.ts';
 import {
   type FisherReduction,
   type FisherVariant,
@@ -12,6 +11,7 @@ import {
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { formatDuration } from '../../shared/text/amounts.ts';
 import {
   statisticsDefaults as defaults,
   type PaddingChoice,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
-import { counted, cutRows } from '../../shared/cli/counted.ts';
-import { formatDuration } from '../../shared/cli/progress.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
+import { cutRows } from '../../shared/examples/cut-rows.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { counted, formatDuration } from '../../shared/text/amounts.ts';
 import { trainingDefaults as defaults } from '../training/training-options.ts';
 
 interface TrainFlags extends ColumnNames {

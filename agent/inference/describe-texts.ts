@@ -2,7 +2,6 @@
  * @file What is written of rows of language tasks: generated texts, logits of given targets, or how
  *   probable a text is.
  */
-import type { Progress } from '../../shared/cli/progress.ts';
 import { decoderInputIdsOf, targetLengthOf } from '../../shared/data/collate.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import type { Row } from '../../shared/data/row.ts';
@@ -13,6 +12,7 @@ import { createLikelihoods } from '../../shared/inference/likelihoods.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
+import type { Progress } from '../../shared/runtime/run-context.ts';
 import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
 import type { PredictOptions } from './predict-options.ts';

@@ -1,7 +1,6 @@
 /** @file Scores models of language tasks, which have no classes, on data files. */
-import { noteCutRows } from '../../shared/cli/counted.ts';
-import { startProgress } from '../../shared/cli/progress.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
@@ -25,7 +24,7 @@ export async function evaluateLanguageModels(
   const scores: Score[] = [];
   for (const folder of options.models) {
     const { model, surplus } = await loadModel(folder, { task });
-    noteSurplus(folder, task, surplus);
+    noteSurplus({ model: folder, task, surplus }, context);
     const scorer = await createScorer(model, model.weights, context.compute);
     try {
       for (const file of options.dataFiles) {
@@ -36,9 +35,9 @@ export async function evaluateLanguageModels(
           labelled: true,
           maxLength: options.maxLength,
         });
-        noteCutRows(file, truncated);
+        noteCutRows(file, truncated, context);
         const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-        const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
+        const progress = context.progress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
         const metrics = await scorer.score(examples, options.batchSize, progress);
         progress.finish();
         scores.push({ model: folder, data: file, examples: examples.length, main: scorer.main, metrics });

@@ -1,9 +1,8 @@
 /** @file Scores models, and their ensemble, on labelled data files. */
-import { counted, noteCutRows } from '../../shared/cli/counted.ts';
-import { startProgress } from '../../shared/cli/progress.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { type ModelLogits, unitedClasses } from '../../shared/inference/class-logits.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
@@ -18,6 +17,7 @@ import { scoreModels } from '../../shared/inference/score.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
+import { counted } from '../../shared/text/amounts.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
 
@@ -46,16 +46,16 @@ export async function evaluateModels(
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   for (const folder of options.models) {
-    const opened = await openPredictor(folder, task, context.compute);
+    const opened = await openPredictor(folder, task, context);
     const { model, predictor, folder: modelFolder } = opened;
-    noteSurplus(folder, task, opened.surplus);
+    noteSurplus({ model: folder, task, surplus: opened.surplus }, context);
     const learned = await learnedLabels(modelFolder);
     try {
       for (const file of options.dataFiles) {
-        const data = await loadLabelled(model, modelFolder, file, options);
+        const data = await loadLabelled(model, modelFolder, file, options, context);
         const { examples } = data;
         const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-        const progress = startProgress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
+        const progress = context.progress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
         const logits = await predictor.predict(examples, options.batchSize, progress);
         progress.finish();
         const own: ModelLogits = { labels: model.labels, learned, logits };
@@ -81,18 +81,17 @@ async function loadLabelled(
   folder: string,
   file: string,
   { task, columns, maxLength }: EvaluateOptions,
+  context: RunContext,
 ): Promise<LabelledExamples> {
   const labels = await classesOfData([file], task, model.labels, folder, columns);
   const { examples, truncated } = await loadModelExamples(
     { ...model, labels },
     { files: [file], columns, modelFolder: folder, labelled: true, maxLength },
   );
-  noteCutRows(file, truncated);
+  noteCutRows(file, truncated, context);
   const unknown = labels.slice(model.labels.length);
   if (unknown.length > 0) {
-    process.stderr.write(
-      `${folder}: never predicts ${unknown.join(', ')} of ${file}, which it does not know\n`,
-    );
+    context.note(`${folder}: never predicts ${unknown.join(', ')} of ${file}, which it does not know`);
   }
   return { task, labels, examples };
 }

@@ -1,15 +1,14 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { noteCutRows } from '../../shared/cli/counted.ts';
-import { type Progress, startProgress } from '../../shared/cli/progress.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { loadModel } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
-import type { RunContext } from '../../shared/runtime/run-context.ts';
+import type { Progress, RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -33,26 +32,22 @@ export async function predictFile(options: PredictOptions, context: RunContext):
 
 async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly object[]> {
   const { model, surplus } = await loadModel(options.model, { task: options.task });
-  noteSurplus(options.model, options.task, surplus);
+  noteSurplus({ ...options, surplus }, context);
   const rows = await loadModelExamples(model, requestOf(options, options.model));
-  noteCutRows(options.dataFiles.join(', '), rows.truncated);
-  const progress = startPredicting(rows.examples);
+  noteCutRows(options.dataFiles.join(', '), rows.truncated, context);
+  const progress = startPredicting(rows.examples, context);
   const described = await describeTexts(model, rows, options, context.compute, progress);
   progress.finish();
   return described;
 }
 
 async function predictRows(options: PredictOptions, context: RunContext): Promise<readonly object[]> {
-  const { model, predictor, folder, surplus } = await openPredictor(
-    options.model,
-    options.task,
-    context.compute,
-  );
+  const { model, predictor, folder, surplus } = await openPredictor(options.model, options.task, context);
   try {
-    noteSurplus(options.model, options.task, surplus);
+    noteSurplus({ ...options, surplus }, context);
     const { examples, truncated } = await loadModelExamples(model, requestOf(options, folder));
-    noteCutRows(options.dataFiles.join(', '), truncated);
-    const progress = startPredicting(examples);
+    noteCutRows(options.dataFiles.join(', '), truncated, context);
+    const progress = startPredicting(examples, context);
     const logits = await predictor.predict(examples, options.batchSize, progress);
     progress.finish();
     return examples.map((example, index) =>
@@ -70,9 +65,9 @@ function requestOf(
   return { files: dataFiles, columns, modelFolder, labelled: false, maxLength };
 }
 
-function startPredicting(examples: readonly EncodedExample[]): Progress {
+function startPredicting(examples: readonly EncodedExample[], context: RunContext): Progress {
   const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-  return startProgress({ label: 'predicting', total, unit: 'tokens' });
+  return context.progress({ label: 'predicting', total, unit: 'tokens' });
 }
 
 /** Checks before the work that its result has a place to go. */

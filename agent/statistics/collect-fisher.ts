@@ -1,4 +1,3 @@
-import { startProgress } from '../../shared/cli/progress.ts';
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import { collate, targetLengthOf } from '../../shared/data/collate.ts';
@@ -39,7 +38,11 @@ export async function collectFisher(
   const count = plan.flat().length;
   const predictor = await createPredictor(model, model.weights, context.compute);
   const pass = await createFisherPass(model, model.weights, context.compute);
-  const progress = startProgress({ label: 'collecting Fisher information', total: count, unit: 'examples' });
+  const progress = context.progress({
+    label: 'collecting Fisher information',
+    total: count,
+    unit: 'examples',
+  });
   const random = createRandom(deriveSeed(options.seed, 'fisher', 'labels'));
   let done = 0;
   try {

@@ -1,4 +1,3 @@
-import { startProgress } from '../../shared/cli/progress.ts';
 import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
 import { collate } from '../../shared/data/collate.ts';
@@ -59,10 +58,10 @@ export async function collectGrams(
   const pass = await createGramPass(model, model.weights, context.compute, options);
   if (pass.leftOut.length > 0) {
     const names = pass.leftOut.join(', ');
-    process.stderr.write(`Grams: none of ${names}: merging averages them\n`);
+    context.note(`Grams: none of ${names}: merging averages them`);
   }
   const accumulator = createGramAccumulator(pass.panels);
-  const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
+  const progress = context.progress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   let tokens = 0;
   let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0, batches: 0 };
   try {

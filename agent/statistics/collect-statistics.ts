@@ -2,8 +2,6 @@
  * @file What an agent computes from its data beside the weights, Grams and Fisher information, and
  *   the contribution.
  */
-import { noteCutRows } from '../../shared/cli/counted.ts';
-import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
 import {
   readTrainingRecord,
@@ -12,7 +10,9 @@ import {
 } from '../../shared/contribution/training-record.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
+import { toolVersion } from '../../shared/files/tool-version.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
@@ -48,7 +48,7 @@ export async function collectStatistics(
   await requireNewFolder(options.out);
   const record = await trainingRecordOf(options);
   const base = await baseOf(options, record);
-  const source = await openStatisticsSource(options, record?.labels);
+  const source = await openStatisticsSource(options, record?.labels, context);
   try {
     const { model } = source;
     const { examples, truncated } = await loadModelExamples(model, {
@@ -58,10 +58,9 @@ export async function collectStatistics(
       labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
       maxLength: options.maxLength,
     });
-    noteCutRows(options.dataFiles.join(', '), truncated);
-    const collected = options.grams === false ? noGrams : await source.grams(examples, context);
-    const fisher =
-      options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher, context);
+    noteCutRows(options.dataFiles.join(', '), truncated, context);
+    const collected = options.grams === false ? noGrams : await source.grams(examples);
+    const fisher = options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher);
     await writeContribution(options.out, {
       modelFolder: source.folder,
       grams: collected.grams,

@@ -5,6 +5,7 @@ import { loadModel, type Model, saveModel } from '../../shared/models/model-fold
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import { onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import { readsSafetensors } from '../../shared/onnx/open-weights.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { collectFisher } from './collect-fisher.ts';
 import { collectGrams } from './collect-grams.ts';
@@ -19,23 +20,24 @@ import type { StatisticsSource } from './statistics-source.ts';
 export async function openStatisticsSource(
   options: StatisticsOptions,
   labels: readonly string[] | undefined,
+  context: RunContext,
 ): Promise<StatisticsSource> {
   if (await isLayersModel(options.model)) {
     const { openLayersSource } = await import('../tensorflow/statistics-source.ts');
-    return openLayersSource(options, labels);
+    return openLayersSource(options, labels, context);
   }
   const { model, surplus } = await loadModel(options.model, {
     task: options.task,
     ...(labels === undefined ? {} : { labels }),
   });
-  for (const note of model.architecture.notes ?? []) process.stderr.write(`${note}\n`);
-  noteSurplus(options.model, options.task, surplus);
+  for (const note of model.architecture.notes ?? []) context.note(note);
+  noteSurplus({ ...options, surplus }, context);
   const temporary = await temporaryFolder(options.model, model);
   return {
     model,
     folder: temporary ?? options.model,
-    grams: (examples, context) => collectGrams(model, examples, options, context),
-    fisher: (examples, fisher, context) => collectFisher(model, examples, { ...options, ...fisher }, context),
+    grams: (examples) => collectGrams(model, examples, options, context),
+    fisher: (examples, fisher) => collectFisher(model, examples, { ...options, ...fisher }, context),
     async dispose() {
       if (temporary !== null) await rm(temporary, { recursive: true, force: true });
     },

@@ -3,7 +3,6 @@ import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import type { ExampleReader } from '../../shared/inference/load-examples.ts';
-import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 
 /** A model, and how its statistics are collected. */
@@ -11,11 +10,7 @@ export interface StatisticsSource {
   readonly model: ExampleReader;
   /** The model folder that is copied into the contribution. */
   readonly folder: string;
-  grams(examples: readonly EncodedExample[], context: RunContext): Promise<CollectedGrams>;
-  fisher(
-    examples: readonly EncodedExample[],
-    options: FisherOptions,
-    context: RunContext,
-  ): Promise<FisherToWrite>;
+  grams(examples: readonly EncodedExample[]): Promise<CollectedGrams>;
+  fisher(examples: readonly EncodedExample[], options: FisherOptions): Promise<FisherToWrite>;
   dispose(): Promise<void>;
 }

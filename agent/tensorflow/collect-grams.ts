@@ -2,7 +2,6 @@
  * @file Grams of every Dense layer of a LayersModel: X^T X over the inputs X that the layer reads.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { startProgress } from '../../shared/cli/progress.ts';
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { Batch, EncodedExample } from '../../shared/data/example.ts';
@@ -41,7 +40,7 @@ export async function collectLayersGrams(
     equalLengths: network.inputs.equalLengths,
   }).slice(0, options.batches);
   const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
-  const progress = startProgress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
+  const progress = context.progress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   const sums = new Map<DenseGroup, GramSum>();
   let groups: readonly DenseGroup[] = [];
   let tokens = 0;

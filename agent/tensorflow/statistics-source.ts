@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { copySideFiles } from '../../shared/models/side-files.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
@@ -17,17 +18,18 @@ import { collectLayersGrams } from './collect-grams.ts';
 export async function openLayersSource(
   options: StatisticsOptions,
   labels: readonly string[] | undefined,
+  context: RunContext,
 ): Promise<StatisticsSource> {
   if (options.fisher !== undefined) {
     throw new RegmeanError('unsupported', '--fisher: is not there for TensorFlow.js models, only Grams');
   }
-  const opened = await openModel(options.model, options.task, labels);
+  const opened = await openModel(options.model, options.task, context, labels);
   const { network, task } = opened;
   const temporary = await temporaryFolder(opened);
   return {
     model: { task, labels: opened.labels, config: { inputs: network.inputs } },
     folder: temporary ?? opened.file.folder,
-    grams: (examples, context) => collectLayersGrams(network, task, examples, options, context),
+    grams: (examples) => collectLayersGrams(network, task, examples, options, context),
     fisher: () =>
       Promise.reject(new RegmeanError('unsupported', '--fisher: is not there for TensorFlow.js models')),
     async dispose() {

@@ -1,6 +1,4 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
-import { type Progress, startProgress } from '../../shared/cli/progress.ts';
-import { toolVersion } from '../../shared/cli/version.ts';
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { collate } from '../../shared/data/collate.ts';
@@ -8,6 +6,7 @@ import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
+import { toolVersion } from '../../shared/files/tool-version.ts';
 import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
@@ -53,7 +52,7 @@ export async function trainLayersModel(
       await labelsInFiles(trainFiles, task, columns),
       await namedClasses(options.model, task),
     );
-  const opened = await openModel(options.model, options.task, labels);
+  const opened = await openModel(options.model, options.task, context, labels);
   const { network, file } = opened;
   const load = (files: readonly string[]) =>
     loadExamples({
@@ -77,7 +76,7 @@ export async function trainLayersModel(
   const scorer = createLogitScorer(createLayersPredictor(network, options.task), options.task, opened.labels);
   const lengths = train.map((example) => example.inputIds.length);
   const total = lengths.reduce((sum, length) => sum + length, 0) * options.epochs;
-  const progress = startProgress({ label: 'training', total, unit: 'tokens' });
+  const progress = context.progress({ label: 'training', total, unit: 'tokens' });
   const step = createStep(opened, trained, options.weightDecay);
   let best: Best | null = null;
   let steps = 0;
@@ -111,7 +110,7 @@ export async function trainLayersModel(
       best,
       { epoch: epoch + 1, metric: metrics[scorer.main] ?? epoch, metrics },
       network,
-      progress,
+      context,
     );
   }
   if (best === null) throw new RegmeanError('usage', '--epochs: must be at least 1');
@@ -136,10 +135,10 @@ function better(
   best: Best | null,
   now: Omit<Best, 'weights'>,
   network: LayersNetwork,
-  progress: Progress,
+  context: RunContext,
 ): Best {
   const shown = Object.entries(now.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  if (shown.length > 0) progress.note(`epoch ${now.epoch} on dev: ${shown.join(', ')}`);
+  if (shown.length > 0) context.note(`epoch ${now.epoch} on dev: ${shown.join(', ')}`);
   return best !== null && best.metric >= now.metric ? best : { ...now, weights: weightsOf(network) };
 }
 

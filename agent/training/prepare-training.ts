@@ -51,7 +51,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
   const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
   const ofHead = checkKeptHead(loaded, inBase, options.model);
   const notes = [...(ofHead === null ? [] : [ofHead]), ...(loaded.model.architecture.notes ?? [])];
-  for (const note of notes) process.stderr.write(`${note}\n`);
+  for (const note of notes) context.note(note);
   const load = (files: readonly string[]) =>
     loadModelExamples(loaded.model, {
       files,
@@ -86,7 +86,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
   // From here on the folder is known as an unfinished training, even when it stops between its
   // model and its state.
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });
-  noteSurplus(options.model, options.task, loaded.surplus);
+  noteSurplus({ ...options, surplus: loaded.surplus }, context);
   const stepsPerEpoch = planBatches(
     train.map((example) => example.inputIds.length),
     {

@@ -1,11 +1,10 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
-import { type Progress, startProgress } from '../../shared/cli/progress.ts';
-import { toolVersion } from '../../shared/cli/version.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { toolVersion } from '../../shared/files/tool-version.ts';
 import { batchFeeds } from '../../shared/inference/feeds.ts';
 import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
@@ -67,7 +66,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
   const lengths = train.map((example) => example.inputIds.length);
   const tokensPerEpoch = lengths.reduce((sum, length) => sum + length, 0);
   const initialTokens = Math.round((progress.step / stepsPerEpoch) * tokensPerEpoch);
-  const display = startProgress({
+  const display = context.progress({
     label: 'training',
     total: tokensPerEpoch * options.epochs,
     unit: 'tokens',
@@ -84,7 +83,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
       if (progress.evaluatedEpochs < epoch) {
         await segment?.dispose();
         segment = null;
-        progress = await evaluateEpoch(run, options, progress, epoch, display);
+        progress = await evaluateEpoch(run, options, progress, epoch, context);
         await save();
         lastSavedAt = performance.now();
         continue;
@@ -182,7 +181,7 @@ async function evaluateEpoch(
   options: TrainingOptions,
   progress: TrainingProgress,
   epoch: number,
-  display: Progress,
+  context: RunContext,
 ): Promise<TrainingProgress> {
   const write = () => saveModel(options.out, run.model, { sideFilesFrom: options.model });
   if (run.scorer === null) {
@@ -192,7 +191,7 @@ async function evaluateEpoch(
   const metrics = await run.scorer.score(run.dev, evaluationBatchSize(options.batchSize));
   const metric = metrics[run.scorer.main] ?? Number.NaN;
   const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  display.note(`epoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}`);
+  context.note(`epoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}`);
   const better = progress.best === null || !(progress.best.metric >= metric);
   if (better) await write();
   return {

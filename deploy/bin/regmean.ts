@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { registerAgentCommands } from '../../agent/commands/register.ts';
 import { registerMergerCommands } from '../../merger/commands/register.ts';
 import { runProgram } from '../../shared/cli/run-program.ts';
-import { version } from '../../shared/cli/version.ts';
+import { version } from '../../shared/files/tool-version.ts';
 import { registerDemoCommand } from '../demo/command.ts';
 import { registerExperimentCommand } from '../experiment/command.ts';
 

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '../../shared/cli/progress.ts';
+import { formatBytes, formatDuration } from '../../shared/text/amounts.ts';
 import type { DemoPlan } from './plan.ts';
 import { resultsTable } from './results.ts';
 import type { AgentReport } from './round.ts';

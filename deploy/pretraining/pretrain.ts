@@ -9,13 +9,15 @@ import { adamWDefaults, createAdamW } from '../../agent/training/adamw.ts';
 import { createArena, fillArena } from '../../agent/training/parameter-arena.ts';
 import { linearSchedule } from '../../agent/training/schedule.ts';
 import { createLossAndGradients } from '../../agent/training/train-step.ts';
-import { formatDuration, startProgress } from '../../shared/cli/progress.ts';
+import { commandContext } from '../../shared/cli/command-context.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import { defaultCompute } from '../../shared/runtime/compute.ts';
+import type { Compute } from '../../shared/runtime/compute.ts';
+import { stopIfAsked } from '../../shared/runtime/run-context.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
+import { formatDuration } from '../../shared/text/amounts.ts';
 import { pretrainingTexts } from './corpus.ts';
 import { maskTokens } from './mask-tokens.ts';
 import { setSinusoidalPositions } from './sinusoidal-positions.ts';
@@ -73,6 +75,7 @@ async function main(): Promise<void> {
   if (values.out === undefined) throw new RegmeanError('usage', 'pretrain: --out DIR is required');
   const epochs = Number(values.epochs);
   const started = performance.now();
+  const context = commandContext();
   await mkdir(values.out, { recursive: true });
   const texts = pretrainingTexts();
   await writeTokenizer(values.out, learnVocabulary(texts.train, vocabularySize), maxLength);
@@ -94,21 +97,27 @@ async function main(): Promise<void> {
       gradientArena,
       dropoutSeed: null,
     },
-    defaultCompute,
+    context.compute,
   );
-  const optimizer = await createAdamW(parameters, gradientArena, { ...adamWDefaults, beta2 }, defaultCompute);
+  const optimizer = await createAdamW(
+    parameters,
+    gradientArena,
+    { ...adamWDefaults, beta2 },
+    context.compute,
+  );
   const model: Model = { ...initial, weights: parameters.tensors };
 
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
   const totalSteps = stepsPerEpoch * epochs;
   const tokensPerEpoch = train.reduce((sum, sequence) => sum + sequence.length, 0);
-  const progress = startProgress({ label: 'pretraining', total: tokensPerEpoch * epochs, unit: 'tokens' });
+  const progress = context.progress({ label: 'pretraining', total: tokensPerEpoch * epochs, unit: 'tokens' });
   let tokens = 0;
   let averageLoss = Number.NaN;
   let steps = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
     const random = createRandom(deriveSeed(seed, 'epoch', epoch));
     for (const batch of batches(train, createRandom(deriveSeed(seed, 'order', epoch)))) {
+      stopIfAsked(context, () => `pretraining stopped at step ${steps}`);
       const loss = await step.run(maskTokens(batch, vocabulary, random));
       await optimizer.step(linearSchedule(steps, totalSteps, warmupRatio, peakLearningRate));
       averageLoss = Number.isNaN(averageLoss) ? loss : 0.98 * averageLoss + 0.02 * loss;
@@ -117,7 +126,7 @@ async function main(): Promise<void> {
       progress.update(tokens, `epoch ${epoch + 1}/${epochs} · loss ${averageLoss.toFixed(3)}`);
       if (steps % saveEverySteps === 0) await saveModel(values.out, model, { dtype: 'F16' });
     }
-    const { accuracy, loss } = await maskedAccuracy(model, parameters.tensors, heldOut);
+    const { accuracy, loss } = await maskedAccuracy(model, parameters.tensors, heldOut, context.compute);
     process.stdout.write(
       `epoch ${epoch + 1}: held-out masked accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)}\n`,
     );
@@ -153,11 +162,12 @@ async function maskedAccuracy(
   model: Model,
   parameters: ReadonlyMap<string, RunTensor>,
   sequences: readonly Int32Array[],
+  compute: Compute,
 ): Promise<{ accuracy: number; loss: number }> {
   const built = buildModelGraph(model, { withLoss: true, dropoutSeed: null });
   built.graph.output('logits', built.logits);
   if (built.loss !== null) built.graph.output('loss', built.loss);
-  const session = await createSession(built.graph, defaultCompute);
+  const session = await createSession(built.graph, compute);
   const random = createRandom(deriveSeed(seed, 'held-out'));
   let correct = 0;
   let predicted = 0;

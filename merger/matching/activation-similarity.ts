@@ -1,5 +1,4 @@
 /** @file Matching by activations (Ainsworth et al.: "Git Re-Basin", 2022; paper, Appendix D). */
-import { startProgress } from '../../shared/cli/progress.ts';
 import { collate } from '../../shared/data/collate.ts';
 import type { EncodedExample } from '../../shared/data/example.ts';
 import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
@@ -35,7 +34,7 @@ export async function activationSimilarities(
   const similarities = new Map<string, Matrix>();
   const lengths = examples.map((example) => example.inputIds.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  const progress = startProgress({ label: 'comparing activations', total, unit: 'tokens' });
+  const progress = context.progress({ label: 'comparing activations', total, unit: 'tokens' });
   let tokens = 0;
   try {
     for (const indices of planEvaluationBatches(lengths, batchSize)) {

@@ -1,5 +1,5 @@
-import { toolVersion } from '../../shared/cli/version.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { toolVersion } from '../../shared/files/tool-version.ts';
 import type { HeadPlan } from '../heads/head-plan.ts';
 import { labelsOf, type UnitedLabels } from '../heads/label-spaces.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';

@@ -13,7 +13,6 @@ import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
 import { loadModel, type Model } from '../../shared/models/model-folder.ts';
-import type { Compute } from '../../shared/runtime/compute.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
@@ -78,7 +77,7 @@ export async function mergeBySearch(
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
       const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
-      const result = await scoreFolder(out, task, search, context.compute);
+      const result = await scoreFolder(out, task, search, context);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, score });
@@ -115,14 +114,14 @@ async function scoreFolder(
   folder: string,
   task: TaskKind,
   { validationFiles, columns, maxLength }: SearchOptions,
-  compute: Compute,
+  context: RunContext,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   if (isLanguageTask(task)) {
     const { model } = await loadModel(folder, { task });
     const request = { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength };
-    return scoreLanguageModel(model, request, compute);
+    return scoreLanguageModel(model, request, context);
   }
-  const { model, predictor } = await openPredictor(folder, task, compute);
+  const { model, predictor } = await openPredictor(folder, task, context);
   try {
     const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model', columns);
     const { examples } = await loadModelExamples(
@@ -140,10 +139,10 @@ async function scoreFolder(
 async function scoreLanguageModel(
   model: Model,
   request: ModelExamplesRequest,
-  compute: Compute,
+  context: RunContext,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   const { examples } = await loadModelExamples(model, request);
-  const scorer = await createScorer(model, model.weights, compute);
+  const scorer = await createScorer(model, model.weights, context.compute);
   try {
     return {
       main: scorer.main,

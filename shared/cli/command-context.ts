@@ -1,7 +1,7 @@
 import { computeOf } from '../runtime/compute.ts';
 import type { RunContext } from '../runtime/run-context.ts';
 import { interruptSignal } from './interrupt.ts';
-import { startProgress } from './progress.ts';
+import { createReporter } from './progress.ts';
 
 /**
  * The context of a command: its flags say what to compute with, Ctrl-C stops it, and standard error
@@ -11,7 +11,6 @@ export function commandContext(flags: { readonly threads?: number | undefined } 
   return {
     compute: computeOf(flags),
     signal: interruptSignal(),
-    progress: startProgress,
-    note: (message) => process.stderr.write(`${message}\n`),
+    ...createReporter(process.stderr),
   };
 }

@@ -2,13 +2,13 @@
  * @file Generates texts: the answer to an input (encoder-decoder models), or what follows it
  *   (decoders).
  */
-import type { Progress } from '../cli/progress.ts';
 import { collate } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
+import type { Progress } from '../runtime/run-context.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';

@@ -1,5 +1,4 @@
 /** @file How probable a language model finds the labels of examples. */
-import type { Progress } from '../cli/progress.ts';
 import { collate, targetLengthOf } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
@@ -8,6 +7,7 @@ import * as ops from '../graph/ops/index.ts';
 import { labelLogProbabilities, labelsInput } from '../models/loss.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
+import type { Progress } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { ignoredLabel } from '../task.ts';
 import { batchFeeds } from './feeds.ts';

@@ -1,7 +1,6 @@
 /** @file A model of any kind, ready to predict. */
-
 import { loadModel } from '../models/model-folder.ts';
-import type { Compute } from '../runtime/compute.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import type { TaskKind } from '../task.ts';
 import { isLayersModel, layersModelFolder } from '../tensorflow/layers-model.ts';
 import type { ExampleReader } from './load-examples.ts';
@@ -18,11 +17,15 @@ export interface OpenPredictor {
 }
 
 /** Opens a model for a task with classes or values. */
-export async function openPredictor(path: string, task: TaskKind, compute: Compute): Promise<OpenPredictor> {
+export async function openPredictor(
+  path: string,
+  task: TaskKind,
+  context: RunContext,
+): Promise<OpenPredictor> {
   if (await isLayersModel(path)) {
     const { openModel } = await import('../tensorflow/open-model.ts');
     const { createLayersPredictor } = await import('./layers-predictor.ts');
-    const { network, labels } = await openModel(path, task);
+    const { network, labels } = await openModel(path, task, context);
     return {
       model: { task, labels, config: { inputs: network.inputs } },
       predictor: createLayersPredictor(network, task),
@@ -31,5 +34,10 @@ export async function openPredictor(path: string, task: TaskKind, compute: Compu
     };
   }
   const { model, surplus } = await loadModel(path, { task });
-  return { model, predictor: await createPredictor(model, model.weights, compute), folder: path, surplus };
+  return {
+    model,
+    predictor: await createPredictor(model, model.weights, context.compute),
+    folder: path,
+    surplus,
+  };
 }

@@ -1,11 +1,11 @@
 /** @file Runs a model over examples. */
-import type { Progress } from '../cli/progress.ts';
 import { collate, targetLengthOf } from '../data/collate.ts';
 import type { EncodedExample } from '../data/example.ts';
 import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
+import type { Progress } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { logitRowsOf } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';

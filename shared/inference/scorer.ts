@@ -1,10 +1,10 @@
 /** @file Scores a model on labelled examples, whatever its task. */
-import type { Progress } from '../cli/progress.ts';
 import type { EncodedExample, ExampleLabels } from '../data/example.ts';
 import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
+import type { Progress } from '../runtime/run-context.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import { createLikelihoods, likelihoodMetrics } from './likelihoods.ts';

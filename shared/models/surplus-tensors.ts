@@ -2,6 +2,7 @@
  * @file What it means that a checkpoint has more tensors than its model: often a head of
  *   pretraining, sometimes a wrong config.json.
  */
+import type { RunContext } from '../runtime/run-context.ts';
 import type { TaskKind } from '../task.ts';
 import type { ParameterDeclaration } from './scope.ts';
 
@@ -9,12 +10,20 @@ type Parameters = ReadonlyMap<string, ParameterDeclaration>;
 
 const shownNames = 8;
 
-/** Tells the user which tensors of a model a task has no place for, on standard error. */
-export function noteSurplus(model: string, task: TaskKind, surplus: readonly string[]): void {
+/** Tensors that are not used. */
+export interface Surplus {
+  /** Path of the model. */
+  readonly model: string;
+  readonly task: TaskKind;
+  readonly surplus: readonly string[];
+}
+
+/** Tells which tensors of a model a task has no place for, where there are any. */
+export function noteSurplus({ model, task, surplus }: Surplus, context: Pick<RunContext, 'note'>): void {
   if (surplus.length === 0) return;
   const more = surplus.length > shownNames ? `, and ${surplus.length - shownNames} more` : '';
   const shown = surplus.slice(0, shownNames).join(', ');
-  process.stderr.write(`${model}: not used by ${task}: ${shown}${more}\n`);
+  context.note(`${model}: not used by ${task}: ${shown}${more}`);
 }
 
 /**

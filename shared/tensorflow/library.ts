@@ -1,5 +1,6 @@
 /** @file Loads TensorFlow.js when a model of its own is given, and only then. */
 import { RegmeanError } from '../errors.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import { completeWasmKernels } from './wasm-kernels.ts';
 
 /** `@tensorflow/tfjs-core`. */
@@ -25,6 +26,7 @@ const installHint =
  * @throws RegmeanError `unsupported` when it is not installed
  */
 export async function loadTensorFlow(
+  context: Pick<RunContext, 'note'>,
   importModule: (name: string) => Promise<unknown> = (name) => import(name),
 ): Promise<TensorFlow> {
   let core: Core;
@@ -48,7 +50,7 @@ export async function loadTensorFlow(
       () => false,
     );
     if (!isThere || !(await core.setBackend(backend).catch(() => false))) continue;
-    if (backend === 'wasm') completeWasmKernels(core, (line) => process.stderr.write(`${line}\n`));
+    if (backend === 'wasm') completeWasmKernels(core, context);
     return { core, layers, backend };
   }
   await core.setBackend('cpu');

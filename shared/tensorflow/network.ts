@@ -5,6 +5,7 @@ import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { LinearLayer } from '../models/linear-layers.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { FloatTensor, StateDict } from '../tensor.ts';
 import { denseLayersOf } from './dense-layers.ts';
@@ -45,8 +46,12 @@ export interface LayersNetwork {
  * @throws RegmeanError `unsupported` for a layer that TensorFlow.js does not know, or inputs and
  *   outputs that do not fit the task
  */
-export async function buildNetwork(file: LayersModelFile, task: TaskKind): Promise<LayersNetwork> {
-  const tensorFlow = await loadTensorFlow();
+export async function buildNetwork(
+  file: LayersModelFile,
+  task: TaskKind,
+  context: Pick<RunContext, 'note'>,
+): Promise<LayersNetwork> {
+  const tensorFlow = await loadTensorFlow(context);
   const model = await loadModel(tensorFlow, file);
   const { core } = tensorFlow;
   const [output, ...otherOutputs] = model.outputs as SymbolicTensor[];

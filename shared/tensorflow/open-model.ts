@@ -2,6 +2,7 @@
 import { RegmeanError } from '../errors.ts';
 import { configJsonBeside } from '../models/config-json.ts';
 import { labelsOf, namedLabels, outputNames } from '../models/labels.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
 import { type LayersModelFile, layersModelFolder, openLayersModel } from './layers-model.ts';
@@ -26,13 +27,14 @@ export interface OpenLayersModel {
 export async function openModel(
   path: string,
   task: TaskKind,
+  context: Pick<RunContext, 'note'>,
   labels?: readonly string[],
 ): Promise<OpenLayersModel> {
   if (isLanguageTask(task))
     throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
   const file = await openLayersModel(path);
   requireFinite(path, file);
-  const network = await buildNetwork(file, task);
+  const network = await buildNetwork(file, task, context);
   const names = labels ?? (await labelsInConfig(file.folder, task, network.outputs));
   const own = outputNames(task, names);
   if (own.length !== network.outputs) {
@@ -42,7 +44,7 @@ export async function openModel(
       { hint: 'the outputs of a LayersModel are what it was built with: build it for these classes' },
     );
   }
-  announce(network.tensorFlow);
+  announce(network.tensorFlow, context);
   return { file, network, task, labels: own };
 }
 
@@ -60,9 +62,9 @@ function requireFinite(path: string, { weights }: LayersModelFile): void {
 const announced = new Set<string>();
 
 /** Says what computes, once: a search opens many models. */
-function announce({ core, backend }: TensorFlow): void {
-  const line = `TensorFlow.js ${core.version_core}, backend ${backend}\n`;
-  if (!announced.has(line)) process.stderr.write(line);
+function announce({ core, backend }: TensorFlow, context: Pick<RunContext, 'note'>): void {
+  const line = `TensorFlow.js ${core.version_core}, backend ${backend}`;
+  if (!announced.has(line)) context.note(line);
   announced.add(line);
 }
 

@@ -1,17 +1,24 @@
 /** @file Kernels that the WASM backend lacks and training needs. */
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { RunContext } from '../runtime/run-context.ts';
 
 type Core = typeof import('@tensorflow/tfjs-core');
 
 const segmentSum = 'UnsortedSegmentSum';
 
+type Notes = Pick<RunContext, 'note'>;
+
+/** TensorFlow.js has one registry of kernels for all models: whoever opened the last is told. */
+let listener: Notes = { note() {} };
+
 /**
  * Gives the WASM backend the kernels that only the CPU backend has, the gradient of convolutions
  * among them: TensorFlow.js moves the inputs over, and the outputs come back.
  *
- * @param note told once for each kernel that is used
+ * @param context told once of each kernel that is used; of several, the last
  */
-export function completeWasmKernels(core: Core, note: (line: string) => void): void {
+export function completeWasmKernels(core: Core, context: Notes): void {
+  listener = context;
   registerSegmentSum(core);
   const own = new Set(core.getKernelsForBackend('wasm').map(({ kernelName }) => kernelName));
   for (const { kernelName, kernelFunc } of core.getKernelsForBackend('cpu')) {
@@ -22,7 +29,9 @@ export function completeWasmKernels(core: Core, note: (line: string) => void): v
       backendName: 'wasm',
       kernelFunc({ inputs, attrs }) {
         if (!isNoted)
-          note(`TensorFlow.js' WASM backend has no kernel ${kernelName}, plain JavaScript computes it`);
+          listener.note(
+            `TensorFlow.js' WASM backend has no kernel ${kernelName}, plain JavaScript computes it`,
+          );
         isNoted = true;
         const cpu = core.findBackend('cpu');
         const outputs: TensorInfo | TensorInfo[] = kernelFunc({ inputs, attrs: attrs ?? {}, backend: cpu });

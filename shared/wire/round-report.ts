@@ -1,5 +1,5 @@
 /** @file A round as people and scripts read it: the output of `agent info` and `merger status`. */
-import { formatBytes } from '../cli/progress.ts';
+import { formatBytes } from '../text/amounts.ts';
 import type { RoundInfo } from './get-round.ts';
 
 /** The round as JSON: enum values as plain words, absent fields as null. */

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
-import { formatBytes } from '../../shared/cli/progress.ts';
+import { formatBytes } from '../../shared/text/amounts.ts';
 import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v1/RoundService.ts';
 import { chunkBytes, RoundService } from '../../shared/wire/protocol.ts';
 import { writeBase, writeRecipe, writeTinyContribution } from '../support/tiny-round.ts';

@@ -1,14 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
-import { formatBytes, formatDuration, startProgress } from '../../../shared/cli/progress.ts';
+import { createReporter } from '../../../shared/cli/progress.ts';
+import type { Work } from '../../../shared/runtime/run-context.ts';
 
 /** What progress writes to a stream that is a terminal, or is none. */
-function record(isTTY: boolean, options: Partial<Parameters<typeof startProgress>[0]> = {}) {
+function record(isTTY: boolean, options: Partial<Work> = {}) {
   const written: string[] = [];
-  const stream = { isTTY, write: (text: string) => written.push(text) > 0 } as unknown as NodeJS.WriteStream;
-  return {
-    written,
-    progress: startProgress({ label: 'training', total: 2000, unit: 'tokens', ...options, stream }),
-  };
+  const { note, progress } = createReporter({ isTTY, write: (text: string) => written.push(text) > 0 });
+  const work = { label: 'training', total: 2000, unit: 'tokens', ...options };
+  return { written, note, progress: progress(work) };
 }
 
 /** A clock that only moves when told to. */
@@ -24,10 +23,10 @@ function withClock(run: (pass: (seconds: number) => void) => void): void {
 describe('progress elsewhere than on a terminal', () => {
   it('writes plain lines with share, remark, rate and time left', () => {
     withClock((pass) => {
-      const { written, progress } = record(false);
+      const { written, note, progress } = record(false);
       pass(5);
       progress.update(500, 'loss 0.3');
-      progress.note('epoch 1 of 2');
+      note('epoch 1 of 2');
       pass(15);
       progress.finish('best epoch 1');
       expect(written).toEqual([
@@ -54,14 +53,14 @@ describe('progress elsewhere than on a terminal', () => {
 describe('progress on a terminal', () => {
   it('keeps to one line, and gives notes and the end lines of their own', () => {
     withClock((pass) => {
-      const { written, progress } = record(true);
+      const { written, note, progress } = record(true);
       pass(1);
       progress.update(1000);
       pass(0.01);
       progress.update(1001);
       pass(0.99);
       progress.update(2000);
-      progress.note('epoch 1');
+      note('epoch 1');
       progress.finish();
       const clear = '\r\u001b[2K';
       expect(written).toEqual([
@@ -91,31 +90,4 @@ describe('the rate', () => {
       expect(written).toEqual(['training 0% · 0.0 tokens/s · ? left\n']);
     });
   });
-});
-
-describe('formatDuration', () => {
-  it.each([
-    [0, '0.0 s'],
-    [9.94, '9.9 s'],
-    [9.96, '10 s'],
-    [59.4, '59 s'],
-    [59.6, '1 min 0 s'],
-    [119.7, '2 min 0 s'],
-    [200, '3 min 20 s'],
-    [3599.9, '1 h 0 min'],
-    [7199, '2 h 0 min'],
-    [7500, '2 h 5 min'],
-    [Number.POSITIVE_INFINITY, '?'],
-  ])('writes %d seconds as %s', (seconds, text) => expect(formatDuration(seconds)).toBe(text));
-});
-
-describe('formatBytes', () => {
-  it.each([
-    [0, '0 B'],
-    [1023, '1023 B'],
-    [1024, '1.0 KiB'],
-    [12.3 * 2 ** 20, '12.3 MiB'],
-    [5 * 2 ** 40, '5.0 TiB'],
-    [2 ** 50, '1024.0 TiB'],
-  ])('writes %d bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 });

@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { collectStatistics } from '../../../agent/statistics/collect-statistics.ts';
 import { statisticsDefaults } from '../../../agent/statistics/statistics-options.ts';
 import { groupLayers } from '../../../merger/methods/layer-groups.ts';
@@ -16,7 +16,7 @@ import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import { axis1, mean } from '../../support/operator-cases.ts';
-import { quietContext } from '../../support/run-context.ts';
+import { recordingContext } from '../../support/run-context.ts';
 import { writeRows } from '../../support/tiny-model.ts';
 
 function weight(name: string, ...dims: readonly number[]): OnnxTensor {
@@ -41,34 +41,31 @@ async function layersOf(nodes: readonly OnnxNode[], weights: readonly OnnxTensor
   return Object.fromEntries(layers.map(({ module, weight: own }) => [module, own]));
 }
 
-/** A contribution of an ONNX file, checked, and what was said on stderr. */
-async function contributionOf(model: OnnxModel): Promise<{ contribution: Contribution; said: string }> {
+/** A contribution of an ONNX file, checked, and what was noted. */
+async function contributionOf(
+  model: OnnxModel,
+): Promise<{ contribution: Contribution; said: readonly string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'regmean-layers-'));
   const rows = [0, 1, 2].map((shift) => ({ input_ids: [1, 4, 2, 6].map((id) => (id + shift) % 7) }));
   const file = await writeOnnxFile(model);
   const out = join(folder, 'contribution');
-  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  try {
-    await collectStatistics(
-      {
-        ...statisticsDefaults,
-        model: file,
-        base: file,
-        task: 'text-classification',
-        dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
-        out,
-        agent: 'north',
-        batchSize: 2,
-        shareMetrics: false,
-      },
-      quietContext,
-    );
-    const said = stderr.mock.calls.map(([text]) => String(text)).join('');
-    await validateContribution(out, { grams: true });
-    return { contribution: await openContribution(out), said };
-  } finally {
-    stderr.mockRestore();
-  }
+  const context = recordingContext();
+  await collectStatistics(
+    {
+      ...statisticsDefaults,
+      model: file,
+      base: file,
+      task: 'text-classification',
+      dataFiles: [await writeRows(join(folder, 'rows.jsonl'), rows)],
+      out,
+      agent: 'north',
+      batchSize: 2,
+      shareMetrics: false,
+    },
+    context,
+  );
+  await validateContribution(out, { grams: true });
+  return { contribution: await openContribution(out), said: context.notes };
 }
 
 describe('two parameters of one module', () => {
@@ -98,7 +95,7 @@ describe('two parameters of one module', () => {
       ['dense.P', 4, 'dense.P'],
       ['dense', 5, 'dense.weight'],
     ]);
-    expect(said).not.toContain('none of');
+    expect(said.join()).not.toContain('none of');
   });
 
   it('are two layers where one is called like the module', async () => {
@@ -157,7 +154,7 @@ describe('what has no Gram', () => {
     );
     await contribution.close();
     expect([...(contribution.grams?.layers.keys() ?? [])]).toEqual(['head']);
-    expect(said).toContain('Grams: none of w: merging averages them\n');
+    expect(said).toContain('Grams: none of w: merging averages them');
   });
 
   it('is refused where it is all there is', async () => {

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadModel } from '../../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../../shared/models/surplus-tensors.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { copyModel } from '../../support/copy-model.ts';
+import { recordingContext } from '../../support/run-context.ts';
 import { torchFixtureFolder } from '../../support/torch-fixture.ts';
 
 let folder: string;
@@ -78,14 +79,12 @@ it('relative positions of a later block are only told', async () => {
 });
 
 it('noteSurplus shortens long lists', () => {
-  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  noteSurplus('base', 'causal-lm', []);
-  noteSurplus('base', 'causal-lm', ['a', 'b']);
-  noteSurplus('base', 'causal-lm', [...'abcdefghij']);
-  const lines = write.mock.calls.map(([line]) => line);
-  write.mockRestore();
-  expect(lines).toEqual([
-    'base: not used by causal-lm: a, b\n',
-    'base: not used by causal-lm: a, b, c, d, e, f, g, h, and 2 more\n',
+  const context = recordingContext();
+  for (const surplus of [[], ['a', 'b'], [...'abcdefghij']]) {
+    noteSurplus({ model: 'base', task: 'causal-lm', surplus }, context);
+  }
+  expect(context.notes).toEqual([
+    'base: not used by causal-lm: a, b',
+    'base: not used by causal-lm: a, b, c, d, e, f, g, h, and 2 more',
   ]);
 });

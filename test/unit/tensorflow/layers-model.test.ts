@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { isLayersModel, openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
 import { openModel } from '../../../shared/tensorflow/open-model.ts';
+import { quietContext } from '../../support/run-context.ts';
 import { writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
 import { writeTinyBase } from '../../support/tiny-model.ts';
 
@@ -117,7 +118,7 @@ describe('openLayersModel', () => {
     const bytes = await readFile(path);
     bytes.writeFloatLE(Number.NaN, 4 * (12 * 6 + 2));
     await writeFile(path, bytes);
-    await expect(openModel(model, 'text-classification')).rejects.toThrow(
+    await expect(openModel(model, 'text-classification', quietContext)).rejects.toThrow(
       'weight left/kernel must be finite, got NaN at element 2',
     );
   });

@@ -57,7 +57,7 @@ function inside(): layers.LayersModel {
 }
 
 const open = async (build: () => layers.LayersModel): Promise<OpenLayersModel> =>
-  openModel(await saveLayersModel(join(folder, `model-${count++}`), build), task);
+  openModel(await saveLayersModel(join(folder, `model-${count++}`), build), task, quietContext);
 
 function example(length: number, row: number, id = 3): EncodedExample {
   const inputIds = new Int32Array(length).fill(id);

@@ -8,6 +8,7 @@ import { collate } from '../../../shared/data/collate.ts';
 import type { EncodedExample } from '../../../shared/data/example.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
 import { openModel } from '../../../shared/tensorflow/open-model.ts';
+import { quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
 
@@ -37,7 +38,7 @@ async function open(middle: (x: Apply) => tf.SymbolicTensor | tf.SymbolicTensor[
     const head = layers.dense({ name: 'head', units: 2, kernelInitializer: initializer });
     return tf.model({ inputs: ids, outputs: head.apply(middle(words.apply(ids) as Apply)) as Apply });
   });
-  const opened = await openModel(path, task);
+  const opened = await openModel(path, task, quietContext);
   expect(opened.network.tensorFlow.backend).toBe('wasm');
   const examples = [
     [1, 2, 3],

@@ -1,12 +1,11 @@
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { RoundEvent__Output } from '../../shared/wire/generated/regmean/v1/RoundEvent.ts';
 
-/** Prints a round's events as lines on standard error. */
-export function eventPrinter(
-  stream: { write(text: string): unknown } = process.stderr,
-): (event: RoundEvent__Output) => void {
+/** Tells a round's events, a line each. */
+export function eventNotes(context: Pick<RunContext, 'note'>): (event: RoundEvent__Output) => void {
   return (event) => {
     const line = lineOf(event);
-    if (line !== undefined) stream.write(`${line}\n`);
+    if (line !== undefined) context.note(line);
   };
 }
 

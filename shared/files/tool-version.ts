@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { packageFile } from '../files/package-file.ts';
+import { packageFile } from './package-file.ts';
 
 const packageJson: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
 
