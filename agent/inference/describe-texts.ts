@@ -2,9 +2,9 @@
  * @file What is written of rows of language tasks: generated texts, logits of given targets, or how
  *   probable a text is.
  */
-import { decoderInputIdsOf, targetLengthOf } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
 import type { Row } from '../../shared/data/row.ts';
+import { decoderInputIdsOf, targetLengthOf } from '../../shared/examples/collate.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import { createGenerator } from '../../shared/generation/generator.ts';

@@ -3,14 +3,14 @@ import { manifestFile, readManifest } from '../../shared/contribution/manifest.t
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
-import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { type ModelLogits, unitedClasses } from '../../shared/inference/class-logits.ts';
-import { classesOfData } from '../../shared/inference/data-classes.ts';
 import {
   firstLabelledOtherwise,
   type LabelledExamples,
   withClasses,
-} from '../../shared/inference/labelled-examples.ts';
+} from '../../shared/examples/labelled-examples.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
+import { type ModelLogits, unitedClasses } from '../../shared/inference/class-logits.ts';
+import { classesOfData } from '../../shared/inference/data-classes.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';

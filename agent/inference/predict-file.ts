@@ -1,8 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';

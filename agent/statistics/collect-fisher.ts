@@ -1,10 +1,10 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
-import { collate, targetLengthOf } from '../../shared/data/collate.ts';
-import type { Batch, EncodedExample } from '../../shared/data/example.ts';
-import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { collate, targetLengthOf } from '../../shared/examples/collate.ts';
+import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
+import { batchFeeds } from '../../shared/examples/feeds.ts';
+import { planBatches } from '../../shared/examples/plan-batches.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';

@@ -1,10 +1,10 @@
 import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
-import { collate } from '../../shared/data/collate.ts';
-import type { Batch, EncodedExample } from '../../shared/data/example.ts';
-import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { collate } from '../../shared/examples/collate.ts';
+import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
+import { batchFeeds } from '../../shared/examples/feeds.ts';
+import { planBatches } from '../../shared/examples/plan-batches.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { ignoredLabel } from '../../shared/task.ts';

@@ -11,7 +11,7 @@
  * | regression | -(y - z)^2 / 2, a Gaussian of unit variance | y - z |
  */
 import type { FisherVariant } from '../../shared/contribution/fisher.ts';
-import type { ExampleLabels } from '../../shared/data/example.ts';
+import type { ExampleLabels } from '../../shared/data/example-labels.ts';
 import type { Random } from '../../shared/random.ts';
 import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
 

@@ -1,7 +1,7 @@
 /** @file A fine-tuned model of any kind, as what statistics are collected of. */
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { ExampleReader } from '../../shared/inference/load-examples.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 

@@ -3,10 +3,10 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
-import { collate } from '../../shared/data/collate.ts';
-import type { Batch, EncodedExample } from '../../shared/data/example.ts';
-import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { collate } from '../../shared/examples/collate.ts';
+import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
+import { planBatches } from '../../shared/examples/plan-batches.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';

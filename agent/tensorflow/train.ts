@@ -1,13 +1,13 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
 import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
-import { collate } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
-import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { collate } from '../../shared/examples/collate.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
+import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
+import { planBatches } from '../../shared/examples/plan-batches.ts';
 import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
-import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';

@@ -1,7 +1,7 @@
 /** @file One step of training a LayersModel: the loss, TensorFlow.js' gradients, and Adam. */
 import type { AdamOptimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-import type { Batch } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { Batch } from '../../shared/examples/example.ts';
 import { ignoredLabel } from '../../shared/task.ts';
 import { layersWithin } from '../../shared/tensorflow/layer-tree.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';

@@ -1,12 +1,12 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
-import { collate } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
-import { planBatches } from '../../shared/data/plan-batches.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { collate } from '../../shared/examples/collate.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
+import { batchFeeds } from '../../shared/examples/feeds.ts';
+import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
+import { planBatches } from '../../shared/examples/plan-batches.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
-import { batchFeeds } from '../../shared/inference/feeds.ts';
-import { occurringClasses } from '../../shared/inference/labelled-examples.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';

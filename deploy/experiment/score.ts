@@ -2,10 +2,10 @@
  * @file Scores of models on test sets. Examples are read once a run; every score is kept in the
  *   cache.
  */
-import type { EncodedExample } from '../../shared/data/example.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
+import type { LabelledExamples } from '../../shared/examples/labelled-examples.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
-import type { LabelledExamples } from '../../shared/inference/labelled-examples.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';

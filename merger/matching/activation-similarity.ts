@@ -1,8 +1,8 @@
 /** @file Matching by activations (Ainsworth et al.: "Git Re-Basin", 2022; paper, Appendix D). */
-import { collate } from '../../shared/data/collate.ts';
-import type { EncodedExample } from '../../shared/data/example.ts';
-import { planEvaluationBatches } from '../../shared/data/plan-batches.ts';
-import { batchFeeds } from '../../shared/inference/feeds.ts';
+import { collate } from '../../shared/examples/collate.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
+import { batchFeeds } from '../../shared/examples/feeds.ts';
+import { planEvaluationBatches } from '../../shared/examples/plan-batches.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import type { Model } from '../../shared/models/model-folder.ts';

@@ -1,5 +1,5 @@
 import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
-import type { ExampleLabels } from './example.ts';
+import type { ExampleLabels } from './example-labels.ts';
 import type { LabelSpace } from './label-space.ts';
 import { type MultiLabelForm, multiLabelForm } from './multi-label-form.ts';
 import type { RawLabel, Row } from './row.ts';

@@ -2,10 +2,10 @@
  * @file Generates texts: the answer to an input (encoder-decoder models), or what follows it
  *   (decoders).
  */
-import { collate } from '../data/collate.ts';
-import type { EncodedExample } from '../data/example.ts';
-import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
+import { collate } from '../examples/collate.ts';
+import type { EncodedExample } from '../examples/example.ts';
+import { planEvaluationBatches } from '../examples/plan-batches.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import type { Progress } from '../runtime/run-context.ts';

@@ -1,6 +1,6 @@
-import { collate } from '../data/collate.ts';
-import type { EncodedExample } from '../data/example.ts';
-import { planEvaluationBatches } from '../data/plan-batches.ts';
+import { collate } from '../examples/collate.ts';
+import type { EncodedExample } from '../examples/example.ts';
+import { planEvaluationBatches } from '../examples/plan-batches.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { LayersNetwork } from '../tensorflow/network.ts';
 import { requireReadable, runOn } from '../tensorflow/readable.ts';

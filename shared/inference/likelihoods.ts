@@ -1,8 +1,9 @@
 /** @file How probable a language model finds the labels of examples. */
-import { collate, targetLengthOf } from '../data/collate.ts';
-import type { EncodedExample } from '../data/example.ts';
-import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
+import { collate, targetLengthOf } from '../examples/collate.ts';
+import type { EncodedExample } from '../examples/example.ts';
+import { batchFeeds } from '../examples/feeds.ts';
+import { planEvaluationBatches } from '../examples/plan-batches.ts';
 import * as ops from '../graph/ops/index.ts';
 import { labelLogProbabilities, labelsInput } from '../models/loss.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
@@ -10,7 +11,6 @@ import type { Compute } from '../runtime/compute.ts';
 import type { Progress } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { ignoredLabel } from '../task.ts';
-import { batchFeeds } from './feeds.ts';
 
 /** What a language model says of one example's labels. */
 export interface Likelihood {

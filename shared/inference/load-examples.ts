@@ -1,9 +1,9 @@
 /** @file From data files to examples that a model can read. */
 import type { DataColumns } from '../data/column-names.ts';
-import type { EncodedExample } from '../data/example.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
+import type { EncodedExample } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import { modelFolderOf } from '../onnx/open-onnx.ts';

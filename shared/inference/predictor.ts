@@ -1,15 +1,15 @@
 /** @file Runs a model over examples. */
-import { collate, targetLengthOf } from '../data/collate.ts';
-import type { EncodedExample } from '../data/example.ts';
-import { planEvaluationBatches } from '../data/plan-batches.ts';
 import { RegmeanError } from '../errors.ts';
+import { collate, targetLengthOf } from '../examples/collate.ts';
+import type { EncodedExample } from '../examples/example.ts';
+import { batchFeeds } from '../examples/feeds.ts';
+import { planEvaluationBatches } from '../examples/plan-batches.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import type { Progress } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { logitRowsOf } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
-import { batchFeeds } from './feeds.ts';
 
 /**
  * The logits of one example: [labels]; [length, labels] row-major for token-classification;

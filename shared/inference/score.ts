@@ -1,7 +1,7 @@
 /** @file Scores of logits against labelled data whose classes need not be the models'. */
+import type { LabelledExamples } from '../examples/labelled-examples.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import { type ModelLogits, meanLogits, unitedClasses } from './class-logits.ts';
-import type { LabelledExamples } from './labelled-examples.ts';
 
 /** Metrics, and which of them the task is judged by. */
 export interface NamedMetrics {

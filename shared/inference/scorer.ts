@@ -1,5 +1,6 @@
 /** @file Scores a model on labelled examples, whatever its task. */
-import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import type { ExampleLabels } from '../data/example-labels.ts';
+import type { EncodedExample } from '../examples/example.ts';
 import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';

@@ -1,4 +1,4 @@
-import type { ExampleLabels } from '../data/example.ts';
+import type { ExampleLabels } from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import {

@@ -3,8 +3,8 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
+import type { Batch } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import { layersWithin } from './layer-tree.ts';
 import type { TensorFlow } from './library.ts';

@@ -1,8 +1,8 @@
 /** @file A LayersModel ready to run: what it reads, what it says, and its weights as variables. */
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { Batch } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
+import type { Batch } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { LinearLayer } from '../models/linear-layers.ts';
 import type { RunContext } from '../runtime/run-context.ts';

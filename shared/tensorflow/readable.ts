@@ -1,6 +1,6 @@
 /** @file Whether a LayersModel can read examples: TensorFlow.js' own failures name no row. */
-import type { EncodedExample } from '../data/example.ts';
 import { RegmeanError } from '../errors.ts';
+import type { EncodedExample } from '../examples/example.ts';
 import type { LayersNetwork } from './network.ts';
 
 /**

@@ -1,9 +1,10 @@
 import { encodeLabels } from '../data/encode-labels.ts';
-import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import type { ExampleLabels } from '../data/example-labels.ts';
 import type { LabelSpace } from '../data/label-space.ts';
 import type { Row } from '../data/row.ts';
 import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
+import type { EncodedExample } from '../examples/example.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import { encodeTargets, followingTokens, foreignTokenizerHint, strayToken } from './encode-targets.ts';
 import type { TokenEncoding } from './token-encoding.ts';

@@ -1,5 +1,5 @@
 /** @file The labels of language tasks: tokens. */
-import type { ExampleLabels } from '../data/example.ts';
+import type { ExampleLabels } from '../data/example-labels.ts';
 import type { Row } from '../data/row.ts';
 import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';

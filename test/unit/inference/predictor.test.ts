@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EncodedExample } from '../../../shared/data/example.ts';
+import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../../shared/task.ts';

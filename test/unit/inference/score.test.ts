@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { EncodedExample, ExampleLabels } from '../../../shared/data/example.ts';
+import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
+import type { EncodedExample } from '../../../shared/examples/example.ts';
 import {
   firstLabelledOtherwise,
   type LabelledExamples,
   occurringClasses,
   withClasses,
-} from '../../../shared/inference/labelled-examples.ts';
+} from '../../../shared/examples/labelled-examples.ts';
 import { scoreModels } from '../../../shared/inference/score.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExampleLabels } from '../../../shared/data/example.ts';
+import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
 import { metricsFor, type Prediction } from '../../../shared/metrics/metrics-for.ts';
 
 const says = (logits: number[], labels: ExampleLabels): Prediction => ({

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectLayersGrams } from '../../../agent/tensorflow/collect-grams.ts';
 import { unpackSymmetric } from '../../../shared/contribution/gram-packing.ts';
-import type { EncodedExample } from '../../../shared/data/example.ts';
+import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import type { StateDict } from '../../../shared/tensor.ts';
 import { openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';

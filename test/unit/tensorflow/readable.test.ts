@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectLayersGrams } from '../../../agent/tensorflow/collect-grams.ts';
-import type { EncodedExample } from '../../../shared/data/example.ts';
+import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import { type OpenLayersModel, openModel } from '../../../shared/tensorflow/open-model.ts';
 import { runOn } from '../../../shared/tensorflow/readable.ts';

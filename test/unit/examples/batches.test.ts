@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { collate } from '../../../shared/data/collate.ts';
-import type { EncodedExample, ExampleLabels } from '../../../shared/data/example.ts';
-import { planBatches, planEvaluationBatches } from '../../../shared/data/plan-batches.ts';
+import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
+import { collate } from '../../../shared/examples/collate.ts';
+import type { EncodedExample } from '../../../shared/examples/example.ts';
+import { planBatches, planEvaluationBatches } from '../../../shared/examples/plan-batches.ts';
 import { createRandom } from '../../../shared/random.ts';
 
 const random = createRandom(1);

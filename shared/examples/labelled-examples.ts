@@ -1,5 +1,6 @@
-import type { EncodedExample, ExampleLabels } from '../data/example.ts';
+import type { ExampleLabels } from '../data/example-labels.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
+import type { EncodedExample } from './example.ts';
 
 /** Labelled examples with the classes that their labels count. */
 export interface LabelledExamples {

@@ -1,6 +1,6 @@
-import type { Batch } from '../data/example.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
+import type { Batch } from './example.ts';
 
 /**
  * The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels
