@@ -44,29 +44,33 @@ export type Attributes = Readonly<
 >;
 
 /** One applied op. */
-export interface Node {
-  readonly op: Op;
+export interface Node<P = unknown> {
+  readonly op: Op<P>;
   readonly name: string;
   /** Absent optional inputs are null. */
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly Value[];
   readonly attributes: Attributes;
+  /** What shape rule and gradient know of this node beside inputs and attributes; see `Op`. */
+  readonly params: P;
 }
 
 /**
  * What a gradient rule sees: the node, and the cotangent of each of its outputs (null where nothing
  * depends on it).
  */
-export interface VjpContext {
-  readonly node: Node;
+export interface VjpContext<P = unknown> {
+  readonly node: Node<P>;
   readonly cotangents: readonly (Value | null)[];
 }
 
 /**
  * Everything the project knows of one ONNX operator: its type, its shape rule and its gradient.
- * A rule may return a cotangent with broadcast dimensions; the driver sums them away.
+ * A rule may return a cotangent with broadcast dimensions; the driver sums them away. What ONNX
+ * reads from a tensor at run time (axes, sizes) but the rules must know while the graph is built is
+ * given as `P` and kept as the node's `params`.
  */
-export interface Op {
+export interface Op<P = unknown> {
   readonly type: string;
   readonly domain?: string;
   /**
@@ -77,13 +81,16 @@ export interface Op {
   /** Outputs, by index, that are not asked for: some operators do other things when they are. */
   readonly absentOutputs?: readonly number[];
   /** Types and shapes of the outputs. Throws when the inputs do not fit. */
-  infer(inputs: readonly (Value | null)[], attributes: Attributes): readonly ValueType[];
+  infer(inputs: readonly (Value | null)[], attributes: Attributes, params: P): readonly ValueType[];
   /**
    * Vector-Jacobian product: the cotangent of each input, null where it has none. Absent when there
    * is no rule.
    */
-  vjp?(context: VjpContext): readonly (Value | null)[];
+  vjp?(context: VjpContext<P>): readonly (Value | null)[];
 }
+
+/** The `params` argument of `apply`: there for ops that have params, and only for those. */
+type ParamsOf<P> = unknown extends P ? [] : [params: P];
 
 /** Data of a constant, held inside the encoded model: keep it small. */
 export type ConstantData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
@@ -144,7 +151,12 @@ export class Graph {
   }
 
   /** Applies an op and returns its outputs. */
-  apply(op: Op, inputs: readonly (Value | null)[], attributes: Attributes = {}): readonly Value[] {
+  apply<P>(
+    op: Op<P>,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes = {},
+    ...[params]: ParamsOf<P>
+  ): readonly Value[] {
     for (const input of inputs) {
       if (input !== null && input.graph !== this) {
         throw new RegmeanError('invalid-input', `${op.type}: inputs must be of one graph, got ${input.name}`);
@@ -152,8 +164,8 @@ export class Graph {
     }
     const name = this.uniqueName(this.scopeName === '' ? op.type : `${this.scopeName}/${op.type}`);
     const outputs: Value[] = [];
-    const node: Node = { op, name, inputs, outputs, attributes };
-    for (const [index, type] of op.infer(inputs, attributes).entries()) {
+    const node: Node<P> = { op, name, inputs, outputs, attributes, params: params as P };
+    for (const [index, type] of op.infer(inputs, attributes, node.params).entries()) {
       const outputName = index === 0 ? name : `${name}:${index}`;
       outputs.push({ graph: this, name: outputName, ...type, producer: node, role: 'computed' });
     }
@@ -162,8 +174,13 @@ export class Graph {
   }
 
   /** Applies an op with one output. */
-  apply1(op: Op, inputs: readonly (Value | null)[], attributes: Attributes = {}): Value {
-    return this.apply(op, inputs, attributes)[0] as Value;
+  apply1<P>(
+    op: Op<P>,
+    inputs: readonly (Value | null)[],
+    attributes: Attributes = {},
+    ...params: ParamsOf<P>
+  ): Value {
+    return this.apply(op, inputs, attributes, ...params)[0] as Value;
   }
 
   /** Marks a value as a result of the graph under a name of its own. */

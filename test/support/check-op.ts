@@ -18,7 +18,7 @@ export interface OpCase {
   /** float64 where ONNX Runtime has the kernel, so that finite differences are sharp. */
   readonly dtype?: 'float32' | 'float64';
   /** The expected output of the forward pass. */
-  readonly reference?: (...inputs: Float64Array[]) => ArrayLike<number>;
+  readonly reference: (...inputs: Float64Array[]) => ArrayLike<number>;
 }
 
 /**
@@ -64,9 +64,9 @@ export async function checkOp(opCase: OpCase): Promise<void> {
   const forward = results.get('y') as RunTensor;
   expect(forward.shape).toEqual(outputShape);
   const tolerance = dtype === 'float64' ? 1e-6 : 2e-2;
-  if (opCase.reference !== undefined) {
-    expectClose('forward', forward.data, opCase.reference(...arrays), dtype === 'float64' ? 1e-10 : 1e-5);
-  }
+  const reference = opCase.reference(...arrays);
+  expect(reference.length, 'elements of the reference').toBe(forward.data.length);
+  expectClose('forward', forward.data, reference, dtype === 'float64' ? 1e-10 : 1e-5);
 
   const step = dtype === 'float64' ? 1e-5 : 1e-2;
   for (const [index, array] of arrays.entries()) {

@@ -1,6 +1,6 @@
 import { RegmeanError } from '../../errors.ts';
 import { formatShape } from '../../tensor.ts';
-import type { Dim, Node, Value, ValueType } from '../graph.ts';
+import type { Dim, Node, Op, Shape, Value, ValueType } from '../graph.ts';
 
 /** The input at `index`, which the op requires. */
 export function required(op: string, inputs: readonly (Value | null)[], index: number): Value {
@@ -31,6 +31,16 @@ export function cotangentOf(cotangents: readonly (Value | null)[]): Value {
   }
   return cotangent;
 }
+
+/** Of ops whose output's shape is stated, because ONNX reads it from a tensor at run time. */
+export interface StatedShape {
+  readonly shape: Shape;
+}
+
+/** The shape rule of such ops: the first input's element type under the stated shape. */
+export const inferStatedShape: Op<StatedShape>['infer'] = (inputs, _, { shape }) => [
+  { dtype: required('stated shape', inputs, 0).dtype, shape },
+];
 
 /** Throws unless both values have one element type. */
 export function requireSameDtype(op: string, a: Value, b: Value): void {

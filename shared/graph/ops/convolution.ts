@@ -3,9 +3,9 @@
  *   time. Shapes: N examples, C channels, M filters, L elements of an axis, k of the kernel, T of
  *   the output.
  */
-import type { Dim, Graph, Op, Shape, Value } from '../graph.ts';
+import type { Attributes, Dim, Op, Shape, Value } from '../graph.ts';
 import { multiplied } from '../sizes.ts';
-import { cotangentOf, inputOf, outputOf, required } from './checks.ts';
+import { cotangentOf, inferStatedShape, inputOf, outputOf, required, type StatedShape } from './checks.ts';
 import { add, sub } from './elementwise.ts';
 import { gather, scatterAdd, sizeOfAxis } from './indexing.ts';
 import { padAxis } from './padding.ts';
@@ -23,19 +23,18 @@ export interface ConvolutionOptions {
   readonly group: number;
 }
 
-function convolutionOp(options: ConvolutionOptions, shape: Shape): Op {
-  return {
-    type: 'Conv',
-    infer: (inputs) => [{ dtype: required('Conv', inputs, 0).dtype, shape }],
-    vjp: ({ node, cotangents }) => {
-      const dy = cotangentOf(cotangents);
-      const [x, weight] = [inputOf(node, 0), inputOf(node, 1)];
-      const others = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-      const gradients = [ofInput(dy, x, weight, options), ofWeight(dy, x, weight, options)];
-      return (node.inputs[2] ?? null) === null ? gradients : [...gradients, reduceSum(dy, others, false)];
-    },
-  };
-}
+const convolutionOp: Op<StatedShape & { readonly options: ConvolutionOptions }> = {
+  type: 'Conv',
+  infer: inferStatedShape,
+  vjp: ({ node, cotangents }) => {
+    const dy = cotangentOf(cotangents);
+    const { options } = node.params;
+    const [x, weight] = [inputOf(node, 0), inputOf(node, 1)];
+    const others = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+    const gradients = [ofInput(dy, x, weight, options), ofWeight(dy, x, weight, options)];
+    return (node.inputs[2] ?? null) === null ? gradients : [...gradients, reduceSum(dy, others, false)];
+  },
+};
 
 /**
  * A convolution (in fact a correlation, as ONNX and PyTorch have it).
@@ -53,13 +52,15 @@ export function convolution(
   sizes: Shape,
   options: ConvolutionOptions,
 ): Value {
-  const op = convolutionOp(options, [x.shape[0] as Dim, weight.shape[0] as Dim, ...sizes]);
-  return x.graph.apply1(op, bias === null ? [x, weight] : [x, weight, bias], {
+  const shape = [x.shape[0] as Dim, weight.shape[0] as Dim, ...sizes];
+  const attributes = {
     strides: options.strides.map(BigInt),
     dilations: options.dilations.map(BigInt),
     pads: options.pads.map(BigInt),
     group: BigInt(options.group),
-  });
+  };
+  const inputs = bias === null ? [x, weight] : [x, weight, bias];
+  return x.graph.apply1(convolutionOp, inputs, attributes, { shape, options });
 }
 
 /**
@@ -161,23 +162,24 @@ function channelsFirst(x: Value, group: number): Value {
   return reshapeTo(turned, sizes, [each, multiplied([group, examples]), ...lengths]);
 }
 
+const maxPoolOp: Op<StatedShape> = {
+  type: 'MaxPool',
+  infer: (inputs, _, { shape }) => [
+    { dtype: required('MaxPool', inputs, 0).dtype, shape },
+    { dtype: 'int64', shape },
+  ],
+  vjp: ({ node, cotangents }) => {
+    const input = inputOf(node, 0);
+    const size = multiplied(node.params.shape);
+    const flat = (value: Value, to: Dim): Value => reshapeTo(value, value.graph.integers([-1]), [to]);
+    const places = flat(outputOf(node, 1), size);
+    const dy = flat(cotangentOf(cotangents), size);
+    const zeros = flat(zerosLike(input), multiplied(input.shape));
+    return [reshapeLike(scatterAdd(zeros, places, dy, 0), input)];
+  },
+};
+
 /** The largest element of every window; the gradient goes to the first of equal ones. */
-export function maxPool(x: Value, sizes: Shape, attributes: Parameters<Graph['apply']>[2]): Value {
-  const shape = [...x.shape.slice(0, 2), ...sizes];
-  const op: Op = {
-    type: 'MaxPool',
-    infer: () => [
-      { dtype: x.dtype, shape },
-      { dtype: 'int64', shape },
-    ],
-    vjp: ({ node, cotangents }) => {
-      const input = inputOf(node, 0);
-      const flat = (value: Value, size: Dim): Value => reshapeTo(value, value.graph.integers([-1]), [size]);
-      const places = flat(outputOf(node, 1), multiplied(shape));
-      const dy = flat(cotangentOf(cotangents), multiplied(shape));
-      const zeros = flat(zerosLike(input), multiplied(input.shape));
-      return [reshapeLike(scatterAdd(zeros, places, dy, 0), input)];
-    },
-  };
-  return x.graph.apply1(op, [x], attributes);
+export function maxPool(x: Value, sizes: Shape, attributes: Attributes): Value {
+  return x.graph.apply1(maxPoolOp, [x], attributes, { shape: [...x.shape.slice(0, 2), ...sizes] });
 }

@@ -5,29 +5,21 @@ import type { Op, Value } from '../graph.ts';
 import { cotangentOf, inputOf, outputOf, required } from './checks.ts';
 import { mulScalar, where } from './elementwise.ts';
 
-const dropoutOps = new Map<number, Op>();
-
-function dropoutOp(probability: number): Op {
-  const known = dropoutOps.get(probability);
-  if (known !== undefined) return known;
-  const op: Op = {
-    type: 'Dropout',
-    infer: (inputs) => {
-      const x = required('Dropout', inputs, 0);
-      return [
-        { dtype: x.dtype, shape: x.shape },
-        { dtype: 'bool', shape: x.shape },
-      ];
-    },
-    vjp: ({ node, cotangents }) => {
-      const scaled = mulScalar(cotangentOf(cotangents), 1 / (1 - probability));
-      const zero = scaled.graph.scalar(0, inputOf(node, 0).dtype);
-      return [where(outputOf(node, 1), scaled, zero), null, null];
-    },
-  };
-  dropoutOps.set(probability, op);
-  return op;
-}
+const dropoutOp: Op<{ readonly probability: number }> = {
+  type: 'Dropout',
+  infer: (inputs) => {
+    const x = required('Dropout', inputs, 0);
+    return [
+      { dtype: x.dtype, shape: x.shape },
+      { dtype: 'bool', shape: x.shape },
+    ];
+  },
+  vjp: ({ node, cotangents }) => {
+    const scaled = mulScalar(cotangentOf(cotangents), 1 / (1 - node.params.probability));
+    const zero = scaled.graph.scalar(0, inputOf(node, 0).dtype);
+    return [where(outputOf(node, 1), scaled, zero), null, null];
+  },
+};
 
 /**
  * Sets elements to zero with a probability and scales the others by 1 / (1 - probability). The
@@ -45,5 +37,6 @@ export function dropout(x: Value, probability: number, seed: number): Value {
   const nodeSeed = deriveSeed(seed, graph.nodes.length) & 0x7fffffff;
   const ratio = graph.scalar(probability);
   const trainingMode = graph.constant(Uint8Array.of(1), []);
-  return graph.apply1(dropoutOp(probability), [x, ratio, trainingMode], { seed: BigInt(nodeSeed) });
+  const inputs = [x, ratio, trainingMode];
+  return graph.apply1(dropoutOp, inputs, { seed: BigInt(nodeSeed) }, { probability });
 }

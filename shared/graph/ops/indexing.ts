@@ -1,7 +1,7 @@
 /** @file Reading and adding at indices: embeddings, picking labels, cumulative positions. */
 import { RegmeanError } from '../../errors.ts';
 import type { Dim, Op, Value } from '../graph.ts';
-import { cotangentOf, inputOf, required, requireSameDim } from './checks.ts';
+import { cotangentOf, inputOf, outputOf, required, requireSameDim, type StatedShape } from './checks.ts';
 import { expandLike, reshape, unsqueeze, zerosLike } from './shape.ts';
 
 const gatherOp: Op = {
@@ -155,6 +155,19 @@ export function gatherNd(x: Value, indices: Value): Value {
   return x.graph.apply1(gatherNdOp, [x, indices]);
 }
 
+const topKOp: Op<StatedShape> = {
+  type: 'TopK',
+  infer: (inputs, _, { shape }) => [
+    { dtype: required('TopK', inputs, 0).dtype, shape },
+    { dtype: 'int64', shape },
+  ],
+  vjp: ({ node, cotangents }) => {
+    const zeros = zerosLike(inputOf(node, 0));
+    const axis = Number(node.attributes.axis);
+    return [scatterAdd(zeros, outputOf(node, 1), cotangentOf(cotangents), axis), null];
+  },
+};
+
 /** What `topK` takes: the largest, or the smallest; in order, or in any. */
 export interface TopKOptions {
   readonly largest: boolean;
@@ -175,23 +188,9 @@ export function topK(
   size: Dim,
   { largest, sorted }: TopKOptions,
 ): readonly Value[] {
-  const shape = x.shape.with(axis, size);
-  const op: Op = {
-    type: 'TopK',
-    infer: () => [
-      { dtype: x.dtype, shape },
-      { dtype: 'int64', shape },
-    ],
-    vjp: ({ node, cotangents }) => {
-      const { outputs } = node;
-      return [
-        scatterAdd(zerosLike(inputOf(node, 0)), outputs[1] as Value, cotangentOf(cotangents), axis),
-        null,
-      ];
-    },
-  };
   const flag = (value: boolean): bigint => (value ? 1n : 0n);
-  return x.graph.apply(op, [x, count], { axis: BigInt(axis), largest: flag(largest), sorted: flag(sorted) });
+  const attributes = { axis: BigInt(axis), largest: flag(largest), sorted: flag(sorted) };
+  return x.graph.apply(topKOp, [x, count], attributes, { shape: x.shape.with(axis, size) });
 }
 
 const cumSumOp: Op = {
@@ -207,7 +206,10 @@ export function cumSum(x: Value, axis: number): Value {
   return x.graph.apply1(cumSumOp, [x, x.graph.constant(BigInt64Array.of(BigInt(axis)), [])]);
 }
 
-const rangeOps = new Map<Dim, Op>();
+const rangeOp: Op<{ readonly count: Dim }> = {
+  type: 'Range',
+  infer: (inputs, _, { count }) => [{ dtype: required('Range', inputs, 0).dtype, shape: [count] }],
+};
 
 /**
  * The integers from `start` to `end`, which is excluded.
@@ -217,12 +219,7 @@ const rangeOps = new Map<Dim, Op>();
  * @returns int64 [count]
  */
 export function range(start: Value, end: Value, count: Dim): Value {
-  const op: Op = rangeOps.get(count) ?? {
-    type: 'Range',
-    infer: (inputs) => [{ dtype: required('Range', inputs, 0).dtype, shape: [count] }],
-  };
-  rangeOps.set(count, op);
-  return start.graph.apply1(op, [start, end, start.graph.scalar(1, 'int64')]);
+  return start.graph.apply1(rangeOp, [start, end, start.graph.scalar(1, 'int64')], {}, { count });
 }
 
 const sizeOfAxisOp: Op = { type: 'Shape', infer: () => [{ dtype: 'int64', shape: [1] }] };

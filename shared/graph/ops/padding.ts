@@ -2,30 +2,20 @@
  * @file Padding, cropping and shifting by amounts that may be known only at run time. Sizes below
  *   zero crop.
  */
-import type { Dim, Op, Shape, Value } from '../graph.ts';
-import { cotangentOf, inputOf, required } from './checks.ts';
+import type { Dim, Op, Value } from '../graph.ts';
+import { cotangentOf, inferStatedShape, inputOf, type StatedShape } from './checks.ts';
 import { neg } from './elementwise.ts';
 import { concat } from './shape.ts';
 
-const padOps = new Map<string, Op>();
-
-/** Made per output shape: ONNX reads the sizes from a run-time tensor. */
-function padOp(shape: Shape): Op {
-  const key = shape.join(',');
-  const known = padOps.get(key);
-  if (known !== undefined) return known;
-  const op: Op = {
-    type: 'Pad',
-    infer: (inputs) => [{ dtype: required('Pad', inputs, 0).dtype, shape }],
-    vjp: ({ node, cotangents }) => {
-      const x = inputOf(node, 0);
-      const inputs = [cotangentOf(cotangents), neg(inputOf(node, 1))];
-      return [x.graph.apply1(padOp(x.shape), inputs), null];
-    },
-  };
-  padOps.set(key, op);
-  return op;
-}
+const padOp: Op<StatedShape> = {
+  type: 'Pad',
+  infer: inferStatedShape,
+  vjp: ({ node, cotangents }) => {
+    const x = inputOf(node, 0);
+    const inputs = [cotangentOf(cotangents), neg(inputOf(node, 1))];
+    return [x.graph.apply1(padOp, inputs, {}, { shape: x.shape }), null];
+  },
+};
 
 /**
  * Zeros before and after the elements of an axis; where a size is below zero, so many elements
@@ -41,7 +31,7 @@ export function padAxis(x: Value, axis: number, before: Value, after: Value, siz
   // Sizes of every axis: ONNX Runtime's optimizer moves a Transpose over a Pad as if axes were
   // never named.
   const pads = concat([...front, before, ...back, ...front, after, ...back], 0);
-  return graph.apply1(padOp(x.shape.with(axis, size)), [x, pads]);
+  return graph.apply1(padOp, [x, pads], {}, { shape: x.shape.with(axis, size) });
 }
 
 /**

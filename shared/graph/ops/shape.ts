@@ -15,7 +15,7 @@ import {
   sameDims,
   type Value,
 } from '../graph.ts';
-import { cotangentOf, inputOf, required } from './checks.ts';
+import { cotangentOf, inferStatedShape, inputOf, required, type StatedShape } from './checks.ts';
 
 const castCodes: Readonly<Record<DType, bigint>> = {
   float32: 1n,
@@ -25,24 +25,26 @@ const castCodes: Readonly<Record<DType, bigint>> = {
   float64: 11n,
 };
 
-const shapeOps = new Map<string, Op>();
+/** The gradient of ops that give the same elements another shape. */
+const shapeOfInput: NonNullable<Op<StatedShape>['vjp']> = ({ node, cotangents }) => [
+  reshapeLike(cotangentOf(cotangents), inputOf(node, 0)),
+  null,
+];
 
-/**
- * Ops whose output shape the caller states (ONNX reads it from a run-time tensor) are made per
- * shape.
- */
-function opWithShape(type: string, shape: Shape, vjp: Op['vjp']): Op {
-  const key = `${type}:${shape.join(',')}`;
-  const known = shapeOps.get(key);
-  if (known !== undefined) return known;
-  const op: Op = {
-    type,
-    infer: (inputs) => [{ dtype: required(type, inputs, 0).dtype, shape }],
-    ...(vjp === undefined ? {} : { vjp }),
-  };
-  shapeOps.set(key, op);
-  return op;
-}
+/** Ops that give the same elements a shape that is stated. */
+export const reshapeOp: Op<StatedShape> = { type: 'Reshape', infer: inferStatedShape, vjp: shapeOfInput };
+export const flattenOp: Op<StatedShape> = { ...reshapeOp, type: 'Flatten' };
+export const squeezeOp: Op<StatedShape> = { ...reshapeOp, type: 'Squeeze' };
+
+/** Repeats elements along broadcast dimensions up to a shape that is stated. */
+export const expandOp: Op<StatedShape> = {
+  type: 'Expand',
+  infer: inferStatedShape,
+  vjp: ({ cotangents }) => [cotangentOf(cotangents), null],
+};
+
+/** Zeros around elements; part of gradients only, so it has none itself. */
+const padOp: Op<StatedShape> = { type: 'Pad', infer: inferStatedShape };
 
 const shapeOf: Op = {
   type: 'Shape',
@@ -137,11 +139,7 @@ export function reshape(x: Value, shape: Shape): Value {
       `reshape: ${x.name} must keep its ${from} elements, got ${formatShape(x.shape)} to ${formatShape(shape)}`,
     );
   }
-  const op = opWithShape('Reshape', shape, ({ node, cotangents }) => {
-    const input = inputOf(node, 0);
-    return [reshapeLike(cotangentOf(cotangents), input), null];
-  });
-  return x.graph.apply1(op, [x, shapeTensor(x.graph, shape)]);
+  return x.graph.apply1(reshapeOp, [x, shapeTensor(x.graph, shape)], {}, { shape });
 }
 
 /** The same elements under the shape that `like` has at run time. */
@@ -149,19 +147,14 @@ export function reshapeLike(x: Value, like: Value): Value {
   if (sameDims(x.shape, like.shape)) return x;
   const unknown = like.shape.filter((dim) => typeof dim !== 'number').length;
   if (unknown <= 1) return reshape(x, like.shape);
-  const op = opWithShape('Reshape', like.shape, ({ node, cotangents }) => [
-    reshapeLike(cotangentOf(cotangents), inputOf(node, 0)),
-    null,
-  ]);
-  return x.graph.apply1(op, [x, x.graph.apply1(shapeOf, [like])]);
+  return x.graph.apply1(reshapeOp, [x, x.graph.apply1(shapeOf, [like])], {}, { shape: like.shape });
 }
 
 /** Repeats `x` along broadcast dimensions up to the shape that `like` has at run time. */
 export function expandLike(x: Value, like: Value): Value {
   if (sameDims(x.shape, like.shape)) return x;
   broadcastShapes('expand', x.shape, like.shape);
-  const op = opWithShape('Expand', like.shape, ({ cotangents }) => [cotangentOf(cotangents), null]);
-  return x.graph.apply1(op, [x, x.graph.apply1(shapeOf, [like])]);
+  return x.graph.apply1(expandOp, [x, x.graph.apply1(shapeOf, [like])], {}, { shape: like.shape });
 }
 
 /** A tensor of zeros of the type and run-time shape of `like`. */
@@ -169,20 +162,18 @@ export function zerosLike(like: Value): Value {
   return expandLike(like.graph.scalar(0, like.dtype), like);
 }
 
-const unsqueezeOps = new Map<number, Op>();
+const unsqueezeOp: Op<{ readonly axis: number }> = {
+  type: 'Unsqueeze',
+  infer: (inputs, _, { axis }) => {
+    const input = required('Unsqueeze', inputs, 0);
+    return [{ dtype: input.dtype, shape: input.shape.toSpliced(axis, 0, 1) }];
+  },
+  vjp: ({ node, cotangents }) => [reshapeLike(cotangentOf(cotangents), inputOf(node, 0)), null],
+};
 
 /** `x` with a dimension of size 1 before `axis`. */
 export function unsqueeze(x: Value, axis: number): Value {
-  const op: Op = unsqueezeOps.get(axis) ?? {
-    type: 'Unsqueeze',
-    infer: (inputs) => {
-      const input = required('Unsqueeze', inputs, 0);
-      return [{ dtype: input.dtype, shape: input.shape.toSpliced(axis, 0, 1) }];
-    },
-    vjp: ({ node, cotangents }) => [reshapeLike(cotangentOf(cotangents), inputOf(node, 0)), null],
-  };
-  unsqueezeOps.set(axis, op);
-  return x.graph.apply1(op, [x, x.graph.integers([axis])]);
+  return x.graph.apply1(unsqueezeOp, [x, x.graph.integers([axis])], {}, { axis });
 }
 
 const transposeOp: Op = {
@@ -234,7 +225,17 @@ export function cast(x: Value, to: DType): Value {
   return x.dtype === to ? x : x.graph.apply1(castOp, [x], { to: castCodes[to] });
 }
 
-const sliceOps = new Map<string, Op>();
+const sliceOp: Op<{ readonly axis: number; readonly start: number; readonly end: number }> = {
+  type: 'Slice',
+  infer: (inputs, _, { axis, start, end }) => {
+    const { dtype, shape } = required('Slice', inputs, 0);
+    return [{ dtype, shape: shape.with(axis, end - start) }];
+  },
+  vjp: ({ node, cotangents }) => {
+    const { axis, start } = node.params;
+    return [padLike(cotangentOf(cotangents), inputOf(node, 0), axis, start), null, null, null];
+  },
+};
 
 /** Elements `start` (included) to `end` (excluded) of one axis. */
 export function slice(x: Value, axis: number, start: number, end: number): Value {
@@ -246,21 +247,8 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
       `Slice: ${x.name} must hold ${start}..${end} on axis ${at}, got ${size}`,
     );
   }
-  const key = `${at}:${start}:${end}`;
-  const op: Op = sliceOps.get(key) ?? {
-    type: 'Slice',
-    infer: (inputs) => {
-      const input = required('Slice', inputs, 0);
-      return [{ dtype: input.dtype, shape: input.shape.map((dim, i) => (i === at ? end - start : dim)) }];
-    },
-    vjp: ({ node, cotangents }) => {
-      const input = inputOf(node, 0);
-      return [padLike(cotangentOf(cotangents), input, at, start), null, null, null];
-    },
-  };
-  sliceOps.set(key, op);
-  const graph = x.graph;
-  return graph.apply1(op, [x, graph.integers([start]), graph.integers([end]), graph.integers([at])]);
+  const inputs = [x, ...[start, end, at].map((value) => x.graph.integers([value]))];
+  return x.graph.apply1(sliceOp, inputs, {}, { axis: at, start, end });
 }
 
 /**
@@ -275,10 +263,8 @@ function padLike(dy: Value, like: Value, axis: number, start: number): Value {
   const before = like.shape.map((_, at) => (at === axis ? start : 0));
   if (typeof rows === 'number') {
     const after = like.shape.map((_, at) => (at === axis ? rows - start - width : 0));
-    return graph.apply1(opWithShape('Pad', like.shape, undefined), [
-      dy,
-      graph.integers([...before, ...after]),
-    ]);
+    const pads = graph.integers([...before, ...after]);
+    return graph.apply1(padOp, [dy, pads], {}, { shape: like.shape });
   }
   // The size of the axis is known only at run time: the padding after is size - (start + width).
   const size = graph.apply1(shapeOf, [like], { start: BigInt(axis), end: BigInt(axis + 1) });
@@ -288,7 +274,7 @@ function padLike(dy: Value, like: Value, axis: number, start: number): Value {
     [graph.integers(before), ...zeros(axis), tail, ...zeros(like.shape.length - axis - 1)],
     0,
   );
-  return graph.apply1(opWithShape('Pad', like.shape, undefined), [dy, pads]);
+  return graph.apply1(padOp, [dy, pads], {}, { shape: like.shape });
 }
 
 const integerSubtract: Op = {

@@ -4,24 +4,8 @@
  */
 import { type Op, positiveAxis, type Shape, sameDims, type Value } from '../graph.ts';
 import { multiplied } from '../sizes.ts';
-import { cotangentOf, inputOf, required } from './checks.ts';
-import { reshapeLike } from './shape.ts';
-
-const ops = new Map<string, Op>();
-
-function statedOp(type: string, shape: Shape, vjp: NonNullable<Op['vjp']>): Op {
-  const key = `${type}:${shape.join(',')}`;
-  const known = ops.get(key);
-  if (known !== undefined) return known;
-  const op: Op = { type, infer: (inputs) => [{ dtype: required(type, inputs, 0).dtype, shape }], vjp };
-  ops.set(key, op);
-  return op;
-}
-
-const likeInput: NonNullable<Op['vjp']> = ({ node, cotangents }) => [
-  reshapeLike(cotangentOf(cotangents), inputOf(node, 0)),
-  null,
-];
+import { cotangentOf, inferStatedShape, inputOf, required, type StatedShape } from './checks.ts';
+import { expandOp, flattenOp, reshapeOp, squeezeOp } from './shape.ts';
 
 /**
  * The same elements under sizes that a tensor holds.
@@ -30,20 +14,20 @@ const likeInput: NonNullable<Op['vjp']> = ({ node, cotangents }) => [
  * @param shape what is known of them
  */
 export function reshapeTo(x: Value, sizes: Value, shape: Shape): Value {
-  return x.graph.apply1(statedOp('Reshape', shape, likeInput), [x, sizes]);
+  return x.graph.apply1(reshapeOp, [x, sizes], {}, { shape });
 }
 
 /** All axes before `axis` as one, and all from it on as another: [rows, columns]. */
 export function flatten(x: Value, axis: number): Value {
   const shape = [multiplied(x.shape.slice(0, axis)), multiplied(x.shape.slice(axis))];
-  return x.graph.apply1(statedOp('Flatten', shape, likeInput), [x], { axis: BigInt(axis) });
+  return x.graph.apply1(flattenOp, [x], { axis: BigInt(axis) }, { shape });
 }
 
 /** `x` without the dimensions of size 1 at `axes`. */
 export function squeeze(x: Value, axes: readonly number[]): Value {
   const dropped = axes.map((axis) => positiveAxis(axis, x.shape.length));
   const shape = x.shape.filter((_, axis) => !dropped.includes(axis));
-  return x.graph.apply1(statedOp('Squeeze', shape, likeInput), [x, x.graph.integers(dropped)]);
+  return x.graph.apply1(squeezeOp, [x, x.graph.integers(dropped)], {}, { shape });
 }
 
 /**
@@ -53,25 +37,34 @@ export function squeeze(x: Value, axes: readonly number[]): Value {
  * @param shape of the result
  */
 export function expandTo(x: Value, sizes: Value, shape: Shape): Value {
-  const op = statedOp('Expand', shape, ({ cotangents }) => [cotangentOf(cotangents), null]);
-  return x.graph.apply1(op, [x, sizes]);
+  return x.graph.apply1(expandOp, [x, sizes], {}, { shape });
 }
+
+const identityOp: Op<StatedShape> = {
+  type: 'Identity',
+  infer: inferStatedShape,
+  vjp: ({ node, cotangents }) => [withShape(cotangentOf(cotangents), inputOf(node, 0).shape)],
+};
 
 /** `x`, of whose sizes more is known than could be inferred. */
 export function withShape(x: Value, shape: Shape): Value {
-  if (sameDims(x.shape, shape)) return x;
-  const op = statedOp('Identity', shape, ({ node, cotangents }) => [
-    withShape(cotangentOf(cotangents), inputOf(node, 0).shape),
-  ]);
-  return x.graph.apply1(op, [x]);
+  return sameDims(x.shape, shape) ? x : x.graph.apply1(identityOp, [x], {}, { shape });
 }
+
+const triangleOp: Op<{ readonly diagonal: number }> = {
+  type: 'Trilu',
+  infer: (inputs) => {
+    const { dtype, shape } = required('Trilu', inputs, 0);
+    return [{ dtype, shape }];
+  },
+  vjp: ({ node, cotangents }) => [
+    triangle(cotangentOf(cotangents), node.attributes.upper === 1n, node.params.diagonal),
+    null,
+  ],
+};
 
 /** Values of the upper or lower triangle of the last two axes, zeros elsewhere. */
 export function triangle(x: Value, upper: boolean, diagonal: number): Value {
-  const op: Op = {
-    type: 'Trilu',
-    infer: () => [{ dtype: x.dtype, shape: x.shape }],
-    vjp: ({ cotangents }) => [triangle(cotangentOf(cotangents), upper, diagonal), null],
-  };
-  return x.graph.apply1(op, [x, x.graph.scalar(diagonal, 'int64')], { upper: upper ? 1n : 0n });
+  const inputs = [x, x.graph.scalar(diagonal, 'int64')];
+  return x.graph.apply1(triangleOp, inputs, { upper: upper ? 1n : 0n }, { diagonal });
 }

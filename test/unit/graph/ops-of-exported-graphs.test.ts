@@ -7,6 +7,7 @@ import { Graph, type Value } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import { checkOp } from '../../support/check-op.ts';
+import { elementsOf, filled } from '../../support/naive-tensor.ts';
 import { oneThread } from '../../support/run-context.ts';
 
 interface Window {
@@ -29,6 +30,32 @@ function convolved(options: Window): (x: Value, weight: Value, bias?: Value) => 
       return Math.floor((padded - reach) / stride) + 1;
     });
     return ops.convolution(x, weight, bias ?? null, sizes, full);
+  };
+}
+
+/** The sum over channels and kernel, element by element, of one or two axes. */
+function naiveConvolution(shapes: readonly number[][], options: Window) {
+  const { strides, dilations, pads, group } = { ...one, ...options };
+  const [input = [], kernel = []] = shapes;
+  const axes = input.length - 2;
+  const step = (at: number): number => strides[at] ?? 1;
+  const spread = (at: number): number => dilations[at] ?? 1;
+  const outputs = strides.map((_, at) => {
+    const reach = spread(at) * ((kernel[at + 2] ?? 1) - 1) + 1;
+    const padded = (input[at + 2] ?? 0) + (pads[at] ?? 0) + (pads[at + axes] ?? 0);
+    return Math.floor((padded - reach) / step(at)) + 1;
+  });
+  const [filters = 0, channels = 0, ...window] = kernel;
+  return (x: Float64Array, weight: Float64Array, bias?: Float64Array): number[] => {
+    const [from, by] = [elementsOf(x, input), elementsOf(weight, kernel)];
+    return filled([input[0] ?? 0, filters, ...outputs], (n = 0, filter = 0, ...to) => {
+      const first = Math.floor(filter / (filters / group)) * channels;
+      const products = filled([channels, ...window], (channel = 0, ...k) => {
+        const place = k.map((own, at) => (to[at] ?? 0) * step(at) + own * spread(at) - (pads[at] ?? 0));
+        return from(n, first + channel, ...place) * by(filter, channel, ...k);
+      });
+      return products.reduce((sum, product) => sum + product, bias?.[filter] ?? 0);
+    });
   };
 }
 
@@ -86,7 +113,9 @@ describe('convolution agrees with finite differences, in input, kernel and bias'
       [[2, 2, 5, 4], [3, 2, 3, 2], [3]],
       { strides: [2, 1], dilations: [1, 2], pads: [1, 0, 1, 1] },
     ],
-  ])('%s', (_, shapes, options) => checkOp({ shapes, build: convolved(options), dtype }));
+  ])('%s', (_, shapes, options) =>
+    checkOp({ shapes, build: convolved(options), dtype, reference: naiveConvolution(shapes, options) }),
+  );
 
   it('gives sums of products', () =>
     checkOp({
@@ -106,12 +135,21 @@ describe('pooling and extremes agree with finite differences', () => {
       shapes: [[2, 3, 7]],
       dtype: 'float32',
       build: (x) => ops.maxPool(x, [3], { kernel_shape: [3n], strides: [2n] }),
+      reference: (x) =>
+        filled([2, 3, 3], (n, channel, to) =>
+          Math.max(...[0, 1, 2].map((k) => elementsOf(x, [2, 3, 7])(n, channel, 2 * to + k))),
+        ),
     }));
   it('reduceMax and reduceMin', () =>
     checkOp({
       shapes: [[2, 3, 4]],
       dtype: 'float32',
       build: (x) => ops.add(ops.reduceMax(x, [1]), ops.reduceMin(x, [1, 2])),
+      reference: (x) =>
+        filled([2, 4], (i, k) => {
+          const largest = Math.max(...[0, 1, 2].map((j) => elementsOf(x, [2, 3, 4])(i, j, k)));
+          return largest + Math.min(...x.slice(12 * i, 12 * i + 12));
+        }),
     }));
   it('reduceMax gives equal elements equal parts of the gradient', async () => {
     const graph = new Graph();
@@ -127,6 +165,11 @@ describe('pooling and extremes agree with finite differences', () => {
     checkOp({
       shapes: [[2, 5, 2]],
       build: (x) => ops.topK(x, x.graph.integers([2]), 1, 2, { largest: true, sorted: true })[0] as Value,
+      reference: (x) =>
+        filled([2, 2, 2], (i, rank, k) => {
+          const column = [0, 1, 2, 3, 4].map((j) => elementsOf(x, [2, 5, 2])(i, j, k));
+          return column.sort((a, b) => b - a)[rank] ?? 0;
+        }),
     }));
 });
 
@@ -174,6 +217,12 @@ it('batchNormalization has gradients in input, scale and shift, and none in its 
     shapes: [[2, 3, 4], [3], [3]],
     dtype: 'float32',
     build: (x, scale, bias) => ops.batchNormalization(x, [scale, bias, ...statistics(x.graph)], 1e-5),
+    reference: (x, scale, bias) =>
+      filled([2, 3, 4], (i, channel, k) => {
+        const deviation = elementsOf(x, [2, 3, 4])(i, channel, k) - ([0.2, -0.1, 0.4][channel] ?? 0);
+        const normalized = deviation / Math.sqrt(([0.5, 1, 2][channel] ?? 0) + 1e-5);
+        return normalized * (scale[channel] ?? 0) + (bias[channel] ?? 0);
+      }),
   });
   const graph = new Graph();
   const inputs = ['x', 'scale', 'bias', 'mean', 'variance'].map((name) =>

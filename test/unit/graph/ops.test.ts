@@ -4,6 +4,14 @@ import { Graph, type Op } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import { checkOp } from '../../support/check-op.ts';
+import {
+  type ElementAt,
+  elementsOf,
+  filled,
+  naiveErf,
+  naiveProduct,
+  sumOver,
+} from '../../support/naive-tensor.ts';
 import { oneThread } from '../../support/run-context.ts';
 
 const positive = (x: number): number => 1.5 + x;
@@ -12,6 +20,14 @@ const softmaxOf = (row: Float64Array): number[] => {
   const exponentials = [...row].map(Math.exp);
   const sum = exponentials.reduce((a, b) => a + b, 0);
   return exponentials.map((e) => e / sum);
+};
+
+const rowsOf = (x: Float64Array, width: number): number[][] =>
+  Array.from({ length: x.length / width }, (_, row) => [...x.slice(row * width, (row + 1) * width)]);
+const normalized = (row: readonly number[], scale: Float64Array, bias: Float64Array): number[] => {
+  const mean = sumOver(row.length, (i) => row[i] ?? 0) / row.length;
+  const variance = sumOver(row.length, (i) => ((row[i] ?? 0) - mean) ** 2) / row.length;
+  return row.map((v, i) => ((v - mean) / Math.sqrt(variance + 1e-5)) * (scale[i] ?? 0) + (bias[i] ?? 0));
 };
 
 describe('element-wise ops agree with JavaScript and with finite differences', () => {
@@ -31,8 +47,14 @@ describe('element-wise ops agree with JavaScript and with finite differences', (
         [4, 1],
       ],
       build: ops.add,
+      reference: (a, b) => filled([2, 4, 3], (i, j, k) => elementsOf(a, [2, 1, 3])(i, 0, k) + (b[j] ?? 0)),
     }));
-  it('sub', () => checkOp({ shapes: [[2, 3], [3]], build: ops.sub }));
+  it('sub', () =>
+    checkOp({
+      shapes: [[2, 3], [3]],
+      build: ops.sub,
+      reference: (a, b) => a.map((x, i) => x - (b[i % 3] ?? 0)),
+    }));
   it('mul', () =>
     checkOp({
       shapes: [
@@ -40,10 +62,17 @@ describe('element-wise ops agree with JavaScript and with finite differences', (
         [2, 1],
       ],
       build: ops.mul,
+      reference: (a, b) => a.map((x, i) => x * (b[Math.floor(i / 3)] ?? 0)),
     }));
   it('mul of a value with itself', () =>
     checkOp({ shapes: [[3]], build: (x) => ops.mul(x, x), reference: (x) => x.map((v) => v * v) }));
-  it('div', () => checkOp({ shapes: [[2, 3], [3]], build: ops.div, domain: positive }));
+  it('div', () =>
+    checkOp({
+      shapes: [[2, 3], [3]],
+      build: ops.div,
+      domain: positive,
+      reference: (a, b) => a.map((x, i) => x / (b[i % 3] ?? 0)),
+    }));
   it('neg', () => checkOp({ shapes: [[4]], build: ops.neg, reference: (x) => x.map((v) => -v) }));
   it('exp', () => checkOp({ shapes: [[4]], build: ops.exp, reference: (x) => x.map(Math.exp) }));
   it('log', () =>
@@ -74,12 +103,20 @@ describe('element-wise ops agree with JavaScript and with finite differences', (
     checkOp({
       shapes: [[2, 3], [3]],
       build: (a, b) => ops.where(a.graph.constant(Uint8Array.of(1, 0, 1), [3]), a, b),
+      reference: (a, b) => a.map((x, i) => (i % 3 === 1 ? (b[1] ?? 0) : x)),
     }));
 });
 
 describe('activations agree with finite differences', () => {
-  it('erf', () => checkOp({ shapes: [[5]], build: ops.erf, dtype: 'float32' }));
-  it('gelu', () => checkOp({ shapes: [[5]], build: ops.gelu, dtype: 'float32' }));
+  it('erf', () =>
+    checkOp({ shapes: [[5]], build: ops.erf, dtype: 'float32', reference: (x) => x.map(naiveErf) }));
+  it('gelu', () =>
+    checkOp({
+      shapes: [[5]],
+      build: ops.gelu,
+      dtype: 'float32',
+      reference: (x) => x.map((v) => (v * (1 + naiveErf(v / Math.SQRT2))) / 2),
+    }));
   it('relu', () =>
     checkOp({
       shapes: [[5]],
@@ -98,7 +135,12 @@ describe('activations agree with finite differences', () => {
       reference: (x) => x.map((v) => Math.log1p(Math.exp(v))),
     }));
   it('softmax', () => checkOp({ shapes: [[1, 5]], build: ops.softmax, reference: (x) => softmaxOf(x) }));
-  it('softmax over the last of three axes', () => checkOp({ shapes: [[2, 2, 3]], build: ops.softmax }));
+  it('softmax over the last of three axes', () =>
+    checkOp({
+      shapes: [[2, 2, 3]],
+      build: ops.softmax,
+      reference: (x) => [0, 3, 6, 9].flatMap((start) => softmaxOf(x.slice(start, start + 3))),
+    }));
   it('logSoftmax', () =>
     checkOp({ shapes: [[1, 5]], build: ops.logSoftmax, reference: (x) => softmaxOf(x).map(Math.log) }));
 });
@@ -111,6 +153,7 @@ describe('matrix products agree with finite differences', () => {
         [3, 4],
       ],
       build: ops.matMul,
+      reference: (a, b) => filled([2, 4], naiveProduct(elementsOf(a, [2, 3]), elementsOf(b, [3, 4]), 3)),
     }));
   it('matMul over batches', () =>
     checkOp({
@@ -119,6 +162,10 @@ describe('matrix products agree with finite differences', () => {
         [2, 2, 2, 3],
       ],
       build: ops.matMul,
+      reference: (a, b) => {
+        const [left, right] = [elementsOf(a, [2, 2, 3, 2]), elementsOf(b, [2, 2, 2, 3])];
+        return filled([2, 2, 3, 3], (i, j, m, n) => sumOver(2, (k) => left(i, j, m, k) * right(i, j, k, n)));
+      },
     }));
   it('matMul with a broadcast right side', () =>
     checkOp({
@@ -127,6 +174,7 @@ describe('matrix products agree with finite differences', () => {
         [2, 4],
       ],
       build: ops.matMul,
+      reference: (a, b) => filled([6, 4], naiveProduct(elementsOf(a, [6, 2]), elementsOf(b, [2, 4]), 2)),
     }));
   for (const transA of [false, true]) {
     for (const transB of [false, true]) {
@@ -134,6 +182,14 @@ describe('matrix products agree with finite differences', () => {
         checkOp({
           shapes: [transA ? [3, 2] : [2, 3], transB ? [4, 3] : [3, 4], [4]],
           build: (a, b, bias) => ops.gemm(a, b, { transA, transB, bias }),
+          reference: (a, b, bias) => {
+            const left: ElementAt = (m, k) =>
+              transA ? elementsOf(a, [3, 2])(k, m) : elementsOf(a, [2, 3])(m, k);
+            const right: ElementAt = (k, n) =>
+              transB ? elementsOf(b, [4, 3])(n, k) : elementsOf(b, [3, 4])(k, n);
+            const product = naiveProduct(left, right, 3);
+            return filled([2, 4], (m, n) => product(m, n) + (bias[n] ?? 0));
+          },
         }));
     }
   }
@@ -144,14 +200,28 @@ describe('matrix products agree with finite differences', () => {
         [4, 3],
       ],
       build: (x, w) => ops.linear(x, w, null),
+      reference: (x, w) =>
+        filled([2, 4], (m, n) =>
+          sumOver(3, (k) => elementsOf(x, [2, 3])(m, k) * elementsOf(w, [4, 3])(n, k)),
+        ),
     }));
 });
 
 describe('shape ops agree with finite differences', () => {
   it('reshape', () =>
     checkOp({ shapes: [[2, 6]], build: (x) => ops.reshape(x, [3, 4]), reference: (x) => x }));
-  it('transpose', () => checkOp({ shapes: [[2, 3, 4]], build: (x) => ops.transpose(x, [2, 0, 1]) }));
-  it('slice', () => checkOp({ shapes: [[2, 5]], build: (x) => ops.slice(x, 1, 1, 4) }));
+  it('transpose', () =>
+    checkOp({
+      shapes: [[2, 3, 4]],
+      build: (x) => ops.transpose(x, [2, 0, 1]),
+      reference: (x) => filled([4, 2, 3], (i, j, k) => elementsOf(x, [2, 3, 4])(j, k, i)),
+    }));
+  it('slice', () =>
+    checkOp({
+      shapes: [[2, 5]],
+      build: (x) => ops.slice(x, 1, 1, 4),
+      reference: (x) => [...x.slice(1, 4), ...x.slice(6, 9)],
+    }));
   it('concat', () =>
     checkOp({
       shapes: [
@@ -159,6 +229,7 @@ describe('shape ops agree with finite differences', () => {
         [2, 3],
       ],
       build: (a, b) => ops.concat([a, b], 1),
+      reference: (a, b) => [...a.slice(0, 2), ...b.slice(0, 3), ...a.slice(2), ...b.slice(3)],
     }));
   it('padAxis, more before and fewer after', () =>
     checkOp({
@@ -175,17 +246,49 @@ describe('shape ops agree with finite differences', () => {
   it('shift towards the beginning, by more than there is', () =>
     checkOp({ shapes: [[2, 1]], build: (x) => ops.shift(x, 1, -2), reference: () => [0, 0] }));
   it('cast', () =>
-    checkOp({ shapes: [[3]], dtype: 'float32', build: (x) => ops.cast(ops.cast(x, 'float64'), 'float32') }));
+    checkOp({
+      shapes: [[3]],
+      dtype: 'float32',
+      build: (x) => ops.cast(ops.cast(x, 'float64'), 'float32'),
+      reference: (x) => x,
+    }));
 });
 
 describe('reductions agree with finite differences', () => {
-  it('reduceSum', () => checkOp({ shapes: [[2, 3, 2]], build: (x) => ops.reduceSum(x, [1], true) }));
+  it('reduceSum', () =>
+    checkOp({
+      shapes: [[2, 3, 2]],
+      build: (x) => ops.reduceSum(x, [1], true),
+      reference: (x) => filled([2, 2], (i, k) => sumOver(3, (j) => elementsOf(x, [2, 3, 2])(i, j, k))),
+    }));
   it('reduceMean', () =>
-    checkOp({ shapes: [[2, 3, 2]], build: (x) => ops.squeeze(ops.reduceMean(x, [0, 2]), [0, 2]) }));
-  it('triangle', () => checkOp({ shapes: [[2, 3, 3]], build: (x) => ops.triangle(x, false, -1) }));
+    checkOp({
+      shapes: [[2, 3, 2]],
+      build: (x) => ops.squeeze(ops.reduceMean(x, [0, 2]), [0, 2]),
+      reference: (x) => filled([3], (j) => sumOver(4, (n) => elementsOf(x, [2, 3, 2])(n >> 1, j, n % 2)) / 4),
+    }));
+  it('triangle', () =>
+    checkOp({
+      shapes: [[2, 3, 3]],
+      build: (x) => ops.triangle(x, false, -1),
+      reference: (x) =>
+        filled([2, 3, 3], (i, row, column) => (column < row ? elementsOf(x, [2, 3, 3])(i, row, column) : 0)),
+    }));
+  it('triangle above a diagonal', () =>
+    checkOp({
+      shapes: [[3, 4]],
+      build: (x) => ops.triangle(x, true, 1),
+      reference: (x) =>
+        filled([3, 4], (row, column) => (column > row ? elementsOf(x, [3, 4])(row, column) : 0)),
+    }));
   it('sumAll', () =>
     checkOp({ shapes: [[2, 3]], build: ops.sumAll, reference: (x) => [x.reduce((a, b) => a + b, 0)] }));
-  it('meanLast', () => checkOp({ shapes: [[2, 4]], build: ops.meanLast }));
+  it('meanLast', () =>
+    checkOp({
+      shapes: [[2, 4]],
+      build: ops.meanLast,
+      reference: (x) => filled([2], (i) => sumOver(4, (j) => elementsOf(x, [2, 4])(i, j)) / 4),
+    }));
   it('meanAll', () =>
     checkOp({ shapes: [[2, 4]], build: ops.meanAll, reference: (x) => [x.reduce((a, b) => a + b, 0) / 8] }));
 });
@@ -195,23 +298,35 @@ describe('normalisation and indexing agree with finite differences', () => {
     checkOp({
       shapes: [[3, 6], [6], [6]],
       build: (x, scale, bias) => ops.layerNormalization(x, scale, bias, 1e-5),
+      reference: (x, scale, bias) => rowsOf(x, 6).flatMap((row) => normalized(row, scale, bias)),
     }));
   it('layerNormalization without a bias', () =>
-    checkOp({ shapes: [[3, 6], [6]], build: (x, scale) => ops.layerNormalization(x, scale, null, 1e-5) }));
+    checkOp({
+      shapes: [[3, 6], [6]],
+      build: (x, scale) => ops.layerNormalization(x, scale, null, 1e-5),
+      reference: (x, scale) => rowsOf(x, 6).flatMap((row) => normalized(row, scale, new Float64Array(6))),
+    }));
   it('rmsNormalization', () =>
     checkOp({
       shapes: [[3, 6], [6]],
       build: (x, scale) => ops.rmsNormalization(x, scale, 1e-6),
+      reference: (x, scale) =>
+        rowsOf(x, 6).flatMap((row) => {
+          const rms = Math.sqrt(sumOver(6, (i) => (row[i] ?? 0) ** 2) / 6 + 1e-6);
+          return row.map((value, i) => (value / rms) * (scale[i] ?? 0));
+        }),
     }));
   it('gather, with an index used twice', () =>
     checkOp({
       shapes: [[4, 3]],
       build: (table) => ops.gather(table, table.graph.constant(Int32Array.of(2, 0, 2, 3), [2, 2])),
+      reference: (table) => [2, 0, 2, 3].flatMap((row) => rowsOf(table, 3)[row] ?? []),
     }));
   it('gather of slices along a later axis', () =>
     checkOp({
       shapes: [[2, 4, 3]],
       build: (x) => ops.gather(x, x.graph.constant(Int32Array.of(2, 0, 2), [3]), 1),
+      reference: (x) => filled([2, 3, 3], (i, j, k) => elementsOf(x, [2, 4, 3])(i, [2, 0, 2][j] ?? 0, k)),
     }));
   it('gather of one slice', () =>
     checkOp({
@@ -223,6 +338,7 @@ describe('normalisation and indexing agree with finite differences', () => {
     checkOp({
       shapes: [[3, 4]],
       build: (x) => ops.gatherLast(x, x.graph.constant(Int32Array.of(1, 0, 3), [3, 1])),
+      reference: (x) => [x[1] ?? 0, x[4] ?? 0, x[11] ?? 0],
     }));
 });
 
