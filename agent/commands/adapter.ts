@@ -37,7 +37,11 @@ export function registerAdapterCommand(program: Command): void {
       process.stdout.write(
         json === true
           ? `${JSON.stringify(result)}\n`
-          : `${result.updated} modules of ${result.base} updated, ${result.saved} parameters taken from the adapter\nmodel: ${result.out}\n`,
+          : [
+              `${result.updated} modules of ${result.base} updated, ${result.saved} parameters taken from the adapter`,
+              ...result.notes.map((note) => `note: ${note}`),
+              `model: ${result.out}\n`,
+            ].join('\n'),
       );
     });
 }

@@ -58,9 +58,13 @@ export async function sideFilesOf(folder: string): Promise<readonly string[]> {
   return found.sort();
 }
 
-/** Copies all side files of one model folder to another. */
-export async function copySideFiles(from: string, to: string): Promise<void> {
-  for (const path of await sideFilesOf(from)) {
+/**
+ * Copies side files of one model folder to another.
+ *
+ * @param paths which; all when absent
+ */
+export async function copySideFiles(from: string, to: string, paths?: readonly string[]): Promise<void> {
+  for (const path of paths ?? (await sideFilesOf(from))) {
     await mkdir(dirname(join(to, path)), { recursive: true });
     await copyFile(join(from, path), join(to, path), constants.COPYFILE_FICLONE);
   }

@@ -1,0 +1,110 @@
+/** @file The base of an adapter: its configuration, and its tensors under the names of its graph. */
+import { stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { RegmeanError } from '../errors.ts';
+import type { Architecture } from '../models/architecture.ts';
+import { readConfigText } from '../models/config-json.ts';
+import { buildModelGraph } from '../models/model-graph.ts';
+import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
+import type { ParameterDeclaration } from '../models/scope.ts';
+import { storedNames } from '../models/stored-names.ts';
+import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import type { TaskKind } from '../task.ts';
+import { firstNotFinite } from '../tensor.ts';
+import type { AdapterConfig } from './adapter-config.ts';
+
+/** An open base model. */
+export interface BaseModel {
+  readonly folder: string;
+  readonly configJson: Readonly<Record<string, unknown>>;
+  /** The same as it was read. */
+  readonly configText: string;
+  /** The family; null where it is not known, so that nothing but the stored tensors is. */
+  readonly architecture: Architecture | null;
+  /** Parameter -> shape, of the tensors that the base holds. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /**
+   * Values of a parameter.
+   *
+   * @throws RegmeanError `invalid-input` when one is not finite
+   */
+  read(parameter: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** The folder of the base: the one given, else the one that the adapter names. */
+export async function baseFolderOf(
+  adapter: string,
+  base: string | undefined,
+  { baseName }: AdapterConfig,
+): Promise<string> {
+  if (base !== undefined) return base;
+  for (const path of baseName === null ? [] : [baseName, join(adapter, baseName)]) {
+    if (path === baseName && !isAbsolute(path)) continue;
+    if ((await stat(path).catch(() => null))?.isDirectory() === true) return path;
+  }
+  const named = baseName === null ? '' : `, ${adapter} was made from "${baseName}"`;
+  const sought =
+    baseName === null || isAbsolute(baseName)
+      ? ''
+      : `, seen from the adapter ${join(adapter, baseName)}, no folder`;
+  throw new RegmeanError('usage', `--base: needed: the folder of the base model${named}${sought}`);
+}
+
+/** Opens the base of an adapter for a task. */
+export async function openBaseModel(folder: string, task: TaskKind): Promise<BaseModel> {
+  const { json: configJson, text: configText } = await readConfigText(folder);
+  const { model_type: modelType } = configJson;
+  const architecture = isKnownArchitecture(modelType) ? architectureOf(modelType) : null;
+  const weights = await openModelWeights(folder);
+  try {
+    const tensorOf = namesOf(weights, configJson, architecture, task);
+    return {
+      folder,
+      configJson,
+      configText,
+      architecture,
+      shapes: new Map(
+        [...tensorOf].map(([name, tensor]) => [name, weights.tensors.get(tensor)?.shape ?? []]),
+      ),
+      async read(parameter) {
+        const tensor = tensorOf.get(parameter) ?? parameter;
+        const { data } = await weights.readFloat32(tensor);
+        const at = firstNotFinite(data);
+        if (at < 0) return data;
+        throw new RegmeanError(
+          'invalid-input',
+          `${folder}: tensor ${tensor} must be finite, got ${data[at]} at element ${at}`,
+        );
+      },
+      close: () => weights.close(),
+    };
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
+function namesOf(
+  weights: ModelWeights,
+  configJson: BaseModel['configJson'],
+  architecture: Architecture | null,
+  task: TaskKind,
+): ReadonlyMap<string, string> {
+  if (architecture === null) return new Map([...weights.tensors.keys()].map((name) => [name, name]));
+  const parameters = parametersOf(architecture, configJson, task, 1);
+  return storedNames(weights.tensors.keys(), parameters, architecture.backboneName);
+}
+
+/** The parameters of a model with a head for the task. */
+export function parametersOf(
+  architecture: Architecture,
+  configJson: BaseModel['configJson'],
+  task: TaskKind,
+  labelCount: number,
+): ReadonlyMap<string, ParameterDeclaration> {
+  const config = architecture.parseConfig(configJson);
+  const labels = Array.from({ length: labelCount }, (_, id) => `LABEL_${id}`);
+  return buildModelGraph({ architecture, config, task, labels }, { withLoss: false, dropoutSeed: null })
+    .parameters;
+}
