@@ -4,11 +4,12 @@ import { isAbsolute, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import type { Architecture } from '../models/architecture.ts';
 import { readConfigText } from '../models/config-json.ts';
-import { buildModelGraph } from '../models/model-graph.ts';
+import { findLinearLayers } from '../models/linear-layers.ts';
+import { buildModelGraph, type ModelGraph } from '../models/model-graph.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
 import { storedNames } from '../models/stored-names.ts';
-import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import { openModelWeights } from '../safetensors/model-weights.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
@@ -21,6 +22,8 @@ export interface BaseModel {
   readonly configText: string;
   /** The family; null where it is not known, so that nothing but the stored tensors is. */
   readonly architecture: Architecture | null;
+  /** Weights of linear layers that are stored [in, out]; none of a family that is not known. */
+  readonly inOutWeights: ReadonlySet<string>;
   /** Parameter -> shape, of the tensors that the base holds. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /**
@@ -56,14 +59,22 @@ export async function openBaseModel(folder: string, task: TaskKind): Promise<Bas
   const { json: configJson, text: configText } = await readConfigText(folder);
   const { model_type: modelType } = configJson;
   const architecture = isKnownArchitecture(modelType) ? architectureOf(modelType) : null;
+  const graph = architecture === null ? null : graphOf(architecture, configJson, task, 1);
   const weights = await openModelWeights(folder);
   try {
-    const tensorOf = namesOf(weights, configJson, architecture, task);
+    const tensorOf =
+      architecture === null || graph === null
+        ? new Map([...weights.tensors.keys()].map((name) => [name, name]))
+        : storedNames(weights.tensors.keys(), graph.parameters, architecture.backboneName);
+    const layers = graph === null ? [] : findLinearLayers(graph).layers;
     return {
       folder,
       configJson,
       configText,
       architecture,
+      inOutWeights: new Set(
+        layers.flatMap(({ weight, orientation }) => (orientation === 'in-out' ? [weight] : [])),
+      ),
       shapes: new Map(
         [...tensorOf].map(([name, tensor]) => [name, weights.tensors.get(tensor)?.shape ?? []]),
       ),
@@ -85,15 +96,16 @@ export async function openBaseModel(folder: string, task: TaskKind): Promise<Bas
   }
 }
 
-function namesOf(
-  weights: ModelWeights,
+/** The graph of a model with a head for the task. */
+function graphOf(
+  architecture: Architecture,
   configJson: BaseModel['configJson'],
-  architecture: Architecture | null,
   task: TaskKind,
-): ReadonlyMap<string, string> {
-  if (architecture === null) return new Map([...weights.tensors.keys()].map((name) => [name, name]));
-  const parameters = parametersOf(architecture, configJson, task, 1);
-  return storedNames(weights.tensors.keys(), parameters, architecture.backboneName);
+  labelCount: number,
+): ModelGraph {
+  const config = architecture.parseConfig(configJson);
+  const labels = Array.from({ length: labelCount }, (_, id) => `LABEL_${id}`);
+  return buildModelGraph({ architecture, config, task, labels }, { withLoss: false, dropoutSeed: null });
 }
 
 /** The parameters of a model with a head for the task. */
@@ -103,8 +115,5 @@ export function parametersOf(
   task: TaskKind,
   labelCount: number,
 ): ReadonlyMap<string, ParameterDeclaration> {
-  const config = architecture.parseConfig(configJson);
-  const labels = Array.from({ length: labelCount }, (_, id) => `LABEL_${id}`);
-  return buildModelGraph({ architecture, config, task, labels }, { withLoss: false, dropoutSeed: null })
-    .parameters;
+  return graphOf(architecture, configJson, task, labelCount).parameters;
 }

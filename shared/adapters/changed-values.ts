@@ -1,5 +1,4 @@
 /** @file The values of a parameter after its changes, and the checks that its tensors fit. */
-import { layerWeight } from '../contribution/layer-weights.ts';
 import { RegmeanError } from '../errors.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
@@ -32,7 +31,7 @@ export async function changedValues(
   let values =
     change.whole === null ? await base.read(from ?? name) : await readFinite(file, change.whole.tensor);
   if (change.update !== null) {
-    values = await updatedValues({ base, adapter, config }, change.update, values, shape);
+    values = await updatedValues({ base, adapter, config }, parameter, change.update, values);
   }
   if (change.rows !== null) {
     const rows = await readFinite(file, change.rows.tensor);
@@ -57,9 +56,9 @@ export async function changedValues(
 
 async function updatedValues(
   sources: ValueSources,
+  { name, shape: [rows = 0, columns = 0] }: PlannedParameter,
   own: ModuleUpdate,
   weight: Float32Array,
-  [rows = 0, columns = 0]: readonly number[],
 ): Promise<Float32Array> {
   const { config, adapter } = sources;
   const { module, update } = own;
@@ -70,17 +69,16 @@ async function updatedValues(
     scaling: config.scalingOf(module),
   };
   const magnitude = update.magnitude === null ? null : await readFinite(adapter.file, update.magnitude);
-  if (!isTurned(sources, own)) return applyUpdate(weight, lowRank, magnitude);
+  if (!isTurned(sources, name, own)) return applyUpdate(weight, lowRank, magnitude);
   const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
   return transposeMatrix(turned, columns, rows);
 }
 
 /** Whether a weight is stored [in, out] and must be turned around for B A. */
-function isTurned({ base, config }: ValueSources, { module, update }: ModuleUpdate): boolean {
+function isTurned({ base, config }: ValueSources, name: string, { module, update }: ModuleUpdate): boolean {
   if (update.isEmbedding) return true;
   if (isTargetParameter(module, config)) return false;
-  if (base.architecture === null) return config.fanInFanOut;
-  return layerWeight(module, new Map(), base.architecture.modelType).orientation === 'in-out';
+  return base.architecture === null ? config.fanInFanOut : base.inOutWeights.has(name);
 }
 
 /**
@@ -117,7 +115,7 @@ export function requireFittingTensors(
   }
   if (change.update === null) return;
   const { module, update } = change.update;
-  const [outputs, inputs] = isTurned(sources, change.update) ? [...shape].reverse() : shape;
+  const [outputs, inputs] = isTurned(sources, name, change.update) ? [...shape].reverse() : shape;
   const rank = config.rankOf(module);
   const what = `${name} ${formatShape(shape)} and rank ${rank}`;
   requireShape(update.a, [rank, inputs], what);

@@ -194,15 +194,24 @@ function requireValues(
     return [`${name} must be ${formatShape(shape)}, got ${formatShape(got)} of ${source}`];
   });
   if (problems.length === 0) return;
-  const hint =
-    vocabularySize === null
-      ? 'parameters of a new head must be in the adapter: modules_to_save'
-      : `the adapter has embeddings of ${vocabularySize} words: whatever has a row for each word must be in it, ` +
-        'embeddings and head: save_pretrained(FOLDER, save_embedding_layers=True)';
+  const list = problems.slice(0, 10).join('; ');
+  if (vocabularySize === null) {
+    throw new RegmeanError(
+      'invalid-input',
+      `${file.path} with its base: weights must fit config.json: ${list}`,
+      {
+        hint: 'parameters of a new head must be in the adapter: modules_to_save',
+      },
+    );
+  }
   throw new RegmeanError(
     'invalid-input',
-    `${file.path} with its base: weights must fit config.json: ${problems.slice(0, 10).join('; ')}`,
-    { hint },
+    `${file.path}: embeddings of ${vocabularySize} words (vocab_size) need as many rows elsewhere: ${list}`,
+    {
+      hint:
+        'the adapter must hold whatever has a row for each word, embeddings and head, as modules_to_save ' +
+        'or by save_pretrained(FOLDER, save_embedding_layers=True)',
+    },
   );
 }
 
