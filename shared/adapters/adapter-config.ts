@@ -1,4 +1,6 @@
-/** @file adapter_config.json of a Hugging Face PEFT adapter: what it says of the update of a base. */
+/**
+ * @file adapter_config.json of a Hugging Face PEFT adapter: what it says of the update of a base.
+ */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -1,7 +1,7 @@
 /**
- * @file Every key of adapter_config.json, as PEFT 0.21 and older versions write it, and what becomes
- *   of it. The table is closed: a key that is not in it changes the model in a way that is not known
- *   here, so it is refused unless it says nothing.
+ * @file Every key of adapter_config.json, as PEFT 0.21 and older versions write it, and what
+ *   becomes of it. The table is closed: a key that is not in it changes the model in a way that is
+ *   not known here, so it is refused unless it says nothing.
  */
 import { RegmeanError } from '../errors.ts';
 

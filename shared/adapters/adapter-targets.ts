@@ -111,7 +111,9 @@ export function requireSavedModules(
   }
 }
 
-/** Whether a parameter is updated as it is stored, because the adapter names it and not its module. */
+/**
+ * Whether a parameter is updated as it is stored, because the adapter names it and not its module.
+ */
 export function isTargetParameter(module: string, { targetParameters }: AdapterConfig): boolean {
   const name = `${module}.weight`;
   return targetParameters.some((target) => name === target || name.endsWith(`.${target}`));

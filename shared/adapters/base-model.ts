@@ -1,4 +1,6 @@
-/** @file The base of an adapter: its configuration, and its tensors under the names of its graph. */
+/**
+ * @file The base of an adapter: its configuration, and its tensors under the names of its graph.
+ */
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';

@@ -54,8 +54,8 @@ export interface PlanRequest {
 /**
  * Plans the full model.
  *
- * @throws RegmeanError when a tensor of the adapter has no place, or a parameter of the model has no
- *   value, naming it
+ * @throws RegmeanError when a tensor of the adapter has no place, or a parameter of the model has
+ *   no value, naming it
  */
 export async function planFullModel(
   base: BaseModel,
@@ -141,7 +141,9 @@ function spellingOf(
   return (name) => (isBare && name.startsWith(prefix) ? name.slice(prefix.length) : name);
 }
 
-/** How many words there are, where the adapter brings embeddings of another number than the base. */
+/**
+ * How many words there are, where the adapter brings embeddings of another number than the base.
+ */
 function vocabularySizeOf(
   { architecture, base, task }: Family,
   changes: ParameterChanges,

@@ -5,7 +5,9 @@ import type { AdapterTensors, AdapterUpdate } from './adapter-tensors.ts';
 
 /** What becomes of one parameter, in the order of the fields. */
 export interface ParameterChange {
-  /** Tensor of the adapter that stands for the base's; `isApart` where it was trained as a whole. */
+  /**
+   * Tensor of the adapter that stands for the base's; `isApart` where it was trained as a whole.
+   */
   readonly whole: { readonly tensor: string; readonly isApart: boolean } | null;
   /** W + s B A, or DoRA. */
   readonly update: ModuleUpdate | null;

@@ -2,7 +2,8 @@
 
 /**
  * A pattern of Python as one of JavaScript; null for one that JavaScript cannot say (inline flags,
- * conditions). With JavaScript's `u` flag an escape of unknown meaning is an error and not a letter.
+ * conditions). With JavaScript's `u` flag an escape of unknown meaning is an error and not a
+ * letter.
  */
 export function pythonPattern(source: string): RegExp | null {
   const translated = source
@@ -18,7 +19,9 @@ export function pythonPattern(source: string): RegExp | null {
   }
 }
 
-/** Whether a module's name, or its end behind a dot, matches as a whole; PEFT's rule for patterns. */
+/**
+ * Whether a module's name, or its end behind a dot, matches as a whole; PEFT's rule for patterns.
+ */
 export function endsWithPattern(module: string, source: string): boolean | null {
   return pythonPattern(`^(.*\\.)?(${source})$`)?.test(module) ?? null;
 }

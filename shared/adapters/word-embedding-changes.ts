@@ -1,6 +1,6 @@
 /**
- * @file Adapters of models whose word embeddings are the head's weight too. Such an adapter can give
- *   the two names of one table different values: then they are two parameters.
+ * @file Adapters of models whose word embeddings are the head's weight too. Such an adapter can
+ *   give the two names of one table different values: then they are two parameters.
  */
 import { RegmeanError } from '../errors.ts';
 import type { WordEmbeddings } from '../models/word-embeddings.ts';

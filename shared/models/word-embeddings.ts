@@ -1,4 +1,6 @@
-/** @file Where a family keeps its word embeddings, and which weight turns hidden states into words. */
+/**
+ * @file Where a family keeps its word embeddings, and which weight turns hidden states into words.
+ */
 
 /** The parameters that are one table in a model with tied embeddings. */
 export interface WordEmbeddings {
