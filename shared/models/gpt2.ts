@@ -49,8 +49,8 @@ interface Gpt2Config extends ModelConfig {
   readonly attentionDropout: number;
   readonly classifierDropout: number;
   readonly layerNormEpsilon: number;
-  /** Factor of the scores of a block. */
-  readonly scaleOf: (layer: number) => number;
+  /** Factor of the scores of each block. */
+  readonly scales: readonly number[];
   readonly tied: boolean;
 }
 
@@ -78,7 +78,9 @@ function parseGpt2Config(json: unknown): Gpt2Config {
     attentionDropout: raw.attn_pdrop,
     classifierDropout: raw.classifier_dropout ?? 0.1,
     layerNormEpsilon: raw.layer_norm_epsilon,
-    scaleOf: (layer) => (raw.scale_attn_by_inverse_layer_idx ? scale / (layer + 1) : scale),
+    scales: Array.from({ length: raw.n_layer }, (_, layer) =>
+      raw.scale_attn_by_inverse_layer_idx ? scale / (layer + 1) : scale,
+    ),
     tied: raw.tie_word_embeddings,
   };
 }
@@ -109,7 +111,7 @@ function gpt2Block(
   const projected = conv1D(attention, 'c_attn', layerNorm(scope, 'ln_1', hidden, epsilon), 3 * hiddenSize);
   const part = (index: number): Value =>
     splitHeads(ops.slice(projected, 1, index * hiddenSize, (index + 1) * hiddenSize), context.length, heads);
-  const query = ops.mulScalar(part(0), config.scaleOf(layer));
+  const query = ops.mulScalar(part(0), config.scales[layer] ?? 1);
   const { key, value } = context.withPast(layer, { key: part(1), value: part(2) });
   const read = attend(attention, query, key, value, context.mask, config.attentionDropout);
   const attended = dropout(attention, conv1D(attention, 'c_proj', read, hiddenSize), config.residualDropout);
