@@ -1,5 +1,5 @@
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import type { BaseModel__Output } from '../../shared/wire/generated/regmean/v1/BaseModel.ts';
 import { type FetchFolderOptions, type FetchFolderResult, fetchFolder } from './fetch-folder.ts';

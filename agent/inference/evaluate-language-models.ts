@@ -1,9 +1,9 @@
 /** @file Scores models of language tasks, which have no classes, on data files. */
 import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
+import { loadModel } from '../../shared/formats/load-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';

@@ -4,9 +4,9 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
+import { loadModel } from '../../shared/formats/load-model.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { Progress, RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
@@ -31,9 +31,9 @@ export async function predictFile(options: PredictOptions, context: RunContext):
 }
 
 async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly object[]> {
-  const { model, surplus } = await loadModel(options.model, { task: options.task });
+  const { model, surplus, folder } = await loadModel(options.model, { task: options.task });
   noteSurplus({ ...options, surplus }, context);
-  const rows = await loadModelExamples(model, requestOf(options, options.model));
+  const rows = await loadModelExamples(model, requestOf(options, folder));
   noteCutRows(options.dataFiles.join(', '), rows.truncated, context);
   const progress = startPredicting(rows.examples, context);
   const described = await describeTexts(model, rows, options, context.compute, progress);

@@ -2,7 +2,6 @@
  * @file What an agent computes from its data beside the weights, Grams and Fisher information, and
  *   the contribution.
  */
-import { baseFingerprint as fingerprintOf } from '../../shared/contribution/base-fingerprint.ts';
 import {
   readTrainingRecord,
   type TrainingRecord,
@@ -13,9 +12,11 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
+import { baseFingerprint as fingerprintOf } from '../../shared/formats/base-fingerprint.ts';
+import type { OpenModel } from '../../shared/formats/model-format.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { layersModelFolder } from '../../shared/tensorflow/layers-model.ts';
 import type { CollectedGrams } from './collect-grams.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
 import type { StatisticsOptions } from './statistics-options.ts';
@@ -44,11 +45,19 @@ export async function collectStatistics(
   options: StatisticsOptions,
   context: RunContext,
 ): Promise<StatisticsResult> {
-  const startedAt = performance.now();
   await requireNewFolder(options.out);
-  const record = await trainingRecordOf(options);
+  return withModel(options.model, (model) => collectFrom(model, options, context));
+}
+
+async function collectFrom(
+  opened: OpenModel,
+  options: StatisticsOptions,
+  context: RunContext,
+): Promise<StatisticsResult> {
+  const startedAt = performance.now();
+  const record = await trainingRecordOf(opened, options);
   const base = await baseOf(options, record);
-  const source = await openStatisticsSource(options, record?.labels, context);
+  const source = await openStatisticsSource(opened, options, record?.labels, context);
   try {
     const { model } = source;
     const { examples, truncated } = await loadModelExamples(model, {
@@ -62,7 +71,7 @@ export async function collectStatistics(
     const collected = options.grams === false ? noGrams : await source.grams(examples);
     const fisher = options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher);
     await writeContribution(options.out, {
-      modelFolder: source.folder,
+      writeModel: source.writeModel,
       grams: collected.grams,
       layers: collected.layers,
       weights: collected.weights,
@@ -122,9 +131,10 @@ const noGrams: CollectedGrams = {
  * training.json of the model folder, when `regmean train` made it; checked against the task asked
  * for.
  */
-async function trainingRecordOf(options: StatisticsOptions): Promise<TrainingRecord | null> {
-  if (options.model.endsWith('.onnx')) return null;
-  const folder = await layersModelFolder(options.model);
+async function trainingRecordOf(
+  { folder }: OpenModel,
+  options: StatisticsOptions,
+): Promise<TrainingRecord | null> {
   const present = (await listFolder(folder)) ?? [];
   if (!present.includes(trainingRecordFile)) return null;
   const record = await readTrainingRecord(folder);

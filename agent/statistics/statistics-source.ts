@@ -8,8 +8,10 @@ import type { CollectedGrams } from './collect-grams.ts';
 /** A model, and how its statistics are collected. */
 export interface StatisticsSource {
   readonly model: ExampleReader;
-  /** The model folder that is copied into the contribution. */
+  /** Where its tokenizer lies. */
   readonly folder: string;
+  /** Writes the model into the contribution. */
+  writeModel(folder: string): Promise<void>;
   grams(examples: readonly EncodedExample[]): Promise<CollectedGrams>;
   fisher(examples: readonly EncodedExample[], options: FisherOptions): Promise<FisherToWrite>;
   dispose(): Promise<void>;

@@ -1,5 +1,4 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { collate } from '../../shared/examples/collate.ts';
@@ -8,6 +7,7 @@ import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
 import { planBatches } from '../../shared/examples/plan-batches.ts';
 import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
@@ -15,8 +15,8 @@ import { copySideFiles } from '../../shared/models/side-files.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
+import { type LoadedLayersModel, loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
-import { namedClasses, type OpenLayersModel, openModel } from '../../shared/tensorflow/open-model.ts';
 import { requireReadable } from '../../shared/tensorflow/readable.ts';
 import { classesOfFixedHead } from '../training/head-classes.ts';
 import type { TrainingResult } from '../training/run-training.ts';
@@ -48,11 +48,8 @@ export async function trainLayersModel(
   const { task, trainFiles, columns } = options;
   const labels =
     options.labels ??
-    classesOfFixedHead(
-      await labelsInFiles(trainFiles, task, columns),
-      await namedClasses(options.model, task),
-    );
-  const opened = await openModel(options.model, options.task, context, labels);
+    classesOfFixedHead(await labelsInFiles(trainFiles, task, columns), await classesOf(options));
+  const opened = await loadLayersModel(options.model, options.task, context, labels);
   const { network, file } = opened;
   const load = (files: readonly string[]) =>
     loadExamples({
@@ -131,6 +128,10 @@ export async function trainLayersModel(
   };
 }
 
+function classesOf({ model, task }: TrainingOptions): Promise<readonly string[] | null> {
+  return withModel(model, (base) => base.classNames(task));
+}
+
 function better(
   best: Best | null,
   now: Omit<Best, 'weights'>,
@@ -143,12 +144,12 @@ function better(
 }
 
 async function save(
-  { file, task, labels }: OpenLayersModel,
+  { file, task, labels }: LoadedLayersModel,
   options: TrainingOptions,
   train: readonly EncodedExample[],
   best: Best,
 ): Promise<void> {
-  const fingerprint = await baseFingerprint(options.model);
+  const fingerprint = await withModel(options.model, (base) => base.fingerprint());
   await writeFolderAtomically(options.out, async (folder) => {
     await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, labels });
     await copySideFiles(file.folder, folder);

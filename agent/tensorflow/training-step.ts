@@ -5,8 +5,8 @@ import type { Batch } from '../../shared/examples/example.ts';
 import { ignoredLabel } from '../../shared/task.ts';
 import { layersWithin } from '../../shared/tensorflow/layer-tree.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';
+import type { LoadedLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
-import type { OpenLayersModel } from '../../shared/tensorflow/open-model.ts';
 import { adamWDefaults } from '../training/adamw.ts';
 import { isDecayed } from '../training/parameter-arena.ts';
 
@@ -19,7 +19,7 @@ const tunedElsewhere = 'a model that was fine-tuned elsewhere can still be contr
  * @throws RegmeanError `unsupported` when TensorFlow.js has no gradient for a layer
  */
 export function createStep(
-  { network, task }: OpenLayersModel,
+  { network, task }: LoadedLayersModel,
   trained: readonly (readonly [string, Variable])[],
   weightDecay: number,
 ): (batch: Batch, learningRate: number) => number {
@@ -99,14 +99,14 @@ function setLearningRate(optimizer: AdamOptimizer, learningRate: number): void {
 /**
  * The task's loss and what the model's regularizers add to it, as when TensorFlow.js itself trains.
  */
-export function trainingLoss(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
+export function trainingLoss(network: LayersNetwork, task: LoadedLayersModel['task'], batch: Batch): Scalar {
   const { core } = network.tensorFlow;
   const loss: Tensor = lossOf(network, task, batch);
   return network.model.calculateLosses().reduce((sum, own) => core.add(sum, own), loss) as Scalar;
 }
 
 /** The task's mean loss, as in shared/models/loss.ts. */
-export function lossOf(network: LayersNetwork, task: OpenLayersModel['task'], batch: Batch): Scalar {
+export function lossOf(network: LayersNetwork, task: LoadedLayersModel['task'], batch: Batch): Scalar {
   const { tensorFlow, model, outputs } = network;
   const { core } = tensorFlow;
   const logits = network.logitsOf(model.apply(network.inputsOf(batch), { training: true }) as Tensor);

@@ -5,18 +5,16 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { planBatches } from '../../shared/examples/plan-batches.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
+import { type GraphModel, requireGraphModel } from '../../shared/formats/model-format.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
-import { configJsonBeside } from '../../shared/models/config-json.ts';
-import { namedLabels } from '../../shared/models/labels.ts';
-import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
-import { modelFolderOf, onnxFileOf } from '../../shared/onnx/open-onnx.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress, trainingStateFolder } from './checkpoint.ts';
@@ -28,6 +26,8 @@ import type { TrainingOptions } from './training-options.ts';
 export interface TrainingRun {
   /** Its weights are views into `parameters`, or the frozen tensors themselves. */
   readonly model: Model;
+  /** The base's folder, whose tokenizer the model keeps. */
+  readonly baseFolder: string;
   readonly train: readonly EncodedExample[];
   readonly truncated: number;
   readonly dev: readonly EncodedExample[];
@@ -45,10 +45,20 @@ export interface TrainingRun {
 }
 
 /** Loads model, data and any unfinished state of a training. Throws before anything is written. */
-export async function prepareTraining(options: TrainingOptions, context: RunContext): Promise<TrainingRun> {
-  const inBase = await labelsOfBase(options);
-  const labels = options.labels ?? (await labelsFor(options, inBase));
-  const loaded = await loadModel(options.model, { task: options.task, labels, headSeed: options.headSeed });
+export function prepareTraining(options: TrainingOptions, context: RunContext): Promise<TrainingRun> {
+  return withModel(options.model, (base) =>
+    prepareFrom(requireGraphModel(base, 'no training here of'), options, context),
+  );
+}
+
+async function prepareFrom(
+  base: GraphModel,
+  options: TrainingOptions,
+  context: RunContext,
+): Promise<TrainingRun> {
+  const inBase = await base.classNames(options.task);
+  const labels = options.labels ?? (await labelsFor(base, options, inBase));
+  const loaded = await base.load({ task: options.task, labels, headSeed: options.headSeed });
   const ofHead = checkKeptHead(loaded, inBase, options.model);
   const notes = [...(ofHead === null ? [] : [ofHead]), ...(loaded.model.architecture.notes ?? [])];
   for (const note of notes) context.note(note);
@@ -56,7 +66,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
     loadModelExamples(loaded.model, {
       files,
       columns: options.columns,
-      modelFolder: options.model,
+      modelFolder: base.folder,
       labelled: true,
       maxLength: options.maxLength,
     });
@@ -80,7 +90,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
     [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
   );
   const model: Model = { ...loaded.model, weights };
-  const fingerprint = await baseFingerprint(options.model);
+  const fingerprint = await base.fingerprint();
   const identity = await identityOf(options, labels, fingerprint);
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
   // From here on the folder is known as an unfinished training, even when it stops between its
@@ -98,6 +108,7 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
   ).length;
   return {
     model,
+    baseFolder: base.folder,
     train,
     truncated,
     dev,
@@ -115,27 +126,16 @@ export async function prepareTraining(options: TrainingOptions, context: RunCont
 }
 
 /**
- * The classes that the base names, those of a network by number where it names none; null where it
- * names none.
- */
-async function labelsOfBase({ model, task, labels }: TrainingOptions): Promise<readonly string[] | null> {
-  if (labels === undefined && (await onnxFileOf(model)) !== null) {
-    return (await loadModel(model, { task })).model.labels;
-  }
-  return namedLabels((await configJsonBeside(modelFolderOf(model))) ?? {}, task, model);
-}
-
-/**
  * The classes of the training files; of a network whose head cannot be renewed its own, where it
  * knows them all.
  */
 async function labelsFor(
-  { model, task, trainFiles, columns }: TrainingOptions,
+  { hasFixedHead }: GraphModel,
+  { task, trainFiles, columns }: TrainingOptions,
   inBase: readonly string[] | null,
 ): Promise<readonly string[]> {
   const inData = await labelsInFiles(trainFiles, task, columns);
-  const isFixed = (await onnxFileOf(model)) !== null;
-  return isFixed ? classesOfFixedHead(inData, inBase) : classesInBaseOrder(inData, inBase);
+  return hasFixedHead ? classesOfFixedHead(inData, inBase) : classesInBaseOrder(inData, inBase);
 }
 
 /** What must be equal for a saved state to continue this training. */

@@ -183,7 +183,7 @@ async function evaluateEpoch(
   epoch: number,
   context: RunContext,
 ): Promise<TrainingProgress> {
-  const write = () => saveModel(options.out, run.model, { sideFilesFrom: options.model });
+  const write = () => saveModel(options.out, run.model, { sideFilesFrom: run.baseFolder });
   if (run.scorer === null) {
     if (epoch === options.epochs) await write();
     return { ...progress, evaluatedEpochs: epoch };

@@ -1,5 +1,6 @@
+import type { OpenModel } from '../../shared/formats/model-format.ts';
+import { formatOf } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { isLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import type { TrainingResult } from './run-training.ts';
 import type { TrainingOptions } from './training-options.ts';
 
@@ -8,10 +9,14 @@ import type { TrainingOptions } from './training-options.ts';
  * project's engine.
  */
 export async function trainModel(options: TrainingOptions, context: RunContext): Promise<TrainingResult> {
-  if (await isLayersModel(options.model)) {
-    const { trainLayersModel } = await import('../tensorflow/train.ts');
-    return trainLayersModel(options, context);
-  }
-  const { runTraining } = await import('./run-training.ts');
-  return runTraining(options, context);
+  const train = await trainers[(await formatOf(options.model)).engine]();
+  return train(options, context);
 }
+
+type Train = (options: TrainingOptions, context: RunContext) => Promise<TrainingResult>;
+
+/** What trains the models of an engine, loaded where it is needed. */
+const trainers: Readonly<Record<OpenModel['engine'], () => Promise<Train>>> = {
+  graph: async () => (await import('./run-training.ts')).runTraining,
+  'tensorflow-js': async () => (await import('../tensorflow/train.ts')).trainLayersModel,
+};

@@ -1,7 +1,7 @@
 /** @file The models of an experiment, each fine-tuned once. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runTraining } from '../../agent/training/run-training.ts';
+import { trainModel } from '../../agent/training/train-model.ts';
 import { trainingDefaults } from '../../agent/training/training-options.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
@@ -48,7 +48,7 @@ export async function fineTune(
   const folder = artifactFolder(context, 'models', agent.name, key);
   if (!existsSync(join(folder, trainingRecordFile))) {
     context.note(`fine-tuning ${agent.name}, seed ${seed}`);
-    await runTraining(
+    await trainModel(
       {
         ...trainingDefaults,
         ...withoutUndefined(training),

@@ -1,9 +1,9 @@
 /** @file Runs an experiment file from end to end, and continues one that was stopped. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
+import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { checkData } from './check-data.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';

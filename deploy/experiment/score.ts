@@ -5,14 +5,12 @@
 import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { LabelledExamples } from '../../shared/examples/labelled-examples.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
-import { createPredictor } from '../../shared/inference/predictor.ts';
+import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { metricsFor } from '../../shared/metrics/metrics-for.ts';
-import { readConfigJson } from '../../shared/models/config-json.ts';
-import { loadModel } from '../../shared/models/model-folder.ts';
-import { architectureOf } from '../../shared/models/registry.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
 import type { TestSet } from './experiment-data.ts';
 import { readScore, writeScore } from './score-cache.ts';
@@ -85,8 +83,7 @@ export function createScorer(context: ExperimentContext): Scorer {
   const predict = async (folder: string, parts: readonly ScoredPart[]): Promise<ModelLogits[]> => {
     const [first] = parts;
     if (first === undefined) return [];
-    const { model } = await loadModel(folder, { task: first.testSet.task });
-    const predictor = await createPredictor(model, model.weights, context.compute);
+    const { model, predictor } = await openPredictor(folder, first.testSet.task, context);
     try {
       const results: ModelLogits[] = [];
       for (const part of parts) {
@@ -159,14 +156,17 @@ async function readExamples(
   { testSet, part }: ScoredPart,
 ): Promise<readonly EncodedExample[]> {
   const { maxLength } = context.experiment.training;
-  const configJson = await readConfigJson(context.base);
+  const { folder, inputs } = await withModel(context.base, async (base) => ({
+    folder: base.folder,
+    inputs: await base.inputs(testSet.task),
+  }));
   const { examples } = await loadExamples({
     files: testSet[part],
     columns: testSet.columns,
     task: testSet.task,
     labels: testSet.labels,
-    modelFolder: context.base,
-    inputs: architectureOf(configJson.model_type).parseConfig(configJson).inputs,
+    modelFolder: folder,
+    inputs,
     labelled: true,
     ...(maxLength === undefined ? {} : { maxLength }),
   });

@@ -2,11 +2,9 @@
  * @file Which parameters belong to a model's head, and which of those have a row per class: asked
  *   of the model's graph, or, for rows per class of a family that is not known, of the shapes.
  */
-import { contributionIdentity } from '../../shared/contribution/contribution-layers.ts';
+import { taskOf } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { buildModelGraph } from '../../shared/models/model-graph.ts';
-import { isKnownArchitecture } from '../../shared/models/registry.ts';
 import type { ParameterDeclaration } from '../../shared/models/scope.ts';
 import { formatShape } from '../../shared/tensor.ts';
 import { labelsOf } from './label-spaces.ts';
@@ -20,10 +18,10 @@ import { labelsOf } from './label-spaces.ts';
  */
 export function classRowParameters(contributions: readonly Contribution[]): ReadonlySet<string> {
   const first = contributions[0] as Contribution;
-  if (!isKnownArchitecture(first.config.model_type)) return classRowsByShape(contributions);
   const count = countLabels(first);
   const own = declarationsOf(first, count);
   const larger = declarationsOf(first, count + 1);
+  if (own === null || larger === null) return classRowsByShape(contributions);
   const shape = (declared: ParameterDeclaration | undefined): string =>
     formatShape((declared?.value.shape ?? []).map(Number));
   return new Set([...own.keys()].filter((name) => shape(own.get(name)) !== shape(larger.get(name))));
@@ -71,23 +69,27 @@ function countLabels(contribution: Contribution): number {
  */
 export function headParameters(contribution: Contribution): ReadonlySet<string> {
   const declared = declarationsOf(contribution, countLabels(contribution));
+  if (declared === null) {
+    const { agent, config } = contribution;
+    throw new RegmeanError(
+      'unsupported',
+      `${agent}: heads of their own need a model family that is known, got ${config.model_type}`,
+    );
+  }
   return new Set([...declared].filter(([, { inHead }]) => inHead).map(([name]) => name));
 }
 
+/** The parameters with a head for so many classes; null for a model family that is not known. */
 function declarationsOf(
   contribution: Contribution,
   labelCount: number,
-): ReadonlyMap<string, ParameterDeclaration> {
-  const { agent } = contribution;
+): ReadonlyMap<string, ParameterDeclaration> | null {
+  const { model, agent } = contribution;
+  const labels = Array.from({ length: labelCount }, (_, id) => `${id}`);
   try {
-    const labels = Array.from({ length: labelCount }, (_, id) => `${id}`);
-    const identity = { ...contributionIdentity(contribution), labels };
-    return buildModelGraph(identity, { withLoss: false, dropoutSeed: null }).parameters;
+    return model.parametersFor(taskOf(contribution), labels);
   } catch (error) {
     if (!(error instanceof RegmeanError)) throw error;
-    throw new RegmeanError(error.code, `${agent}: ${error.message}`, {
-      cause: error,
-      hint: 'heads of their own need a model family that is known',
-    });
+    throw new RegmeanError(error.code, `${agent}: ${error.message}`, { cause: error });
   }
 }

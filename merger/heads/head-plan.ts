@@ -5,7 +5,6 @@ import { type ConfigChanges, labelMembers, withoutHead } from '../../shared/mode
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { requireCompatible, requireOneTask } from '../merge/compatibility.ts';
-import { hasGraph } from '../merge/graphs.ts';
 import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
 import { classRowParameters } from './head-parameters.ts';
 import { type UnitedLabels, uniteLabels } from './label-spaces.ts';
@@ -35,10 +34,10 @@ export function planHeads(contributions: readonly Contribution[], { heads }: Res
   requireOneTask(contributions);
   const united = uniteLabels(contributions);
   const first = contributions[0] as Contribution;
-  if (united !== null && hasGraph(first)) {
+  if (united !== null && first.model.hasFixedHead) {
     throw new RegmeanError(
       'unsupported',
-      `labels: must be the same in one order, the outputs of an ONNX network cannot be changed`,
+      `labels: must be the same in one order, the outputs of ${first.model.kind} cannot be changed`,
       { hint: 'fine-tune all agents with the same --labels' },
     );
   }

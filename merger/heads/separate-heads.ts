@@ -53,7 +53,7 @@ export async function writeAgentModels(
       const { agent, weights } = contribution;
       const target = join(folder, headFolder(agent));
       await mkdir(target, { recursive: true });
-      await copyCompanions(contribution.folder, target);
+      await copyCompanions(contribution.model, target);
       const specs = [...weights.tensors].map(([name, { shape, dtype }]) => ({
         ...{ name, shape },
         dtype: isFloatDtype(dtype) ? ('F32' as const) : dtype,

@@ -6,18 +6,18 @@ import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { requireGraphModel } from '../../shared/formats/model-format.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import { createGemm, type Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import type { LinearLayer } from '../../shared/models/linear-layers.ts';
-import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { findStackedLayers, type StackedLayers } from '../../shared/models/stacked-layers.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { writeSafetensors } from '../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { sameShape } from '../../shared/tensor.ts';
-import { layersModelType } from '../../shared/tensorflow/layers-model.ts';
 import { activationSimilarities } from './activation-similarity.ts';
 import { assign } from './assign.ts';
 import { groundMetric } from './ground-metric.ts';
@@ -60,7 +60,6 @@ export async function matchContribution(options: MatchOptions, context: RunConte
   try {
     const right = await openContribution(options.right);
     try {
-      requireGraph([left, right]);
       // What is written has a manifest of its own, which would vouch for them.
       for (const contribution of [left, right]) await requireUnchanged(contribution);
       return await matchOpen(gemm, left, right, options, context);
@@ -73,15 +72,6 @@ export async function matchContribution(options: MatchOptions, context: RunConte
   }
 }
 
-function requireGraph(contributions: readonly Contribution[]): void {
-  const other = contributions.find(({ config }) => config.model_type === layersModelType);
-  if (other === undefined) return;
-  throw new RegmeanError(
-    'unsupported',
-    `${other.folder}: neurons of TensorFlow.js models cannot be matched, only merged as they are`,
-  );
-}
-
 async function matchOpen(
   gemm: Gemm,
   left: Contribution,
@@ -89,8 +79,11 @@ async function matchOpen(
   options: MatchOptions,
   context: RunContext,
 ): Promise<MatchReport> {
-  const { model: leftModel } = await loadModel(options.left, { task: options.task });
-  const { model: rightModel } = await loadModel(options.right, { task: options.task });
+  const load = async ({ model }: Contribution): Promise<Model> => {
+    const own = requireGraphModel(model, 'neurons cannot be matched in');
+    return (await own.load({ task: options.task })).model;
+  };
+  const [leftModel, rightModel] = [await load(left), await load(right)];
   const stacked = findStackedLayers(buildModelGraph(leftModel, { withLoss: false, dropoutSeed: null }));
   if (stacked.length === 0) {
     throw new RegmeanError(

@@ -2,12 +2,10 @@
  * @file A contribution whose neurons have changed places: another set of weights for the same
  *   function.
  */
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fisherFile, fisherFormat } from '../../shared/contribution/fisher.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
-import { companionFilesOf } from '../../shared/contribution/model-files.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
@@ -15,8 +13,8 @@ import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts'
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
-import { configFile, readConfigText } from '../../shared/models/config-json.ts';
 import type { LinearLayer } from '../../shared/models/linear-layers.ts';
+import { copyTravellingFiles } from '../../shared/models/side-files.ts';
 import { writeConfig } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
@@ -46,15 +44,14 @@ export async function permuteContribution(
   orders: readonly NeuronOrder[],
   out: string,
 ): Promise<void> {
-  const { folder, weights, grams, fisher, manifest } = contribution;
+  const { model, weights, grams, fisher, manifest } = contribution;
   await writeFolderAtomically(
     out,
     async (target) => {
-      for (const name of await companionFilesOf(folder)) {
-        if (name !== configFile) await copyFile(join(folder, name), join(target, name));
-      }
-      await writeConfig(target, (await readConfigText(folder)).text, 'F32');
+      await copyTravellingFiles(model.folder, target);
+      await writeConfig(target, model.config.text, 'F32');
       await writePermuted(weights, orders, join(target, weightsFile), { format: 'pt' });
+      await model.writeNetwork(target);
       if (grams !== undefined) await permuteGrams(grams, orders, join(target, gramsFile));
       if (fisher !== undefined) {
         const { variant, reduction, examples } = fisher;

@@ -1,8 +1,7 @@
-import { fingerprintWeights } from '../../shared/contribution/base-fingerprint.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { openWeights } from '../../shared/onnx/open-weights.ts';
-import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import type { OpenModel } from '../../shared/formats/model-format.ts';
+import { openModel } from '../../shared/formats/open-model.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
@@ -50,19 +49,19 @@ export async function openBase(
   folder: string | undefined,
   excluded: readonly string[],
   first: Contribution,
-): Promise<TensorReader | undefined> {
+): Promise<OpenModel | undefined> {
   if (excluded.length === 0) return undefined;
   if (folder === undefined) {
     throw new RegmeanError('usage', `${excluded[0]}: keeps the base's value, but no base is given`, {
       hint: 'give the base model folder with --base',
     });
   }
-  const base = await openWeights(folder);
+  const base = await openModel(folder);
   try {
     for (const name of excluded) requireInBase(base, name, first);
     const expected = first.manifest?.baseFingerprint;
     if (expected === undefined) return base;
-    const actual = await fingerprintWeights(base);
+    const actual = await base.fingerprint();
     if (actual === expected) return base;
     throw new RegmeanError(
       'invalid-input',
@@ -75,19 +74,19 @@ export async function openBase(
 }
 
 /** The step that copies a parameter from the base. */
-export function baseStep(base: TensorReader, parameter: string): MergeStep {
+export function baseStep({ weights }: OpenModel, parameter: string): MergeStep {
   return {
     name: parameter,
     parameters: [parameter],
     async run(output) {
-      await output.write(parameter, (await base.readFloat32(parameter)).data);
+      await output.write(parameter, (await weights.readFloat32(parameter)).data);
       return undefined;
     },
   };
 }
 
-function requireInBase(base: TensorReader, name: string, { agent, weights }: Contribution): void {
-  const entry = base.tensors.get(name);
+function requireInBase(base: OpenModel, name: string, { agent, weights }: Contribution): void {
+  const entry = base.weights.tensors.get(name);
   if (entry === undefined) {
     throw new RegmeanError('invalid-input', `${base.path}: no parameter ${name}, which is excluded`, {
       hint: 'a base without a task head has no values for the head: merge the head too',

@@ -6,19 +6,17 @@ import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
+import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
-import { copyOnnx } from '../../shared/onnx/write-onnx.ts';
 import { type RunContext, stopIfAsked } from '../../shared/runtime/run-context.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
-import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import {
   fillSafetensors,
   type SafetensorsSink,
   type TensorSpec,
 } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
-import { writeBinaryWeights } from '../../shared/tensorflow/layers-model.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
 import { configChanges, planHeads, requireMergedClassRows, specsOf } from '../heads/head-plan.ts';
 import { writeAgentModels } from '../heads/separate-heads.ts';
@@ -26,8 +24,6 @@ import type { MergeOutput, MergeStep } from '../methods/merge-step.ts';
 import { strategies } from '../methods/registry.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
-import { hasGraph, requireSameGraphs } from './graphs.ts';
-import { requireOneKind } from './kinds.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
@@ -37,7 +33,7 @@ import {
   type SearchReport,
 } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
-import { requireSameTopology } from './topology.ts';
+import { requireOneNetwork } from './networks.ts';
 
 /** What is known of a merge beside its options. */
 export interface MergeCircumstances {
@@ -70,12 +66,10 @@ export async function mergeContributions(
   const replace = await holdsEarlierMerge(options.out);
   const contributions: Contribution[] = [];
   const gemm = createGemm(context.compute);
-  let base: TensorReader | undefined;
+  let base: OpenModel | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
-    requireOneKind(contributions);
-    await requireSameTopology(contributions);
-    await requireSameGraphs(contributions);
+    await requireOneNetwork(contributions);
     const plan = planHeads(contributions, resolved);
     const { merged, excluded } = splitParameters(plan.parameters, resolved);
     requireMergedClassRows(plan, excluded);
@@ -94,7 +88,7 @@ export async function mergeContributions(
             { ...inputs, parameters: merged.filter((name) => plan.classRows.has(name)) },
             plan.united,
           )),
-      ...excluded.map((parameter) => baseStep(base as TensorReader, parameter)),
+      ...excluded.map((parameter) => baseStep(base as OpenModel, parameter)),
     ];
     return await writeFolderAtomically(
       options.out,
@@ -108,9 +102,8 @@ export async function mergeContributions(
           context,
           options.out,
         );
-        await copyCompanions(first.folder, folder, configChanges(resolved, plan));
-        await writeBinaryWeights(folder);
-        if (hasGraph(first)) await copyOnnx(first.folder, folder);
+        await copyCompanions(first.model, folder, configChanges(resolved, plan));
+        await first.model.writeNetwork(folder);
         if (resolved.heads === 'separate') {
           await writeAgentModels(folder, contributions, new Set(plan.parameters));
         }

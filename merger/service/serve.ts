@@ -2,14 +2,10 @@
 import { once } from 'node:events';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { interruptSignal } from '../../shared/cli/interrupt.ts';
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
-import { modelLayers } from '../../shared/contribution/contribution-layers.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { readConfigJson } from '../../shared/models/config-json.ts';
-import { onnxFileOf, onnxModelType } from '../../shared/onnx/open-onnx.ts';
-import { openWeights } from '../../shared/onnx/open-weights.ts';
+import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import { defaultCompute } from '../../shared/runtime/compute.ts';
-import { isLayersModel, layersModelType } from '../../shared/tensorflow/layers-model.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { readRecipe } from '../recipe/read-recipe.ts';
 import { claimRound } from '../round/round-claim.ts';
@@ -102,20 +98,12 @@ async function aborted(signal: AbortSignal): Promise<void> {
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {
   const { paths, recipe } = round;
-  const weights = await openWeights(paths.base);
-  await weights.close();
-  const config = await configOfBase(paths.base);
-  const known = await modelLayers({ folder: paths.base, config, ...recipe });
-  return limitsFor({
-    shapes: new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])),
-    layers: known?.layers ?? null,
-    vocabSize: typeof config.vocab_size === 'number' ? config.vocab_size : undefined,
-  });
-}
-
-async function configOfBase(base: string): Promise<Readonly<Record<string, unknown>>> {
-  if ((await onnxFileOf(base)) !== null) return { model_type: onnxModelType };
-  return (await isLayersModel(base)) ? { model_type: layersModelType } : readConfigJson(base);
+  return withModel(paths.base, async (base) =>
+    limitsFor({
+      shapes: new Map([...base.weights.tensors].map(([name, { shape }]) => [name, shape])),
+      layers: (await base.linearLayers(recipe.task, recipe.labels))?.layers ?? null,
+    }),
+  );
 }
 
 function logEvent(log: Log, event: RoundEvent): void {

@@ -1,11 +1,7 @@
-/**
- * @file Writes a base model and a LoRA adapter as one model folder, which everything else takes
- *   like any fine-tuned model.
- */
 import { join } from 'node:path';
-import { baseFingerprint } from '../contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import { baseFingerprint } from '../formats/base-fingerprint.ts';
 import { copySideFiles } from '../models/side-files.ts';
 import { headMembers, writeConfig } from '../models/written-config.ts';
 import { weightsFile } from '../safetensors/model-weights.ts';

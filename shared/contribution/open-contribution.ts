@@ -1,8 +1,10 @@
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { readJson } from '../files/read-json.ts';
-import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import type { OpenModel } from '../formats/model-format.ts';
+import { openModel } from '../formats/open-model.ts';
+import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';
 import { type FisherFile, openFisher } from './open-fisher.ts';
@@ -21,11 +23,13 @@ export interface Contribution {
   readonly agent: string;
   /** Absent for model folders that were made elsewhere. */
   readonly manifest: ContributionManifest | undefined;
+  readonly model: OpenModel;
   /** config.json */
   readonly config: z.infer<typeof configSchema>;
   /** Class names in the order of the head's outputs; absent when config.json has no `id2label`. */
   readonly labels: readonly string[] | undefined;
-  readonly weights: ModelWeights;
+  /** The model's weights. */
+  readonly weights: TensorReader;
   /** Absent when the folder has no `grams.safetensors`. */
   readonly grams: GramFile | undefined;
   /** Absent when the folder has no `fisher.safetensors`. */
@@ -40,26 +44,46 @@ export interface Contribution {
  * @throws RegmeanError when the folder, its config.json or its weights are missing or malformed
  */
 export async function openContribution(folder: string): Promise<Contribution> {
-  const weights = await openModelWeights(folder);
+  const model = await openModel(folder);
   let grams: GramFile | undefined;
   let fisher: FisherFile | undefined;
   const close = async (): Promise<void> => {
-    await weights.close();
+    await model.close();
     await grams?.close();
     await fisher?.close();
   };
   try {
     const names = (await listFolder(folder)) ?? [];
-    const config = await readJson(join(folder, 'config.json'), configSchema);
+    const config = checkedConfig(folder, model.config.json);
     const manifest = names.includes(manifestFile) ? await readManifest(folder) : undefined;
     if (names.includes(gramsFile)) grams = await openGrams(join(folder, gramsFile));
     if (names.includes(fisherFile)) fisher = await openFisher(join(folder, fisherFile));
     const agent = manifest?.agent ?? basename(resolve(folder));
-    return { folder, agent, manifest, config, labels: labelsOf(config), weights, grams, fisher, close };
+    const { weights } = model;
+    return {
+      folder,
+      agent,
+      manifest,
+      model,
+      config,
+      labels: labelsOf(config),
+      weights,
+      grams,
+      fisher,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function checkedConfig(folder: string, config: object): z.infer<typeof configSchema> {
+  const parsed = configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const problem = `${issue?.path.join('.')}: ${issue?.message}`;
+  throw new RegmeanError('invalid-input', `${join(folder, 'config.json')}: ${problem}`);
 }
 
 function labelsOf(config: z.infer<typeof configSchema>): readonly string[] | undefined {

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
+import type { TensorShapes } from '../formats/model-format.ts';
+import { withModel } from '../formats/open-model.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
-import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
@@ -36,11 +37,9 @@ export interface ContributionExpectations {
    * The exact tensors that there must be: those of an accepted contribution, or of the base with
    * its head.
    */
-  readonly tensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
-  /** Folder of the base whose ONNX graph the contribution must have. */
-  readonly graphOf?: string;
-  /** Tensors of the base: one that occurs here too must have the same shape. */
-  readonly baseTensors?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  readonly tensors?: TensorShapes;
+  /** The base, whose network the contribution must have. */
+  readonly networkOf?: string;
 }
 
 /**
@@ -74,7 +73,7 @@ export async function validateContribution(
       checkGramLayers(contribution, contribution.grams, await contributionLayers(contribution));
     }
     await checkFiles(folder, manifest);
-    if (expectations.graphOf !== undefined) await checkGraph(folder, expectations.graphOf);
+    if (expectations.networkOf !== undefined) await checkNetwork(contribution, expectations.networkOf);
     await checkWeightValues(contribution);
     if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
     if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
@@ -121,18 +120,20 @@ function checkTensors({ folder, weights }: Contribution, expected: ContributionE
     if (entry === undefined) throw refused(`${folder}: tensor ${name} is missing`);
     requireShape(folder, name, entry.shape, shape);
   }
-  for (const [name, { shape }] of weights.tensors) {
+  for (const name of weights.tensors.keys()) {
     if (expected.tensors !== undefined && !expected.tensors.has(name)) {
       throw refused(`${folder}: tensor ${name} is not one of the model`);
     }
-    const base = expected.baseTensors?.get(name);
-    if (base !== undefined) requireShape(folder, name, shape, base.shape);
   }
 }
 
-async function checkGraph(folder: string, base: string): Promise<void> {
-  const difference = graphDifference(await readGraph(base), await readGraph(folder));
-  if (difference !== null) throw refused(`${folder}: the graph must be the base's, ${difference} differs`);
+async function checkNetwork({ folder, model }: Contribution, base: string): Promise<void> {
+  const { kind, difference } = await withModel(base, async (own) => ({
+    kind: own.kind,
+    difference: own.kind === model.kind ? await own.differenceFrom(model) : null,
+  }));
+  if (kind !== model.kind) throw refused(`${folder}: must be ${kind} like the base, is ${model.kind}`);
+  if (difference !== null) throw refused(`${folder}: the network must be the base's, ${difference} differs`);
 }
 
 function requireShape(folder: string, name: string, got: readonly number[], wanted: readonly number[]): void {

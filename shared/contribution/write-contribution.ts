@@ -1,21 +1,18 @@
-import { constants } from 'node:fs';
-import { copyFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { writeFolderAtomically } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/checksum.ts';
-import { openModelWeights } from '../safetensors/model-weights.ts';
 import { fisherFile } from './fisher.ts';
 import type { LayerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
-import { companionFilesOf } from './model-files.ts';
 import { type FisherToWrite, writeFisher } from './write-fisher.ts';
 import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
 
 /** What a contribution is made from. */
 export interface ContributionSource {
-  /** The fine-tuned model folder; weights, configuration and tokenizer are copied from it. */
-  readonly modelFolder: string;
+  /** Writes the fine-tuned model's folder: weights, configuration, tokenizer. */
+  readonly writeModel: (folder: string) => Promise<void>;
   readonly grams: readonly GramToWrite[];
   /** Module name of every linear layer -> name of the Gram of its input. */
   readonly layers: ReadonlyMap<string, string>;
@@ -30,20 +27,14 @@ export interface ContributionSource {
  * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`,
  * `fisher.safetensors` where there is Fisher information, and `contribution.json`.
  *
- * @throws RegmeanError when `target` already holds something, or the model folder has no readable
- *   weights
+ * @throws RegmeanError when `target` already holds something
  */
 export async function writeContribution(
   target: string,
   source: ContributionSource,
 ): Promise<ContributionManifest> {
-  const weights = await openModelWeights(source.modelFolder);
-  await weights.close();
-  const copied = [...(await companionFilesOf(source.modelFolder)), ...weights.files];
   return writeFolderAtomically(target, async (folder) => {
-    for (const name of copied) {
-      await copyFile(join(source.modelFolder, name), join(folder, name), constants.COPYFILE_FICLONE);
-    }
+    await source.writeModel(folder);
     if (source.grams.length > 0) {
       await writeGrams(join(folder, gramsFile), source.grams, source.layers, source.weights);
     }

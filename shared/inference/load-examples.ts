@@ -6,7 +6,6 @@ import type { Row } from '../data/row.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
-import { modelFolderOf } from '../onnx/open-onnx.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
@@ -26,7 +25,7 @@ export interface ExamplesRequest {
   readonly columns?: DataColumns | undefined;
   readonly task: TaskKind;
   readonly labels: readonly string[];
-  /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
+  /** The folder that the model's tokenizer lies in. */
   readonly modelFolder: string;
   readonly inputs: InputSpec;
   readonly labelled: boolean;
@@ -45,9 +44,7 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     },
     request.columns,
   );
-  const tokenizer = needsTokenizer(rows, request.task)
-    ? await loadTokenizer(modelFolderOf(request.modelFolder))
-    : null;
+  const tokenizer = needsTokenizer(rows, request.task) ? await loadTokenizer(request.modelFolder) : null;
   const named = request.task !== 'regression' && !isLanguageTask(request.task);
   const labelled = rows.some((row) => row.label !== null);
   const { examples, truncated } = await encodeRows(

@@ -1,8 +1,9 @@
 /** @file A model of any kind, ready to predict. */
-import { loadModel } from '../models/model-folder.ts';
+
+import { byEngine, type GraphModel, type LayersModel } from '../formats/model-format.ts';
+import { withModel } from '../formats/open-model.ts';
 import type { RunContext } from '../runtime/run-context.ts';
 import type { TaskKind } from '../task.ts';
-import { isLayersModel, layersModelFolder } from '../tensorflow/layers-model.ts';
 import type { ExampleReader } from './load-examples.ts';
 import { createPredictor, type Predictor } from './predictor.ts';
 
@@ -17,27 +18,33 @@ export interface OpenPredictor {
 }
 
 /** Opens a model for a task with classes or values. */
-export async function openPredictor(
-  path: string,
+export function openPredictor(path: string, task: TaskKind, context: RunContext): Promise<OpenPredictor> {
+  return withModel(path, (model) =>
+    byEngine(model, {
+      graph: (own) => ofGraph(own, task, context),
+      layers: (own) => ofLayers(own, task, context),
+    }),
+  );
+}
+
+async function ofGraph(opened: GraphModel, task: TaskKind, { compute }: RunContext): Promise<OpenPredictor> {
+  const { model, surplus } = await opened.load({ task });
+  const predictor = await createPredictor(model, model.weights, compute);
+  return { model, predictor, folder: opened.folder, surplus };
+}
+
+async function ofLayers(
+  { path, folder }: LayersModel,
   task: TaskKind,
   context: RunContext,
 ): Promise<OpenPredictor> {
-  if (await isLayersModel(path)) {
-    const { openModel } = await import('../tensorflow/open-model.ts');
-    const { createLayersPredictor } = await import('./layers-predictor.ts');
-    const { network, labels } = await openModel(path, task, context);
-    return {
-      model: { task, labels, config: { inputs: network.inputs } },
-      predictor: createLayersPredictor(network, task),
-      folder: await layersModelFolder(path),
-      surplus: [],
-    };
-  }
-  const { model, surplus } = await loadModel(path, { task });
+  const { loadLayersModel } = await import('../tensorflow/load-layers-model.ts');
+  const { createLayersPredictor } = await import('./layers-predictor.ts');
+  const { network, labels } = await loadLayersModel(path, task, context);
   return {
-    model,
-    predictor: await createPredictor(model, model.weights, context.compute),
-    folder: path,
-    surplus,
+    model: { task, labels, config: { inputs: network.inputs } },
+    predictor: createLayersPredictor(network, task),
+    folder,
+    surplus: [],
   };
 }

@@ -4,15 +4,14 @@
  */
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
-import { openNetwork } from '../onnx/open-network.ts';
-import { modelFolderOf, onnxFileOf } from '../onnx/open-onnx.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
-import { type ModelWeights, openModelWeights, weightsFile } from '../safetensors/model-weights.ts';
+import { weightsFile } from '../safetensors/model-weights.ts';
+import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import type { Architecture } from './architecture.ts';
-import { type ConfigText, readConfigText } from './config-json.ts';
+import type { ConfigText } from './config-json.ts';
 import { initialTensor } from './initialize.ts';
 import { labelsOf, outputNames } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
@@ -20,7 +19,6 @@ import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
 import { copySideFiles } from './side-files.ts';
 import { storedNames } from './stored-names.ts';
-import { contradictions } from './surplus-tensors.ts';
 import { headMembers, writeConfig } from './written-config.ts';
 
 /** A model in memory. */
@@ -51,35 +49,34 @@ export interface LoadedModel {
   readonly surplus: readonly string[];
 }
 
+/** What a model is read from. */
+export interface ModelSource {
+  /** Named in errors. */
+  readonly where: string;
+  readonly config: ConfigText;
+  readonly architecture: Architecture;
+  readonly weights: TensorReader;
+}
+
 /**
- * Loads a model for a task.
+ * Reads a model for a task.
  *
  * @throws naming every parameter that is missing, has another shape than config.json implies, or is
  *   not finite
  */
-export async function loadModel(folder: string, request: LoadRequest): Promise<LoadedModel> {
-  const { config, architecture, weights: file } = await openModel(folder);
-  try {
-    const identity: ModelIdentity = {
-      architecture,
-      config: architecture.parseConfig(config.json),
-      task: request.task,
-      labels: outputNames(request.task, request.labels ?? labelsOf(config.json, request.task, folder)),
-    };
-    requireTokens(folder, identity);
-    const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
-    const { weights, initialized, surplus } = await readParameters(
-      folder,
-      file,
-      identity,
-      parameters,
-      request,
-    );
-    const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
-    return { model: { ...identity, configText: config.text, weights, headParameters }, initialized, surplus };
-  } finally {
-    await file.close();
-  }
+export async function readModel(source: ModelSource, request: LoadRequest): Promise<LoadedModel> {
+  const { where, config, architecture } = source;
+  const identity: ModelIdentity = {
+    architecture,
+    config: architecture.parseConfig(config.json),
+    task: request.task,
+    labels: outputNames(request.task, request.labels ?? labelsOf(config.json, request.task, where)),
+  };
+  requireTokens(where, identity);
+  const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
+  const { weights, initialized, surplus } = await readParameters(source, identity, parameters, request);
+  const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
+  return { model: { ...identity, configText: config.text, weights, headParameters }, initialized, surplus };
 }
 
 /**
@@ -100,19 +97,6 @@ function requireTokens(folder: string, { config, task }: ModelIdentity): void {
       `${folder}: config.json: ${field}: must be below the vocabulary size ${vocabSize}, got ${id}`,
     );
   }
-}
-
-/**
- * Configuration, family and weights of a model: a Hugging Face folder, or an ONNX file or folder.
- */
-async function openModel(
-  path: string,
-): Promise<{ config: ConfigText; architecture: Architecture; weights: ModelWeights }> {
-  const onnx = await onnxFileOf(path);
-  if (onnx !== null) return openNetwork(onnx, path);
-  const config = await readConfigText(path);
-  const architecture = architectureOf(config.json.model_type);
-  return { config, architecture, weights: await openModelWeights(path) };
 }
 
 /** A model with new weights, drawn from the seed: the beginning of pretraining. */
@@ -155,14 +139,13 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
     { format: 'pt' },
   );
   await model.architecture.writeGraph?.(folder);
-  if (options.sideFilesFrom !== undefined) await copySideFiles(modelFolderOf(options.sideFilesFrom), folder);
+  if (options.sideFilesFrom !== undefined) await copySideFiles(options.sideFilesFrom, folder);
   const className = model.architecture.classNames[model.task];
   await writeConfig(folder, model.configText, dtype, headMembers(model.task, model.labels, className));
 }
 
 async function readParameters(
-  folder: string,
-  file: ModelWeights,
+  { where, weights: file }: ModelSource,
   identity: ModelIdentity,
   parameters: ReadonlyMap<string, ParameterDeclaration>,
   request: LoadRequest,
@@ -198,26 +181,17 @@ async function readParameters(
   if (problems.length > 0) {
     throw new RegmeanError(
       'invalid-input',
-      `${folder}: weights must fit config.json and be finite: ${listed(problems)}`,
+      `${where}: weights must fit config.json and be finite: ${listed(problems)}`,
     );
   }
   const isIgnored = (name: string): boolean =>
     ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`));
   const surplus = [...stored].flatMap(([name, tensor]) => (isIgnored(name) ? [] : [tensor]));
-  if (identity.architecture.writeGraph === undefined) {
-    const isNew = (name: string): boolean =>
-      parameters.get(name)?.inHead === true && request.headSeed !== undefined;
-    const wrong = contradictions(surplus, parameters, backboneName, isNew);
-    if (wrong.length > 0) {
-      throw new RegmeanError('invalid-input', `${folder}: weights must fit config.json: ${listed(wrong)}`, {
-        hint: 'take config.json from where the weights are from',
-      });
-    }
-  }
   return { weights, initialized, surplus };
 }
 
-function listed(problems: readonly string[]): string {
+/** The first ten of several problems, and how many more there are. */
+export function listed(problems: readonly string[]): string {
   const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
   return `${problems.slice(0, 10).join('; ')}${more}`;
 }

@@ -69,3 +69,9 @@ export async function copySideFiles(from: string, to: string, paths?: readonly s
     await copyFile(join(from, path), join(to, path), constants.COPYFILE_FICLONE);
   }
 }
+
+/** Copies the side files that contributions hold from one folder to another. */
+export async function copyTravellingFiles(from: string, to: string): Promise<void> {
+  const names = ((await listFolder(from)) ?? []).filter((name) => sideFiles.has(name));
+  for (const name of names) await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
+}

@@ -4,9 +4,8 @@
  */
 import type { RunContext } from '../runtime/run-context.ts';
 import type { TaskKind } from '../task.ts';
-import type { ParameterDeclaration } from './scope.ts';
 
-type Parameters = ReadonlyMap<string, ParameterDeclaration>;
+type Parameters = Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>;
 
 const shownNames = 8;
 

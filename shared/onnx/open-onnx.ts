@@ -50,9 +50,9 @@ export interface OnnxSource {
 export async function onnxFileOf(path: string): Promise<string | null> {
   if (path.endsWith('.onnx')) return path;
   const names = (await listFolder(path)) ?? [];
-  if (!names.includes(onnxFile)) return null;
-  if (!names.includes(weightsFile) && !names.includes(weightsIndexFile)) return join(path, onnxFile);
-  const config = await configJsonBeside(path);
+  const hasWeights = names.includes(weightsFile) || names.includes(weightsIndexFile);
+  if (names.includes(onnxFile) && !hasWeights) return join(path, onnxFile);
+  const config = names.length === 0 ? null : await configJsonBeside(path);
   return config?.model_type === onnxModelType ? join(path, onnxFile) : null;
 }
 

@@ -63,9 +63,9 @@ export async function isLayersModel(path: string): Promise<boolean> {
   const names = isFile ? [] : ((await listFolder(path)) ?? []);
   refuseOtherFormats(path, isFile ? null : names);
   if (isFile) return path.endsWith('.json');
-  if (!names.includes(layersModelFile)) return false;
-  const config = await configJsonBeside(path);
-  return config === null || config.model_type === layersModelType;
+  const config = names.length === 0 ? null : await configJsonBeside(path);
+  if (config !== null) return config.model_type === layersModelType;
+  return names.includes(layersModelFile);
 }
 
 /** The folder of a LayersModel that is given as its JSON file or its folder. */
@@ -220,6 +220,17 @@ export async function writeLayersModel(
   weights: StateDict,
   config?: LayersModelConfig,
 ): Promise<void> {
+  await writeLayersFiles(folder, json, weights, config);
+  await writeBinaryWeights(folder);
+}
+
+/** The same without the weights for TensorFlow.js. */
+export async function writeLayersFiles(
+  folder: string,
+  json: LayersModelJson,
+  weights: StateDict,
+  config?: LayersModelConfig,
+): Promise<void> {
   const specs = [...weights].map(([name, { shape }]) => ({ name, shape: [...shape], dtype: 'float32' }));
   await writeJsonAtomically(join(folder, layersModelFile), {
     ...json,
@@ -234,15 +245,10 @@ export async function writeLayersModel(
     model_type: layersModelType,
     ...(config === undefined ? {} : headMembers(config.task, config.labels, undefined)),
   });
-  await writeBinaryWeights(folder);
 }
 
-/**
- * Writes the binary file that TensorFlow.js reads from the safetensors beside it; a folder of
- * another model is left as it is.
- */
+/** Writes the binary file that TensorFlow.js reads from the safetensors beside it. */
 export async function writeBinaryWeights(folder: string): Promise<void> {
-  if (!(await isLayersModel(folder))) return;
   const { weights } = await openLayersModel(folder);
   const parts = [...weights.values()].map(({ data }) => {
     const bytes = Buffer.alloc(4 * data.length);

@@ -5,7 +5,7 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StateDict } from '../../shared/tensor.ts';
 import { openLayersModel } from '../../shared/tensorflow/layers-model.ts';
-import { openModel } from '../../shared/tensorflow/open-model.ts';
+import { loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
 import { quietContext } from '../support/run-context.ts';
 import { saveLayersModel, writeTinyLayersModel } from '../support/tiny-layers-model.ts';
 import { toyRows, writeRows } from '../support/tiny-model.ts';
@@ -143,7 +143,7 @@ describe('two agents with a TensorFlow.js model', () => {
     // As TensorFlow.js itself reads the folder: model.json and weights.bin alone.
     await cp(at('fused'), at('plain'), { recursive: true });
     for (const name of ['model.safetensors', 'config.json']) await rm(at(`plain/${name}`));
-    const { network } = await openModel(at('plain'), 'text-classification', quietContext);
+    const { network } = await loadLayersModel(at('plain'), 'text-classification', quietContext);
     const ids = toyRows('text-classification', 1, 2)[0]?.input_ids ?? [];
     const output = network.model.predict(
       network.tensorFlow.core.tensor2d([...ids], [1, ids.length], 'int32'),

@@ -4,10 +4,11 @@
  */
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
+import { loadModel } from '../../shared/formats/load-model.ts';
 import { gradients } from '../../shared/graph/gradients.ts';
 import { encodeModel, type OnnxNode, type OnnxTensor } from '../../shared/graph/onnx-schema.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
-import { loadModel, type Model } from '../../shared/models/model-folder.ts';
+import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createRandom } from '../../shared/random.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';

@@ -4,12 +4,13 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseFingerprint } from '../../shared/contribution/base-fingerprint.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
+import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, normal } from '../../shared/random.ts';
 import type { FloatTensor } from '../../shared/tensor.ts';
+import { modelWriter } from './model-writer.ts';
 
 const layers = 2;
 const hiddenSize = 16;
@@ -85,7 +86,7 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
     dimensions.set(name, /\d\.output\.dense$/.test(name) ? intermediateSize : hiddenSize);
   }
   await writeContribution(dir, {
-    modelFolder,
+    writeModel: modelWriter(modelFolder, 'text-classification', labels),
     grams: [...dimensions].map(([name, dimension]) => ({
       name,
       dimension,

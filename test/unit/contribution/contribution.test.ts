@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { openContribution } from '../../../shared/contribution/open-contribution.ts';
 import { readTrainingRecord, writeTrainingRecord } from '../../../shared/contribution/training-record.ts';
 import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
@@ -13,7 +12,9 @@ import {
   writeContribution,
 } from '../../../shared/contribution/write-contribution.ts';
 import { writeGrams } from '../../../shared/contribution/write-grams.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
+import { modelWriter } from '../../support/model-writer.ts';
 
 let root: string;
 let model: string;
@@ -40,7 +41,7 @@ async function writeModel(): Promise<void> {
 }
 
 const source = (): ContributionSource => ({
-  modelFolder: model,
+  writeModel: modelWriter(model),
   grams: [{ name: 'query', dimension: 2, rows: 4, packed: Float32Array.of(2, 1, 3) }],
   layers: new Map([
     ['query', 'query'],
@@ -145,7 +146,6 @@ describe('validateContribution', () => {
         ['query.bias', { shape: [3] }],
         ['key.weight', { shape: [1, 2] }],
       ]),
-      baseTensors: new Map([['query.weight', { shape: [3, 2] }]]),
     });
   });
 
@@ -171,9 +171,12 @@ describe('validateContribution', () => {
     );
     tensors.set('value.weight', { shape: [1] });
     await expect(validateContribution(target, { tensors })).rejects.toThrow('tensor value.weight is missing');
-    await expect(
-      validateContribution(target, { baseTensors: new Map([['query.bias', { shape: [4] }]]) }),
-    ).rejects.toThrow('tensor query.bias must have shape [4], got [3]');
+    tensors.delete('value.weight');
+    tensors.set('key.weight', { shape: [1, 2] });
+    tensors.set('query.bias', { shape: [4] });
+    await expect(validateContribution(target, { tensors })).rejects.toThrow(
+      'tensor query.bias must have shape [4], got [3]',
+    );
   });
 
   it('refuses a changed, missing or unlisted file', async () => {

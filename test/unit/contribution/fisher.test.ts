@@ -8,6 +8,7 @@ import { writeContribution } from '../../../shared/contribution/write-contributi
 import { writeFisher } from '../../../shared/contribution/write-fisher.ts';
 import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';
+import { modelWriter } from '../../support/model-writer.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -24,7 +25,7 @@ async function contribute(name: string, values: Float32Array, shape = [values.le
   });
   const out = join(folder, 'contribution');
   await writeContribution(out, {
-    ...{ modelFolder, grams: [], layers: new Map() },
+    ...{ writeModel: modelWriter(modelFolder), grams: [], layers: new Map() },
     fisher: {
       tensors: new Map([[name, { shape, data: values }]]),
       ...{ variant: 'soft', reduction: 'example', examples: 7 },
@@ -105,7 +106,7 @@ describe('a contribution with Fisher information', () => {
     });
     const out = join(folder, 'bare');
     await writeContribution(out, {
-      ...{ modelFolder, grams: [], layers: new Map() },
+      ...{ writeModel: modelWriter(modelFolder), grams: [], layers: new Map() },
       manifest: {
         ...{ agent: 'north', baseFingerprint: '0'.repeat(64), task: 'text-classification' },
         ...{ labels: ['no', 'yes'], metrics: {}, tool: 'test' },

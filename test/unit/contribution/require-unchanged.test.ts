@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import { writeContribution } from '../../../shared/contribution/write-contribution.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';
+import { modelWriter } from '../../support/model-writer.ts';
 import { quietContext } from '../../support/run-context.ts';
 
 let folder: string;
@@ -14,7 +15,7 @@ async function contribute(agent: string): Promise<void> {
   const tensors = [{ name: 'query.weight', shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) }];
   await writeContributionFolder(at(`${agent}-model`), { tensors, config: { model_type: 'other' } });
   await writeContribution(at(agent), {
-    modelFolder: at(`${agent}-model`),
+    writeModel: modelWriter(at(`${agent}-model`)),
     grams: [{ name: 'query', dimension: 2, rows: 4, packed: Float32Array.of(2, 1, 3) }],
     layers: new Map([['query', 'query']]),
     manifest: {

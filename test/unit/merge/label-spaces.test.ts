@@ -6,11 +6,12 @@ import { collectStatistics } from '../../../agent/statistics/collect-statistics.
 import { statisticsDefaults } from '../../../agent/statistics/statistics-options.ts';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { openGrams } from '../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../shared/contribution/training-record.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import { transpose } from '../../../shared/linalg/matrix.ts';
-import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
 import type { TensorToWrite } from '../../../shared/safetensors/write-safetensors.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { writeContributionFolder } from '../../support/contribution-folder.ts';

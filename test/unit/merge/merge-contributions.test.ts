@@ -10,6 +10,7 @@ import { createRunContext, type ProgressEvent } from '../../../shared/runtime/ru
 import { openSafetensors } from '../../../shared/safetensors/open-safetensors.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
 import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
+import { modelWriter } from '../../support/model-writer.ts';
 import { oneThread, quietContext } from '../../support/run-context.ts';
 
 let root: string;
@@ -136,7 +137,7 @@ describe('regmean', () => {
       });
       folders.push(join(root, agent));
       await writeContribution(join(root, agent), {
-        modelFolder: model,
+        writeModel: modelWriter(model),
         grams: [{ name: 'query', dimension: 2, rows: 4, packed: Float32Array.of(2 * scale, 1, 3) }],
         layers: new Map([
           ['query', 'query'],

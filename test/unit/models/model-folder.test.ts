@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changeJson } from '../../../shared/files/json-text.ts';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import { readConfigJson } from '../../../shared/models/config-json.ts';
-import { createModel, loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { copyModel } from '../../support/copy-model.ts';
 import { torchFixtureFolder } from '../../support/torch-fixture.ts';
 
@@ -107,6 +108,7 @@ describe('loadModel', () => {
   });
 
   it('refuses a model_type it has no code for', async () => {
+    await copyModel(bertClassifier, folder, (tensors) => tensors);
     await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
     await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
       /^config\.json: model_type must be one of bert, roberta, .*, got mamba$/,

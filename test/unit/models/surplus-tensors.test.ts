@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadModel } from '../../../shared/models/model-folder.ts';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import { noteSurplus } from '../../../shared/models/surplus-tensors.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { copyModel } from '../../support/copy-model.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import {
   attributeTypes,
   decodeModel,
@@ -12,7 +13,7 @@ import {
   type OnnxModel,
   type OnnxNode,
 } from '../../../shared/graph/onnx-schema.ts';
-import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { saveModel } from '../../../shared/models/model-folder.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import { withoutFunctions } from '../../../shared/onnx/inline-functions.ts';
 import { floats, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import type { OnnxModel, OnnxValueInfo } from '../../../shared/graph/onnx-schema.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
-import { loadModel } from '../../../shared/models/model-folder.ts';
 import { featureNetwork } from '../../support/feature-networks.ts';
 import { floats, networkModel, node, width, writeOnnxFile } from '../../support/onnx-network.ts';
 import { oneThread } from '../../support/run-context.ts';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import {
   attributeTypes,
   decodeModel,
@@ -11,7 +12,7 @@ import {
   type OnnxNode,
 } from '../../../shared/graph/onnx-schema.ts';
 import { findLinearLayers } from '../../../shared/models/linear-layers.ts';
-import { loadModel, type Model, saveModel } from '../../../shared/models/model-folder.ts';
+import { type Model, saveModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import {
   decodeModel,
   encodeModel,
@@ -12,7 +13,7 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '../../../shared/graph/onnx-schema.ts';
-import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { saveModel } from '../../../shared/models/model-folder.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import { narrowToFloat16 } from '../../../shared/safetensors/half-precision.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import { encodeOnnxModel } from '../../../shared/graph/onnx-model.ts';
 import {
   attributeTypes,
@@ -8,7 +9,6 @@ import {
   type OnnxModel,
   type OnnxNode,
 } from '../../../shared/graph/onnx-schema.ts';
-import { loadModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { floats, longs, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';
 import {

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../../shared/formats/load-model.ts';
 import {
   decodeModel,
   encodeModel,
   type OnnxModel,
   type OnnxNode,
 } from '../../../shared/graph/onnx-schema.ts';
-import { loadModel, saveModel } from '../../../shared/models/model-folder.ts';
+import { saveModel } from '../../../shared/models/model-folder.ts';
 import { graphDifference, readGraph } from '../../../shared/onnx/compare-graphs.ts';
 import { withUntiedCopies } from '../../../shared/onnx/untie-copies.ts';
 import { floats, networkModel, node, writeOnnxFile } from '../../support/onnx-network.ts';

@@ -12,8 +12,8 @@ import {
 } from '../../../merger/round/round-controller.ts';
 import type { RoundEvent } from '../../../merger/round/round-events.ts';
 import { openRound, roundPaths } from '../../../merger/round/round-store.ts';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { listFolderFiles } from '../../../shared/wire/folder-files.ts';
 import { writeBase, writeRecipe, writeTinyContribution } from '../../support/tiny-round.ts';
 

@@ -8,8 +8,8 @@ import { statisticsDefaults } from '../../../agent/statistics/statistics-options
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import { candidateCoefficients } from '../../../merger/search/candidates.ts';
 import { mergeBySearch } from '../../../merger/search/merge-by-search.ts';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
 import { writeTrainingRecord } from '../../../shared/contribution/training-record.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
 import { createRunContext } from '../../../shared/runtime/run-context.ts';
 import { quietContext } from '../../support/run-context.ts';

@@ -9,8 +9,8 @@ import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
 import type { StateDict } from '../../../shared/tensor.ts';
 import { openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
+import { loadLayersModel } from '../../../shared/tensorflow/load-layers-model.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
-import { openModel } from '../../../shared/tensorflow/open-model.ts';
 import { quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
@@ -135,7 +135,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     ['of any length', null],
     ['of a fixed length', 9],
   ])('have Grams of the tokens of all their uses in a model %s', async (_, length) => {
-    const { network } = await openModel(await write(() => buildTagger(length)), task, quietContext);
+    const { network } = await loadLayersModel(await write(() => buildTagger(length)), task, quietContext);
     const {
       grams,
       layers: groups,
@@ -170,7 +170,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
   });
 
   it('have Grams over padding too where it is to be included', async () => {
-    const { network } = await openModel(await write(() => buildTagger(9)), task, quietContext);
+    const { network } = await loadLayersModel(await write(() => buildTagger(9)), task, quietContext);
     const options = { batches: 10, batchSize: 2, seed: 1, padding: 'included' } as const;
     const { grams } = await collectLayersGrams(network, task, examples, options, quietContext);
     for (const { name, rows } of grams) {
@@ -192,7 +192,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
       const whole = layers.reshape({ targetShape: [9, 6] }).apply(both);
       return tf.model({ inputs: ids, outputs: dense('head', 2, 7).apply(whole) as Apply });
     });
-    const { network } = await openModel(path, task, quietContext);
+    const { network } = await loadLayersModel(path, task, quietContext);
     const options = { batches: 10, batchSize: 2, seed: 1 };
     const { grams } = await collectLayersGrams(network, task, examples, options, quietContext);
     const [inside, beside] = ['inside', 'beside'].map((name) => grams.find((gram) => gram.name === name));
@@ -201,7 +201,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
   });
 
   it('are saved and read again, by TensorFlow.js from model.json and weights.bin too', async () => {
-    const { file, network } = await openModel(await write(() => buildTagger(null)), task, quietContext);
+    const { file, network } = await loadLayersModel(await write(() => buildTagger(null)), task, quietContext);
     const weights = new Map(
       [...weightsOf(network)].map(([name, { shape, data }]) => [
         name,
@@ -212,7 +212,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     await mkdir(out);
     await writeLayersModel(out, file.json, weights);
     expect((await openLayersModel(out)).weights).toEqual(weights);
-    const again = await openModel(out, task, quietContext);
+    const again = await loadLayersModel(out, task, quietContext);
     expect(weightsOf(again.network)).toEqual(weights);
     const logits = await createLayersPredictor(again.network, task).predict(examples, 2);
     const expected = rowsByModule(weights).get('logits')?.flat() ?? [];
@@ -237,7 +237,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
 
   it('are refused when two of them have one name, naming the layer', async () => {
     const path = await write(() => buildTagger(null, 'twin'));
-    await expect(openModel(path, task, quietContext)).rejects.toMatchObject({
+    await expect(loadLayersModel(path, task, quietContext)).rejects.toMatchObject({
       message: expect.stringContaining('weight names must be unique, two are twin/kernel'),
       hint: expect.stringContaining('have a layer twin'),
     });
@@ -263,7 +263,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
         const words = layers.embedding({ inputDim: 12, outputDim: 6, embeddingsInitializer: random(1) });
         return tf.model({ inputs: ids, outputs: last(activation).apply(words.apply(ids)) as Apply });
       });
-      const { network } = await openModel(path, task, quietContext);
+      const { network } = await loadLayersModel(path, task, quietContext);
       return createLayersPredictor(network, task).predict(examples, 2);
     };
     const plain = await logitsOf('linear');
@@ -299,7 +299,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
       );
     expect(json).toContain('Orthogonal');
     await writeFile(join(path, 'model.json'), json);
-    const { network, file } = await openModel(path, task, quietContext);
+    const { network, file } = await loadLayersModel(path, task, quietContext);
     expect([...network.variables.keys()]).toEqual([...file.weights.keys()]);
     expect([...network.trainable].sort()).toEqual([...file.weights.keys()].sort());
     expect(network.variables.has('lstm/lstm_cell/recurrent_kernel')).toBe(true);

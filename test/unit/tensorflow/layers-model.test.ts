@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { baseFingerprint } from '../../../shared/contribution/base-fingerprint.ts';
+import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { isLayersModel, openLayersModel, writeLayersModel } from '../../../shared/tensorflow/layers-model.ts';
-import { openModel } from '../../../shared/tensorflow/open-model.ts';
+import { loadLayersModel } from '../../../shared/tensorflow/load-layers-model.ts';
 import { quietContext } from '../../support/run-context.ts';
 import { writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
 import { writeTinyBase } from '../../support/tiny-model.ts';
@@ -118,7 +118,7 @@ describe('openLayersModel', () => {
     const bytes = await readFile(path);
     bytes.writeFloatLE(Number.NaN, 4 * (12 * 6 + 2));
     await writeFile(path, bytes);
-    await expect(openModel(model, 'text-classification', quietContext)).rejects.toThrow(
+    await expect(loadLayersModel(model, 'text-classification', quietContext)).rejects.toThrow(
       'weight left/kernel must be finite, got NaN at element 2',
     );
   });

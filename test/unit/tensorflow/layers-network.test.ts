@@ -16,8 +16,8 @@ import { crossEntropy } from '../../../shared/models/loss.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
 import type { StateDict } from '../../../shared/tensor.ts';
 import { loadTensorFlow } from '../../../shared/tensorflow/library.ts';
+import { loadLayersModel } from '../../../shared/tensorflow/load-layers-model.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
-import { openModel } from '../../../shared/tensorflow/open-model.ts';
 import { oneThread, quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { type TinyLayersModel, writeTinyLayersModel } from '../../support/tiny-layers-model.ts';
@@ -78,7 +78,7 @@ function graphOf(weights: StateDict): {
 
 describe('a LayersModel', () => {
   it("has the logits, the loss and every gradient that this project's engine computes", async () => {
-    const { network } = await openModel(await write(), 'text-classification', quietContext);
+    const { network } = await loadLayersModel(await write(), 'text-classification', quietContext);
     const { core } = network.tensorFlow;
     const batch = collate(examplesOf(5), [0, 1, 2, 3, 4], network.inputs, 'text-classification');
     const variables = [...network.variables.values()];
@@ -123,7 +123,7 @@ describe('a LayersModel', () => {
     async (activation, task) => {
       const examples = unlabelled(examplesOf(4));
       const logitsOf = async (options: TinyLayersModel): Promise<number[]> => {
-        const { network } = await openModel(await write(options), task, quietContext);
+        const { network } = await loadLayersModel(await write(options), task, quietContext);
         const logits = await createLayersPredictor(network, task).predict(examples, 2);
         return logits.flatMap((own) => {
           if (task !== 'text-classification') return [...own];
@@ -139,7 +139,7 @@ describe('a LayersModel', () => {
 
   it('says for regression what its own output is, and is trained on that, whatever it ends with', async () => {
     const path = await write({ outputs: 1, activation: 'sigmoid' });
-    const { network } = await openModel(path, 'regression', quietContext);
+    const { network } = await loadLayersModel(path, 'regression', quietContext);
     const { core } = network.tensorFlow;
     const [example] = examplesOf(1).map((own) => ({ ...own, labels: 0.25 }));
     if (example === undefined) throw new Error('toyRows must give a row');
@@ -154,7 +154,7 @@ describe('a LayersModel', () => {
   });
 
   it('gives an example the logits that it has alone, although its pooling would count padding', async () => {
-    const { network } = await openModel(await write(), 'text-classification', quietContext);
+    const { network } = await loadLayersModel(await write(), 'text-classification', quietContext);
     const predictor = createLayersPredictor(network, 'text-classification');
     const examples = unlabelled(examplesOf(6));
     const together = await predictor.predict(examples, 6);
@@ -164,7 +164,7 @@ describe('a LayersModel', () => {
   });
 
   it('gives each Dense layer the Gram of the rows it reads, padding left out, shared inputs once', async () => {
-    const { network } = await openModel(await write(), 'text-classification', quietContext);
+    const { network } = await loadLayersModel(await write(), 'text-classification', quietContext);
     const examples = examplesOf(7);
     const options = { batches: 10, batchSize: 3, seed: 1 };
     const collected = await collectLayersGrams(
@@ -200,7 +200,7 @@ describe('a LayersModel', () => {
   });
 
   it('of a fixed length reads rows padded to it, and has one output per token where it is built so', async () => {
-    const { network } = await openModel(
+    const { network } = await loadLayersModel(
       await write({ length: 9, perToken: true }),
       'token-classification',
       quietContext,
@@ -215,13 +215,15 @@ describe('a LayersModel', () => {
 
   it('is refused where it does not fit, saying why', async () => {
     const path = await write();
-    await expect(openModel(path, 'token-classification', quietContext)).rejects.toThrow(
+    await expect(loadLayersModel(path, 'token-classification', quietContext)).rejects.toThrow(
       'needs one output [batch, tokens, labels], got [batch, 2]',
     );
-    await expect(openModel(path, 'text-classification', quietContext, ['a', 'b', 'c'])).rejects.toThrow(
+    await expect(loadLayersModel(path, 'text-classification', quietContext, ['a', 'b', 'c'])).rejects.toThrow(
       'has 2 outputs',
     );
-    await expect(openModel(path, 'causal-lm', quietContext)).rejects.toThrow('cannot be used for causal-lm');
+    await expect(loadLayersModel(path, 'causal-lm', quietContext)).rejects.toThrow(
+      'cannot be used for causal-lm',
+    );
     expect(await readdir(path)).toEqual(['group1-shard1of1.bin', 'model.json']);
   });
 

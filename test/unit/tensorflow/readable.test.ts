@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectLayersGrams } from '../../../agent/tensorflow/collect-grams.ts';
 import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
-import { type OpenLayersModel, openModel } from '../../../shared/tensorflow/open-model.ts';
+import { type LoadedLayersModel, loadLayersModel } from '../../../shared/tensorflow/load-layers-model.ts';
 import { runOn } from '../../../shared/tensorflow/readable.ts';
 import { quietContext } from '../../support/run-context.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
@@ -56,8 +56,8 @@ function inside(): layers.LayersModel {
   return layers.model({ inputs: ids, outputs: sequential().apply(ids) as Symbolic });
 }
 
-const open = async (build: () => layers.LayersModel): Promise<OpenLayersModel> =>
-  openModel(await saveLayersModel(join(folder, `model-${count++}`), build), task, quietContext);
+const open = async (build: () => layers.LayersModel): Promise<LoadedLayersModel> =>
+  loadLayersModel(await saveLayersModel(join(folder, `model-${count++}`), build), task, quietContext);
 
 function example(length: number, row: number, id = 3): EncodedExample {
   const inputIds = new Int32Array(length).fill(id);

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createStep, lossOf, trainingLoss } from '../../../agent/tensorflow/training-step.ts';
 import { collate } from '../../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../../shared/examples/example.ts';
+import { loadLayersModel } from '../../../shared/tensorflow/load-layers-model.ts';
 import { weightsOf } from '../../../shared/tensorflow/network.ts';
-import { openModel } from '../../../shared/tensorflow/open-model.ts';
 import { quietContext } from '../../support/run-context.ts';
 import '../../support/allclose.ts';
 import { saveLayersModel } from '../../support/tiny-layers-model.ts';
@@ -38,7 +38,7 @@ async function open(middle: (x: Apply) => tf.SymbolicTensor | tf.SymbolicTensor[
     const head = layers.dense({ name: 'head', units: 2, kernelInitializer: initializer });
     return tf.model({ inputs: ids, outputs: head.apply(middle(words.apply(ids) as Apply)) as Apply });
   });
-  const opened = await openModel(path, task, quietContext);
+  const opened = await loadLayersModel(path, task, quietContext);
   expect(opened.network.tensorFlow.backend).toBe('wasm');
   const examples = [
     [1, 2, 3],

@@ -7,13 +7,14 @@ import {
   type StatisticsOptions,
   statisticsDefaults,
 } from '../../../../agent/statistics/statistics-options.ts';
-import { baseFingerprint } from '../../../../shared/contribution/base-fingerprint.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
+import { baseFingerprint } from '../../../../shared/formats/base-fingerprint.ts';
+import { loadModel } from '../../../../shared/formats/load-model.ts';
 import type { Value } from '../../../../shared/graph/graph.ts';
 import { findLinearLayers } from '../../../../shared/models/linear-layers.ts';
-import { createModel, loadModel, saveModel } from '../../../../shared/models/model-folder.ts';
+import { createModel, saveModel } from '../../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
 import { oneThread, quietContext } from '../../../support/run-context.ts';

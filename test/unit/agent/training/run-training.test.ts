@@ -6,7 +6,7 @@ import { evaluateModels } from '../../../../agent/inference/evaluate-models.ts';
 import { runTraining } from '../../../../agent/training/run-training.ts';
 import { type TrainingOptions, trainingDefaults } from '../../../../agent/training/training-options.ts';
 import { readTrainingRecord } from '../../../../shared/contribution/training-record.ts';
-import { loadModel } from '../../../../shared/models/model-folder.ts';
+import { loadModel } from '../../../../shared/formats/load-model.ts';
 import type { TaskKind } from '../../../../shared/task.ts';
 import { quietContext } from '../../../support/run-context.ts';
 import {

@@ -1,16 +1,16 @@
 /** @file A LayersModel for a task, as commands need it. */
 import { RegmeanError } from '../errors.ts';
 import { configJsonBeside } from '../models/config-json.ts';
-import { labelsOf, namedLabels, outputNames } from '../models/labels.ts';
+import { labelsOf, outputNames } from '../models/labels.ts';
 import type { RunContext } from '../runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
-import { type LayersModelFile, layersModelFolder, openLayersModel } from './layers-model.ts';
+import { type LayersModelFile, openLayersModel } from './layers-model.ts';
 import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
 
 /** A LayersModel with its task and classes. */
-export interface OpenLayersModel {
+export interface LoadedLayersModel {
   readonly file: LayersModelFile;
   readonly network: LayersNetwork;
   readonly task: TaskKind;
@@ -18,18 +18,18 @@ export interface OpenLayersModel {
 }
 
 /**
- * Opens a LayersModel for a task.
+ * Builds a LayersModel for a task.
  *
  * @param labels names of the classes; those of config.json, or LABEL_0 .. when absent
  * @throws RegmeanError `usage` when the model has another number of outputs than classes;
  *   `invalid-input` for weights that are not finite
  */
-export async function openModel(
+export async function loadLayersModel(
   path: string,
   task: TaskKind,
   context: Pick<RunContext, 'note'>,
   labels?: readonly string[],
-): Promise<OpenLayersModel> {
+): Promise<LoadedLayersModel> {
   if (isLanguageTask(task))
     throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
   const file = await openLayersModel(path);
@@ -66,15 +66,6 @@ function announce({ core, backend }: TensorFlow, context: Pick<RunContext, 'note
   const line = `TensorFlow.js ${core.version_core}, backend ${backend}`;
   if (!announced.has(line)) context.note(line);
   announced.add(line);
-}
-
-/**
- * The classes that config.json beside a LayersModel names; null where it names none, or is not
- * there.
- */
-export async function namedClasses(path: string, task: TaskKind): Promise<readonly string[] | null> {
-  const folder = await layersModelFolder(path);
-  return namedLabels((await configJsonBeside(folder)) ?? {}, task, folder);
 }
 
 async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {

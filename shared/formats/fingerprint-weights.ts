@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import { openWeights } from '../onnx/open-weights.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
-import type { FloatTensor, StateDict } from '../tensor.ts';
-import { isLayersModel, openLayersModel } from '../tensorflow/layers-model.ts';
 
 const header = 'regmean-base/1\n';
 
@@ -25,29 +22,4 @@ export async function fingerprintWeights(weights: TensorReader): Promise<string>
     }
   }
   return hash.digest('hex');
-}
-
-/** The same of weights in memory, all of them float32. */
-function fingerprintTensors(weights: StateDict): string {
-  const hash = createHash('sha256').update(header);
-  for (const name of [...weights.keys()].sort()) {
-    const { shape, data } = weights.get(name) as FloatTensor;
-    hash.update(`${name} [${shape.join(',')}]\n`);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest('hex');
-}
-
-/**
- * The fingerprint of a model folder, an ONNX file, or a TensorFlow.js model; see {@link
- * fingerprintWeights}.
- */
-export async function baseFingerprint(folder: string): Promise<string> {
-  if (await isLayersModel(folder)) return fingerprintTensors((await openLayersModel(folder)).weights);
-  const weights = await openWeights(folder);
-  try {
-    return await fingerprintWeights(weights);
-  } finally {
-    await weights.close();
-  }
 }

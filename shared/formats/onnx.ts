@@ -1,0 +1,85 @@
+/** @file ONNX models: a file, or a folder with model.onnx. */
+import { type ConfigText, configFile, configTextBeside } from '../models/config-json.ts';
+import { outputNames } from '../models/labels.ts';
+import { indexLayers } from '../models/layer-index.ts';
+import { linearLayersOf } from '../models/linear-layers.ts';
+import { readModel, saveModel } from '../models/model-folder.ts';
+import { copyTravellingFiles } from '../models/side-files.ts';
+import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
+import { networkOf } from '../onnx/network.ts';
+import { onnxWeights } from '../onnx/onnx-weights.ts';
+import { openNetwork } from '../onnx/open-network.ts';
+import { modelFolderOf, onnxFile, onnxFileOf, onnxModelType, openOnnx } from '../onnx/open-onnx.ts';
+import { readsSafetensors } from '../onnx/open-weights.ts';
+import { copyOnnx } from '../onnx/write-onnx.ts';
+import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import { copyFiles } from './copy-files.ts';
+import { fingerprintWeights } from './fingerprint-weights.ts';
+import type { GraphModel, ModelFormat } from './model-format.ts';
+
+/** The configuration of an ONNX file with none beside it. */
+const withoutConfig: ConfigText = {
+  json: { model_type: onnxModelType },
+  text: JSON.stringify({ model_type: onnxModelType }),
+};
+
+export const onnx: ModelFormat = {
+  engine: 'graph',
+  holds: async (path) => (await onnxFileOf(path)) !== null,
+  open: openOnnxModel,
+};
+
+/**
+ * Opens an ONNX model. Its graph is read only where it is needed, or where it holds the weights
+ * itself.
+ */
+async function openOnnxModel(path: string): Promise<GraphModel> {
+  const file = (await onnxFileOf(path)) ?? path;
+  const folder = modelFolderOf(path);
+  const hasSafetensors = await readsSafetensors(path);
+  const config = (await configTextBeside(folder)) ?? withoutConfig;
+  const weights: ModelWeights = hasSafetensors
+    ? await openModelWeights(path)
+    : onnxWeights(networkOf(await openOnnx(file)));
+  const load: GraphModel['load'] = async (request) => {
+    const { config: own, architecture } = await openNetwork(file, path);
+    return readModel({ where: path, config: own, architecture, weights }, request);
+  };
+  return {
+    engine: 'graph',
+    path,
+    folder,
+    kind: 'an ONNX network',
+    config,
+    weights,
+    task: null,
+    inputs: async () => {
+      const { config: own, architecture } = await openNetwork(file, path);
+      return architecture.parseConfig(own.json).inputs;
+    },
+    hasFixedHead: true,
+    classNames: async (task) => (await load({ task })).model.labels,
+    parametersFor: () => null,
+    linearLayers: async (task, labels) => {
+      const { config: own, architecture, weights: unused } = await openNetwork(file, path);
+      await unused.close();
+      const names = outputNames(task, labels);
+      const identity = { architecture, config: architecture.parseConfig(own.json), task, labels: names };
+      return indexLayers(linearLayersOf(identity), '');
+    },
+    tensorsFor: async () => weights.tensors,
+    fingerprint: () => fingerprintWeights(weights),
+    differenceFrom: async (other) => graphDifference(await readGraph(folder), await readGraph(other.folder)),
+    writeNetwork: (to) => copyOnnx(folder, to),
+    load,
+    writeFolder: async (to, task, labels) => {
+      if (!hasSafetensors) {
+        const { model } = await load({ task, labels });
+        return saveModel(to, model, { sideFilesFrom: folder });
+      }
+      await copyTravellingFiles(folder, to);
+      await copyFiles(folder, to, [configFile, onnxFile, ...weights.files]);
+    },
+    close: () => weights.close(),
+  };
+}
