@@ -8,6 +8,7 @@ import { commandContext } from '../../shared/cli/command-context.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { ConnectionFlags, MergerConnection } from '../../shared/wire/connection.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
+import { retryWith } from '../client/retry-with.ts';
 
 /** The flags of every command that talks to a merger. */
 export interface SessionFlags extends ConnectionFlags {
@@ -44,14 +45,7 @@ export async function withSession(
     await work({
       connection,
       context,
-      retry: {
-        stallTimeoutMs: flags.stallTimeout * 1000,
-        signal: context.signal,
-        onRetry: (error, delayMs) => {
-          const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-          context.note(`${error.message}${hint}; trying again in ${delayMs / 1000} s`);
-        },
-      },
+      retry: retryWith(context, flags.stallTimeout * 1000),
     });
   } finally {
     connection.close();

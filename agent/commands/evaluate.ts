@@ -3,6 +3,7 @@ import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { evaluateDefaults } from '../inference/evaluate-options.ts';
 
 interface EvaluateFlags extends ColumnNames {
   readonly model: string[];
@@ -15,8 +16,6 @@ interface EvaluateFlags extends ColumnNames {
   readonly threads?: number;
   readonly json?: boolean;
 }
-
-const defaultBatchSize = 32;
 
 /** Adds `regmean evaluate`. */
 export function registerEvaluateCommand(program: Command): void {
@@ -32,7 +31,7 @@ export function registerEvaluateCommand(program: Command): void {
       'classes that macro-F1 is over, separated by commas (default: those that occur)',
       parse.nameList,
     )
-    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
+    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, evaluateDefaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
     .option('--json', 'print the scores as JSON')

@@ -5,6 +5,7 @@ import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { counted } from '../../shared/text/amounts.ts';
+import { predictDefaults } from '../inference/predict-options.ts';
 
 interface PredictFlags extends ColumnNames {
   readonly model: string;
@@ -18,8 +19,6 @@ interface PredictFlags extends ColumnNames {
   readonly threads?: number;
 }
 
-const defaultBatchSize = 32;
-
 /** Adds `regmean predict`. */
 export function registerPredictCommand(program: Command): void {
   const command = program
@@ -29,7 +28,7 @@ export function registerPredictCommand(program: Command): void {
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .requiredOption('--data <file...>', 'rows of text, words or input_ids; labels are not needed')
     .requiredOption('--out <file>', 'JSON Lines file to write, a line per row')
-    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaultBatchSize)
+    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, predictDefaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .option(
       '--beams <n>',

@@ -1,6 +1,9 @@
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
+/** What is not asked for is not done; batches as in prediction. */
+export const evaluateDefaults = { batchSize: 32, ensemble: false } as const;
+
 /** What to score. */
 export interface EvaluateOptions {
   readonly models: readonly string[];

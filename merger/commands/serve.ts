@@ -31,7 +31,9 @@ export function registerMergerServeCommand(parent: Command): void {
     )
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../service/serve.ts');
-      await serve(flags);
+      const { createLog } = await import('../service/log.ts');
+      const { commandContext } = await import('../../shared/cli/command-context.ts');
+      await serve(flags, { context: commandContext(), log: createLog(process.stderr) });
     });
 }
 

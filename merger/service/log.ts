@@ -13,7 +13,7 @@ export interface Log {
 }
 
 /** A log that writes to `stream`. */
-export function createLog(stream: { write(text: string): unknown } = process.stderr): Log {
+export function createLog(stream: { write(text: string): unknown }): Log {
   const write =
     (level: string) =>
     (event: string, fields: LogFields = {}): void => {

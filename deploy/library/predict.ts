@@ -1,0 +1,19 @@
+import { type PredictOptions, predictDefaults } from '../../agent/inference/predict-options.ts';
+import { type Prediction, predictRows } from '../../agent/inference/predict-rows.ts';
+import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
+import type { WithDefaults } from './with-defaults.ts';
+
+/** What to predict with which model; defaults are those of `regmean predict`. */
+export type PredictRequest = WithDefaults<PredictOptions, keyof typeof predictDefaults>;
+
+/**
+ * Runs a model over data.
+ *
+ * @returns for every row what `regmean predict` writes as a line
+ */
+export async function predict(
+  request: PredictRequest,
+  run: RunContextOptions = {},
+): Promise<readonly Prediction[]> {
+  return predictRows({ ...predictDefaults, ...request }, createRunContext(run));
+}
