@@ -2,6 +2,7 @@
  * @file The classes of the head that a training begins with, and what becomes of a head that the
  *   base has already.
  */
+import { createLabelSpace } from '../../shared/data/label-space.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { sameNames } from '../../shared/models/labels.ts';
 import type { LoadedModel } from '../../shared/models/model-folder.ts';
@@ -17,7 +18,7 @@ export function classesInBaseOrder(
   base: readonly string[] | null,
 ): readonly string[] {
   if (base === null || base.length !== inData.length) return inData;
-  return areNumbered(inData) || sameNames(inData, base) ? base : inData;
+  return areNumbered(inData) || areClassesOf(base, inData) ? base : inData;
 }
 
 /**
@@ -28,8 +29,20 @@ export function classesOfFixedHead(
   inData: readonly string[],
   base: readonly string[] | null,
 ): readonly string[] {
-  const knowsAll = base !== null && inData.every((name) => base.includes(name));
-  return knowsAll ? base : classesInBaseOrder(inData, base);
+  return base !== null && knowsAll(base, inData) ? base : classesInBaseOrder(inData, base);
+}
+
+/** Whether labels are those classes, one each. */
+function areClassesOf(classes: readonly string[], labels: readonly string[]): boolean {
+  const { idOf } = createLabelSpace(classes);
+  const ids = new Set(labels.map(idOf));
+  return !ids.has(null) && ids.size === classes.length;
+}
+
+/** Whether every label is one of the classes. */
+function knowsAll(classes: readonly string[], labels: readonly string[]): boolean {
+  const { idOf } = createLabelSpace(classes);
+  return labels.every((label) => idOf(label) !== null);
 }
 
 /** Whether classes have no names but those that their numbers give them. */

@@ -1,4 +1,5 @@
 import type { DataColumns } from '../../shared/data/column-names.ts';
+import { createLabelSpace } from '../../shared/data/label-space.ts';
 import { readRows } from '../../shared/data/read-rows.ts';
 import type { Row } from '../../shared/data/row.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -52,7 +53,9 @@ export async function writePartition(
   const read = async (paths: readonly string[]): Promise<LabelledText[]> =>
     paths.length === 0
       ? []
-      : (await readRows(paths, { task: 'text-classification', labelled: true }, files.columns)).map(textOf);
+      : (await readRows(paths, { task: 'text-classification', labelled: true }, files.columns)).map((row) =>
+          textOf(row, labels),
+        );
   const rows = {
     labels,
     train: await read(files.train),
@@ -62,7 +65,7 @@ export async function writePartition(
   return writeCorpusFiles(partitionedCorpus(rows, options, seed), directory);
 }
 
-function textOf({ input, label, source }: Row): LabelledText {
+function textOf({ input, label, source }: Row, labels: readonly string[]): LabelledText {
   if (input.kind !== 'text') {
     throw new RegmeanError(
       'unsupported',
@@ -70,5 +73,7 @@ function textOf({ input, label, source }: Row): LabelledText {
     );
   }
   const pair = input.textPair === null ? {} : { text_pair: input.textPair };
-  return { text: input.text, ...pair, label: String(label) };
+  // Rows of integers or truth values say which class by its place.
+  const id = createLabelSpace(labels).idOf(String(label));
+  return { text: input.text, ...pair, label: (id === null ? undefined : labels[id]) ?? String(label) };
 }

@@ -1,5 +1,6 @@
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
+import { integerOf, truthOf } from './class-label.ts';
 import { multiLabelForm } from './multi-label-form.ts';
 import type { Row } from './row.ts';
 
@@ -13,9 +14,10 @@ export interface LabelSpace {
 /**
  * The classes with the given names.
  *
- * `idOf` looks a label up by name first. What is no name but an integer (a number, or its digits as
- * CSV has them) is an index, unless some names are themselves integers: then a number that is no
- * name is unknown.
+ * `idOf` looks a label up by name first, `1.0` as `1` and `True` as `true`. What is no name but an
+ * integer (a number, or its digits as CSV has them) is an index, unless some names are themselves
+ * integers: then a number that is no name is unknown. Of two classes with other names, false is the
+ * first and true the second.
  *
  * @throws RegmeanError `invalid-input` for no names, an empty name or a name that stands twice
  */
@@ -28,15 +30,28 @@ export function createLabelSpace(names: readonly string[]): LabelSpace {
     const repeated = names.find((name, id) => ids.get(name) !== id);
     throw new RegmeanError('invalid-input', `labels: names must differ, got "${repeated}" twice`);
   }
-  const numericNames = names.some(isInteger);
+  const byNumber = new Map(
+    names.flatMap((name, id) => {
+      const number = integerOf(name);
+      return number === null ? [] : [[number, id] as const];
+    }),
+  );
+  const byTruth = new Map(names.map((name, id) => [truthOf(name), id]));
+  const idOfNumber = (number: number): number | null => {
+    if (byNumber.size > 0) return byNumber.get(number) ?? null;
+    return number >= 0 && number < names.length ? number : null;
+  };
   return {
     names,
     idOf(label) {
       const named = ids.get(String(label));
       if (named !== undefined) return named;
-      if (numericNames || !isInteger(String(label))) return null;
-      const id = Number(label);
-      return id >= 0 && id < names.length ? id : null;
+      const number = integerOf(label);
+      if (number !== null) return idOfNumber(number);
+      const truth = truthOf(label);
+      if (truth === null) return null;
+      const same = byTruth.get(truth);
+      return same ?? (names.length === 2 ? idOfNumber(Number(truth)) : null);
     },
   };
 }
@@ -44,8 +59,9 @@ export function createLabelSpace(names: readonly string[]): LabelSpace {
 /**
  * The classes that occur in rows, in an order that depends on nothing else: names sorted by UTF-16
  * code units. Where all labels are integers (or digits) they are indices and the names `LABEL_0`,
- * `LABEL_1`, ... up to the largest, as Hugging Face names classes nobody named. Multi-label rows of
- * 0/1 vectors give as many classes as the vectors are long.
+ * `LABEL_1`, ... up to the largest, as Hugging Face names classes nobody named. Where all are truth
+ * values the classes are `false` and `true`. Multi-label rows of 0/1 vectors give as many classes as
+ * the vectors are long.
  *
  * @returns null for tasks without classes (regression, language tasks)
  * @throws RegmeanError `invalid-input` for labels that are partly names, partly integers, or none
@@ -69,10 +85,11 @@ export function collectLabels(rows: readonly Row[], task: TaskKind): LabelSpace 
     labels.delete(String(ignoredLabel));
   }
   if (labels.size === 0) throw new RegmeanError('invalid-input', 'labels: rows must have labels, got none');
-  const named = [...labels].filter(([label]) => !isInteger(String(label)));
+  if ([...labels.keys()].every((label) => truthOf(label) !== null)) return createLabelSpace(truthNames);
+  const named = [...labels].filter(([label]) => integerOf(label) === null);
   if (named.length === 0) return createLabelSpace(unnamed(largestIndex(labels) + 1));
   if (named.length < labels.size) {
-    const [label, row] = [...labels].find(([candidate]) => isInteger(String(candidate))) ?? [];
+    const [label, row] = [...labels].find(([candidate]) => integerOf(candidate) !== null) ?? [];
     throw new RegmeanError(
       'invalid-input',
       `${row?.source.file}, row ${row?.source.row}: labels must be all names or all integers, got ${label} ` +
@@ -81,6 +98,8 @@ export function collectLabels(rows: readonly Row[], task: TaskKind): LabelSpace 
   }
   return createLabelSpace(named.map(([label]) => String(label)).sort());
 }
+
+const truthNames = ['false', 'true'];
 
 const largestClassCount = 100_000;
 
@@ -102,8 +121,4 @@ function largestIndex(labels: ReadonlyMap<string | number, Row>): number {
 
 function unnamed(count: number): string[] {
   return Array.from({ length: count }, (_, id) => `LABEL_${id}`);
-}
-
-function isInteger(text: string): boolean {
-  return /^-?\d+$/.test(text);
 }

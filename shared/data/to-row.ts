@@ -4,6 +4,7 @@
  */
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import { type ChosenColumns, chooseColumns, type RowPurpose } from './choose-columns.ts';
+import { classLabelOf } from './class-label.ts';
 import type { ColumnNames } from './column-names.ts';
 import { featuresColumn } from './known-columns.ts';
 import type { FileRecord, RawLabel, Row, RowInput } from './row.ts';
@@ -121,8 +122,8 @@ function labelOf(values: Values, column: string | null, task: TaskKind, input: R
   const value = values[column];
   switch (task) {
     case 'text-classification': {
-      if (Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''))
-        return value as RawLabel;
+      const label = classLabelOf(value);
+      if (label !== null) return label;
       throw new BadValue(`${column}: must be a class name or index, got ${show(value)}`);
     }
     case 'regression': {
@@ -131,19 +132,19 @@ function labelOf(values: Values, column: string | null, task: TaskKind, input: R
       throw new BadValue(`${column}: must be a finite number, got ${show(value)}`);
     }
     case 'multi-label-classification': {
-      if (Number.isSafeInteger(value)) return [value as number];
       if (value === '') return [];
-      const isName = typeof value === 'string' && !value.startsWith('[');
-      return isName ? [value] : namesOrIntegers(values, column);
+      const isList = Array.isArray(value) || (typeof value === 'string' && value.startsWith('['));
+      const label = isList ? null : classLabelOf(value);
+      return label === null ? classesOrFlags(values, column) : [label];
     }
     case 'token-classification': {
-      const tags = namesOrIntegers(values, column);
+      const tags = classLabels(values, column);
       const [name, items] = input.kind === 'ids' ? ['input_ids', input.inputIds] : ['tokens', wordsIn(input)];
       if (tags.length !== items.length) throw new BadValue(lengths(column, tags, name, items));
       return tags;
     }
     case 'text2text': {
-      if (typeof value === 'string' || typeof value === 'number') return String(value);
+      if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
       const tokens = integers(values, column, ignoredLabel);
       const given = input.kind === 'ids' ? input.decoderInputIds : undefined;
       if (given !== undefined && given.length !== tokens.length) {
@@ -191,13 +192,19 @@ function integers(values: Values, column: string, least: number): number[] {
   return items as number[];
 }
 
-function namesOrIntegers(values: Values, column: string): (string | number)[] {
+function classLabels(values: Values, column: string): (string | number)[] {
+  return list(values, column).map((item) => {
+    const label = classLabelOf(item);
+    if (label === null) throw new BadValue(`${column}: must hold class names or integers, got ${show(item)}`);
+    return label;
+  });
+}
+
+/** Classes of a row; truth values say of each class whether it applies. */
+function classesOrFlags(values: Values, column: string): (string | number)[] {
   const items = list(values, column);
-  const bad = items.findIndex(
-    (item) => !Number.isSafeInteger(item) && (typeof item !== 'string' || item === ''),
-  );
-  if (bad >= 0) throw new BadValue(`${column}: must hold class names or integers, got ${show(items[bad])}`);
-  return items as (string | number)[];
+  const areFlags = items.length > 0 && items.every((item) => typeof item === 'boolean');
+  return areFlags ? items.map(Number) : classLabels(values, column);
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,5 @@
 import type { DataColumns } from '../data/column-names.ts';
+import { createLabelSpace } from '../data/label-space.ts';
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
 import { labelsInFiles } from './load-examples.ts';
@@ -20,7 +21,8 @@ export async function classesOfData(
   if (task === 'regression') return labels;
   const inData = await labelsInFiles(files, task, columns);
   if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
-  const unknown = inData.filter((name) => !labels.includes(name));
+  const { idOf } = createLabelSpace(labels);
+  const unknown = inData.filter((name) => idOf(name) === null);
   if (unknown.length < inData.length) return [...labels, ...unknown];
   throw new RegmeanError(
     'invalid-input',

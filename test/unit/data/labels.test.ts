@@ -17,6 +17,17 @@ describe('collectLabels', () => {
     expect(collect(['1', '0'])).toEqual(['LABEL_0', 'LABEL_1']);
   });
 
+  it('takes 1.0, as pandas writes integers of a column with gaps, for an integer', () => {
+    expect(collect(['1.0', '0.0', '3'])).toEqual(['LABEL_0', 'LABEL_1', 'LABEL_2', 'LABEL_3']);
+  });
+
+  it('takes truth values, however they are written, for the classes false and true', () => {
+    expect(collect(['true', 'true'])).toEqual(['false', 'true']);
+    expect(collect(['True', 'FALSE'])).toEqual(['false', 'true']);
+    expect(collect(['true', 'unknown'])).toEqual(['true', 'unknown']);
+    expect(() => collect(['true', 1])).toThrow('got 1 beside "true"');
+  });
+
   it('gathers tags of sentences without the ignored index', () => {
     expect(collect([['O', 'B-PER'], ['I-PER']], 'token-classification')).toEqual(['B-PER', 'I-PER', 'O']);
     expect(collect([[-100, 1]], 'token-classification')).toEqual(['LABEL_0', 'LABEL_1']);
@@ -52,6 +63,19 @@ describe('collectLabels', () => {
 });
 
 describe('a label space', () => {
+  it('reads 1.0 as 1, where classes have numbers for names too', () => {
+    expect(['1.0', '0.00'].map(createLabelSpace(['neg', 'pos']).idOf)).toEqual([1, 0]);
+    const stars = createLabelSpace(['1.0', '2', '3']);
+    expect([1, '2.0', '3', '1.0', 0].map(stars.idOf)).toEqual([0, 1, 2, 0, null]);
+  });
+
+  it('reads truth values as classes of that name, else as the second of two', () => {
+    expect(['true', 'False'].map(createLabelSpace(['True', 'False']).idOf)).toEqual([0, 1]);
+    expect(['true', 'False', 1].map(createLabelSpace(['neg', 'pos']).idOf)).toEqual([1, 0, 1]);
+    expect(['true', 'false'].map(createLabelSpace(['1', '0']).idOf)).toEqual([0, 1]);
+    expect(createLabelSpace(['a', 'b', 'c']).idOf('true')).toBeNull();
+  });
+
   it('looks up names first and integers as indices', () => {
     const space = createLabelSpace(['neg', 'pos']);
     expect(['pos', 'neg', 1, '0'].map((label) => space.idOf(label))).toEqual([1, 0, 1, 0]);
