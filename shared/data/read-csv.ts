@@ -1,17 +1,31 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { parse as parseText } from 'csv-parse/sync';
 import { messageOf, RegmeanError } from '../errors.ts';
 import { readUtf8 } from './read-utf8.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
+
+/** How the fields of a file are written. */
+interface Dialect {
+  readonly delimiter: string;
+  readonly quote: string | null;
+}
 
 interface ParsedRecord {
   readonly record: readonly string[];
   readonly info: { readonly lines: number };
 }
 
-/** Records of a CSV file with a header line, quoted as in RFC 4180. */
+/** What may stand between the fields of a CSV file; the first that gives the columns is taken. */
+const delimiters = [',', ';', '\t', '|'] as const;
+
+/**
+ * Records of a CSV file with a header line, quoted as in RFC 4180. Its fields are separated by
+ * commas, or by semicolons (spreadsheets of many countries), tabs or bars, as the header says.
+ */
 export function readCsv(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
-  return readDelimited(path, { delimiter: ',', quote: '"' }, context);
+  const dialectOf = (header: string): Dialect => ({ delimiter: delimiterOf(header, context), quote: '"' });
+  return readDelimited(path, dialectOf, context);
 }
 
 /**
@@ -19,16 +33,35 @@ export function readCsv(path: string, context: ReaderContext): AsyncGenerator<Fi
  * GLUE.
  */
 export function readTsv(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
-  return readDelimited(path, { delimiter: '\t', quote: null }, context);
+  return readDelimited(path, () => ({ delimiter: '\t', quote: null }), context);
+}
+
+/** The delimiter that gives the columns that are needed; else the one that occurs most. */
+function delimiterOf(header: string, context: ReaderContext): string {
+  const fields = delimiters.map((delimiter) => ({ delimiter, names: fieldsOf(header, delimiter) }));
+  const serving = fields.find(({ names }) => names.length > 0 && context.checkColumns(names) === null);
+  const [most] = fields.toSorted((a, b) => b.names.length - a.names.length);
+  return (serving ?? most)?.delimiter ?? ',';
+}
+
+/** The fields of a line; none where its quotes do not fit. */
+function fieldsOf(line: string, delimiter: string): readonly string[] {
+  try {
+    const [fields = []] = parseText(line, { delimiter, quote: '"', to: 1 });
+    return fields.map((name) => name.trim());
+  } catch {
+    return [];
+  }
 }
 
 async function* readDelimited(
   path: string,
-  dialect: { delimiter: string; quote: string | null },
+  dialectOf: (header: string) => Dialect,
   context: ReaderContext,
 ): AsyncGenerator<FileRecord> {
-  const parser = parse({ ...dialect, info: true, relax_column_count: true });
-  const source = Readable.from(readUtf8(path));
+  const { first, chunks } = await withFirstLine(readUtf8(path));
+  const parser = parse({ ...dialectOf(first), info: true, relax_column_count: true });
+  const source = Readable.from(chunks);
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   let header: readonly string[] | null = null;
@@ -53,12 +86,31 @@ async function* readDelimited(
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new RegmeanError('invalid-input', `${path}, row ${row}: ${messageOf(error)}`, {
-      hint: 'put fields with quotes, commas or line ends in double quotes and double the quotes inside',
+      hint: 'put fields with quotes, delimiters or line ends in double quotes and double the quotes inside',
       cause: error,
     });
   } finally {
     source.destroy();
   }
+}
+
+/** The first line that is not blank, and the text from its beginning. */
+async function withFirstLine(
+  text: AsyncGenerator<string>,
+): Promise<{ first: string; chunks: AsyncGenerator<string> }> {
+  let start = '';
+  for (;;) {
+    const line = /[^\r\n]+(?=[\r\n])/.exec(start)?.[0];
+    if (line !== undefined) return { first: line, chunks: continued(start, text) };
+    const next = await text.next();
+    if (next.done === true) return { first: start.trim(), chunks: continued(start, text) };
+    start += next.value;
+  }
+}
+
+async function* continued(start: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  if (start !== '') yield start;
+  yield* rest;
 }
 
 function checkHeader(path: string, header: readonly string[], context: ReaderContext): void {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
+import { refuseLfsPointer } from './lfs-pointer.ts';
 
 /**
  * Reads a JSON file and checks it against a schema.
@@ -16,6 +17,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new RegmeanError('not-found', `${path}: no such file`, { cause: error });
   }
+  refuseLfsPointer(path, text);
   let json: unknown;
   try {
     json = JSON.parse(text);

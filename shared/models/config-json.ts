@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
+import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 
 /** Name of the file with a model's configuration. */
 export const configFile = 'config.json';
@@ -32,6 +33,7 @@ export async function readConfigText(folder: string): Promise<ConfigText> {
         : {}),
     });
   }
+  refuseLfsPointer(path, text);
   try {
     const json: unknown = JSON.parse(text);
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json: { ...json }, text };

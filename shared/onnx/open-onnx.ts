@@ -3,6 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { pointerBytes, refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { decodeModel, type OnnxModel, type OnnxTensor } from '../graph/onnx-schema.ts';
 import { configJsonBeside } from '../models/config-json.ts';
 import { weightsFile, weightsIndexFile } from '../safetensors/model-weights.ts';
@@ -101,11 +102,11 @@ export function decodeOnnx(path: string, bytes: Uint8Array): OnnxModel {
 
 /** The bytes of an ONNX file. */
 export async function readOnnxFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
+  const bytes = await readFile(path).catch((cause: unknown) => {
     throw new RegmeanError('not-found', `${path}: cannot be read`, { cause });
-  }
+  });
+  refuseLfsPointer(path, bytes);
+  return bytes;
 }
 
 function opsetOf(path: string, { opsetImport }: OnnxModel): number {
@@ -168,6 +169,8 @@ async function readExternal(folder: string, where: string, tensor: OnnxTensor): 
   });
   try {
     const { size } = await file.stat();
+    const start = await file.read(Buffer.alloc(pointerBytes), 0, pointerBytes, 0);
+    refuseLfsPointer(join(folder, location), start.buffer.subarray(0, start.bytesRead));
     const offset = value('offset') ?? 0;
     const length = value('length') ?? size - offset;
     if (!(offset >= 0 && length >= 0 && offset + length <= size)) {

@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 import type { TensorEntry } from './header.ts';
 import { openSafetensors, type SafetensorsFile, type TensorReader } from './open-safetensors.ts';
 
@@ -100,8 +101,11 @@ async function openShards(folder: string): Promise<ModelWeights> {
 async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, 'utf8'));
+    const text = await readFile(path, 'utf8');
+    refuseLfsPointer(path, text);
+    json = JSON.parse(text);
   } catch (cause) {
+    if (cause instanceof RegmeanError) throw cause;
     throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
   }
   const index = indexSchema.safeParse(json);

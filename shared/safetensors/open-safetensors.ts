@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { RegmeanError } from '../errors.ts';
+import { pointerBytes, refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { type FloatTensor, sizeOf } from '../tensor.ts';
 import { decodeInto } from './convert.ts';
 import { type Dtype, elementBytes, isFloatDtype } from './dtype.ts';
@@ -154,13 +155,19 @@ async function readFully(
 }
 
 async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    const file = await open(path, 'r');
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
     throw new RegmeanError('not-found', `${path}: no such file`, { cause: error });
+  });
+  try {
+    if (!(await file.stat()).isFile()) {
+      throw new RegmeanError('invalid-input', `${path}: must be a safetensors file, is a folder`);
+    }
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(pointerBytes), 0, pointerBytes, 0);
+    refuseLfsPointer(path, buffer.subarray(0, bytesRead));
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
-  throw new RegmeanError('invalid-input', `${path}: must be a safetensors file, is a folder`);
 }

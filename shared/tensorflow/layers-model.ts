@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
+import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { readJson } from '../files/read-json.ts';
 import { configJsonBeside, configTextBeside } from '../models/config-json.ts';
 import type { LinearLayer } from '../models/linear-layers.ts';
@@ -165,13 +166,13 @@ async function readBinaryWeights(folder: string, file: string, json: LayersModel
           `${file}: weights must lie in files of the same folder, got ${path}`,
         );
       }
-      parts.push(
-        await readFile(join(folder, path)).catch((cause: unknown) => {
-          throw new RegmeanError('not-found', `${join(folder, path)}: no such file, ${file} names it`, {
-            cause,
-          });
-        }),
-      );
+      const part = await readFile(join(folder, path)).catch((cause: unknown) => {
+        throw new RegmeanError('not-found', `${join(folder, path)}: no such file, ${file} names it`, {
+          cause,
+        });
+      });
+      refuseLfsPointer(join(folder, path), part);
+      parts.push(part);
     }
     const bytes = Buffer.concat(parts);
     const expected = specs.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);

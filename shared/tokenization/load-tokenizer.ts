@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
+import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { lengthLimit } from './length-limit.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 import { wordPieceTokenizerJson } from './wordpiece-tokenizer-json.ts';
@@ -145,7 +146,9 @@ function parseJson(text: string, path: string): unknown {
 /** The text of a file, null when there is none. */
 async function readText(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    const text = await readFile(path, 'utf8');
+    refuseLfsPointer(path, text);
+    return text;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

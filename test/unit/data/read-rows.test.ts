@@ -76,9 +76,30 @@ describe('JSON Lines', () => {
 
   it('rejects text that is not UTF-8', async () => {
     const latin1 = Buffer.from('{"text": "ok", "label": 1}\n{"text": "caf\u00e9", "label": 1}\n', 'latin1');
-    await expect(read('rows.jsonl', latin1)).rejects.toThrow('rows.jsonl: must be UTF-8');
+    await expect(read('rows.jsonl', latin1)).rejects.toThrow(
+      'rows.jsonl: must be UTF-8, got the byte 0xE9 at offset 40 (line 2)',
+    );
     const csv = Buffer.from('text,label\ncaf\u00e9,1\n', 'latin1');
-    await expect(read('rows.csv', csv)).rejects.toThrow('rows.csv: must be UTF-8');
+    await expect(read('rows.csv', csv)).rejects.toThrow(
+      'rows.csv: must be UTF-8, got the byte 0xE9 at offset 14 (line 2)',
+    );
+  });
+
+  it.each([
+    ['with a byte order mark', Buffer.from('\uFEFFtext,label\na,1\n', 'utf16le')],
+    ['with the other byte order', Buffer.from('\uFEFFtext,label\na,1\n', 'utf16le').swap16()],
+    ['without a mark', Buffer.from('text,label\na,1\n', 'utf16le')],
+  ])('says that a text is UTF-16, %s', async (_, bytes) => {
+    await expect(read('rows.csv', bytes)).rejects.toThrow('rows.csv: must be UTF-8, is UTF-16');
+  });
+
+  it('says that a file is a pointer of Git LFS', async () => {
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 438000000\n';
+    for (const name of ['rows.jsonl', 'rows.csv']) {
+      const error = await read(name, pointer).catch((caught: unknown) => caught);
+      expect(String(error)).toContain(`${name}: must be the file of 438000000 bytes itself, got a pointer`);
+      expect(error).toMatchObject({ hint: expect.stringContaining('git lfs pull') });
+    }
   });
 });
 
@@ -180,6 +201,25 @@ describe('CSV and TSV', () => {
     const rows = await read('rows.csv', '\uFEFFtext,label\r\n"a, ""b""\nc",pos\r\n\r\nd,1\r\n');
     expect(rows.map(({ input }) => input)).toEqual([text('a, "b"\nc'), text('d')]);
     expect(rows.map(({ label }) => label)).toEqual(['pos', '1']);
+  });
+
+  it.each([
+    [';', 'text;label\na, b;pos\n"c; ""d""";neg\n'],
+    ['\t', 'text\tlabel\na, b\tpos\n"c; ""d"""\tneg\n'],
+    ['|', '\ntext|label\na, b|pos\n"c; ""d"""|neg\n'],
+    [',', 'text,label\n"a, b",pos\n"c; ""d""",neg\n'],
+    [',', 'text,label,a;b;c\n"a, b",pos,1\n"c; ""d""",neg,1\n'],
+    [';', '"text";"label";"x,y,z,w"\na, b;pos;1\n"c; ""d""";neg;1\n'],
+  ])('reads fields between %j, as the header has them', async (_, content) => {
+    const rows = await read('rows.csv', content);
+    expect(rows.map(({ input }) => input)).toEqual([text('a, b'), text('c; "d"')]);
+    expect(rows.map(({ label }) => label)).toEqual(['pos', 'neg']);
+  });
+
+  it('names the columns between the delimiters that occur most', async () => {
+    await expect(read('rows.csv', 'body;stars\na, b;1\n')).rejects.toThrow('got "body", "stars"');
+    await expect(read('rows.csv', 'text\na; b\n')).rejects.toThrow('needs a column "label" or "labels"');
+    expect(await read('rows.csv', 'text\na; b\n', 'text-classification', false)).toHaveLength(1);
   });
 
   it('takes quotes in TSV literally', async () => {
