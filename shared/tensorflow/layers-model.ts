@@ -101,7 +101,7 @@ interface TopologyFile {
 async function readTopology(path: string): Promise<TopologyFile> {
   const folder = await layersModelFolder(path);
   const file = folder === path ? join(path, layersModelFile) : path;
-  refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown() }))).format);
+  refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown().optional() }))).format);
   return { folder, file, json: await readJson(file, layersModelSchema) };
 }
 
