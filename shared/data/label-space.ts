@@ -60,8 +60,8 @@ export function createLabelSpace(names: readonly string[]): LabelSpace {
  * The classes that occur in rows, in an order that depends on nothing else: names sorted by UTF-16
  * code units. Where all labels are integers (or digits) they are indices and the names `LABEL_0`,
  * `LABEL_1`, ... up to the largest, as Hugging Face names classes nobody named. Where all are truth
- * values the classes are `false` and `true`. Multi-label rows of 0/1 vectors give as many classes as
- * the vectors are long.
+ * values the classes are `false` and `true`. Multi-label rows of 0/1 vectors give as many classes
+ * as the vectors are long.
  *
  * @returns null for tasks without classes (regression, language tasks)
  * @throws RegmeanError `invalid-input` for labels that are partly names, partly integers, or none

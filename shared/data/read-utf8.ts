@@ -30,7 +30,9 @@ export async function* readUtf8(path: string): AsyncGenerator<string> {
   if (bad !== null) throw notUtf8(path, bad);
 }
 
-/** Whether a text begins as UTF-16 does: with its byte order mark, or with a zero byte in a pair. */
+/**
+ * Whether a text begins as UTF-16 does: with its byte order mark, or with a zero byte in a pair.
+ */
 function isUtf16([first, second]: Uint8Array): boolean {
   const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   return hasMark || (second !== undefined && (first === 0) !== (second === 0));
