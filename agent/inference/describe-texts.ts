@@ -3,6 +3,7 @@
  *   probable a text is.
  */
 import type { Row } from '../../shared/data/row.ts';
+import type { EvaluationOptions } from '../../shared/examples/batches-of.ts';
 import { decoderInputIdsOf, targetLengthOf } from '../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
@@ -11,8 +12,7 @@ import { createGenerator } from '../../shared/generation/generator.ts';
 import { createLikelihoods } from '../../shared/inference/likelihoods.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
-import type { Compute } from '../../shared/runtime/compute.ts';
-import type { Progress } from '../../shared/runtime/run-context.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -28,8 +28,7 @@ export async function describeTexts(
   model: Model,
   { rows, examples }: LanguageRows,
   options: PredictOptions,
-  compute: Compute,
-  progress: Progress,
+  context: RunContext,
 ): Promise<readonly object[]> {
   const ways = rows.map((row, index) => wayOf(model, row, examples[index] as EncodedExample, options));
   const described: object[] = [];
@@ -40,7 +39,7 @@ export async function describeTexts(
       rows: indices.map((index) => rows[index] as Row),
       examples: indices.map((index) => examples[index] as EncodedExample),
     };
-    const results = await describe(model, chosen, options, compute, progress);
+    const results = await describe(model, chosen, options, context);
     for (const [position, index] of indices.entries()) described[index] = results[position] as object;
   }
   return described;
@@ -51,8 +50,7 @@ type Describer = (
   model: Model,
   rows: LanguageRows,
   options: PredictOptions,
-  compute: Compute,
-  progress: Progress,
+  context: RunContext,
 ) => Promise<readonly object[]>;
 
 const describers: Readonly<Record<Way, Describer>> = {
@@ -71,16 +69,15 @@ async function describeGenerated(
   model: Model,
   { rows, examples }: LanguageRows,
   options: PredictOptions,
-  compute: Compute,
-  progress: Progress,
+  context: RunContext,
 ): Promise<readonly object[]> {
-  const generator = await createGenerator(model, model.weights, compute);
+  const generator = await createGenerator(model, model.weights, context.compute);
   try {
     const { beams = generationDefaults.beams, maxNewTokens = generationDefaults.maxNewTokens } = options;
     const texts = await generator.generate(
       examples,
-      { beams, maxNewTokens, batchSize: options.batchSize },
-      progress,
+      { beams, maxNewTokens, ...evaluation(options) },
+      context,
     );
     const hasTokenizer = ((await listFolder(options.model)) ?? []).includes('tokenizer.json');
     if (!hasTokenizer && !needsTokenizer(rows, model.task)) return texts.map((ids) => ({ ids: [...ids] }));
@@ -95,13 +92,12 @@ async function describeLogits(
   model: Model,
   { examples }: LanguageRows,
   options: PredictOptions,
-  compute: Compute,
-  progress: Progress,
+  context: RunContext,
 ): Promise<readonly object[]> {
-  const predictor = await createPredictor(model, model.weights, compute);
+  const predictor = await createPredictor(model, model.weights, context.compute);
   try {
     const { outputs } = predictor;
-    const logits = await predictor.predict(unlabelledAlike(model, examples), options.batchSize, progress);
+    const logits = await predictor.predict(unlabelledAlike(model, examples), evaluation(options), context);
     return logits.map((own) => ({
       logits: Array.from({ length: own.length / outputs }, (_, row) => [
         ...own.subarray(row * outputs, (row + 1) * outputs),
@@ -110,6 +106,10 @@ async function describeLogits(
   } finally {
     await predictor.dispose();
   }
+}
+
+function evaluation({ batchSize }: PredictOptions): EvaluationOptions {
+  return { batchSize, name: 'predicting' };
 }
 
 /** Examples without labels; some rows bring only what the decoder reads. */
@@ -125,12 +125,11 @@ async function describeLikelihoods(
   model: Model,
   { examples }: LanguageRows,
   options: PredictOptions,
-  compute: Compute,
-  progress: Progress,
+  context: RunContext,
 ): Promise<readonly object[]> {
-  const likelihoods = await createLikelihoods(model, model.weights, compute);
+  const likelihoods = await createLikelihoods(model, model.weights, context.compute);
   try {
-    return await likelihoods.compute(examples, options.batchSize, progress);
+    return await likelihoods.compute(examples, evaluation(options), context);
   } finally {
     await likelihoods.dispose();
   }

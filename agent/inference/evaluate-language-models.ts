@@ -36,10 +36,8 @@ export async function evaluateLanguageModels(
           maxLength: options.maxLength,
         });
         noteCutRows(file, truncated, context);
-        const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-        const progress = context.progress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
-        const metrics = await scorer.score(examples, options.batchSize, progress);
-        progress.finish();
+        const evaluation = { batchSize: options.batchSize, name: `scoring ${folder} on ${file}` };
+        const metrics = await scorer.score(examples, evaluation, context);
         scores.push({ model: folder, data: file, examples: examples.length, main: scorer.main, metrics });
       }
     } finally {

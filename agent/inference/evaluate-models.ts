@@ -54,10 +54,8 @@ export async function evaluateModels(
       for (const file of options.dataFiles) {
         const data = await loadLabelled(model, modelFolder, file, options, context);
         const { examples } = data;
-        const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-        const progress = context.progress({ label: `scoring ${folder} on ${file}`, total, unit: 'tokens' });
-        const logits = await predictor.predict(examples, options.batchSize, progress);
-        progress.finish();
+        const evaluation = { batchSize: options.batchSize, name: `scoring ${folder} on ${file}` };
+        const logits = await predictor.predict(examples, evaluation, context);
         const own: ModelLogits = { labels: model.labels, learned, logits };
         const score = scoreModels([own], data, classes);
         scores.push({ model: folder, data: file, examples: examples.length, ...score });

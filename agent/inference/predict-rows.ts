@@ -4,7 +4,7 @@ import { loadModel } from '../../shared/formats/load-model.ts';
 import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
-import type { Progress, RunContext } from '../../shared/runtime/run-context.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { describeTexts } from './describe-texts.ts';
 import type { PredictOptions } from './predict-options.ts';
@@ -43,10 +43,7 @@ async function predictTexts(options: PredictOptions, context: RunContext): Promi
   noteSurplus({ ...options, surplus }, context);
   const rows = await loadModelExamples(model, requestOf(options, folder));
   noteCutRows(options.dataFiles.join(', '), rows.truncated, context);
-  const progress = startPredicting(rows.examples, context);
-  const described = await describeTexts(model, rows, options, context.compute, progress);
-  progress.finish();
-  return described;
+  return describeTexts(model, rows, options, context);
 }
 
 async function predictClasses(options: PredictOptions, context: RunContext): Promise<readonly Prediction[]> {
@@ -55,9 +52,7 @@ async function predictClasses(options: PredictOptions, context: RunContext): Pro
     noteSurplus({ ...options, surplus }, context);
     const { examples, truncated } = await loadModelExamples(model, requestOf(options, folder));
     noteCutRows(options.dataFiles.join(', '), truncated, context);
-    const progress = startPredicting(examples, context);
-    const logits = await predictor.predict(examples, options.batchSize, progress);
-    progress.finish();
+    const logits = await predictor.predict(examples, { batchSize: options.batchSize }, context);
     return examples.map((example, index) =>
       describeRow(model, example, logits[index] ?? new Float32Array(0)),
     );
@@ -71,11 +66,6 @@ function requestOf(
   modelFolder: string,
 ): ModelExamplesRequest {
   return { files: dataFiles, columns, modelFolder, labelled: false, maxLength };
-}
-
-function startPredicting(examples: readonly EncodedExample[], context: RunContext): Progress {
-  const total = examples.reduce((sum, example) => sum + example.inputIds.length, 0);
-  return context.progress({ label: 'predicting', total, unit: 'tokens' });
 }
 
 /** What is written of one row. */

@@ -1,14 +1,15 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { collate, targetLengthOf } from '../../shared/examples/collate.ts';
+import { batchesOf } from '../../shared/examples/batches-of.ts';
+import { targetLengthOf } from '../../shared/examples/collate.ts';
 import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
-import { batchFeeds } from '../../shared/examples/feeds.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
+import { inputFeeds } from '../../shared/examples/feeds.ts';
+import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
 import { createPredictor } from '../../shared/inference/predictor.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { logitRowsOf, type TaskKind } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { countedTokenRows, fisherCotangents } from './fisher-cotangents.ts';
@@ -34,25 +35,19 @@ export async function collectFisher(
   context: RunContext,
 ): Promise<FisherToWrite> {
   checkVariant(model, examples, options);
-  const plan = planOf(examples, options, model.config.inputs.equalLengths);
+  const { task } = model;
+  const { inputs } = model.config;
+  const plan = planOf(examples, options, inputs.equalLengths);
+  const walk = { name: 'collecting Fisher information', plan, task, inputs, unit: 'examples' } as const;
   const count = plan.flat().length;
   const predictor = await createPredictor(model, model.weights, context.compute);
   const pass = await createFisherPass(model, model.weights, context.compute);
-  const progress = context.progress({
-    label: 'collecting Fisher information',
-    total: count,
-    unit: 'examples',
-  });
   const random = createRandom(deriveSeed(options.seed, 'fisher', 'labels'));
-  let done = 0;
+  const alone = withoutProgress(context);
   try {
-    for (const indices of plan) {
-      if (context.signal.aborted) {
-        throw new RegmeanError('interrupted', `Fisher: stopped after ${done} of ${count} examples`);
-      }
-      const batch = collate(examples, indices, model.config.inputs, model.task);
-      const chosen = indices.map((index) => examples[index] as EncodedExample);
-      const logits = await predictor.predict(chosen, indices.length);
+    for await (const batch of batchesOf(examples, walk, context)) {
+      const chosen = batch.indices.map((index) => examples[index] as EncodedExample);
+      const logits = await predictor.predict(chosen, { batchSize: batch.batchSize }, alone);
       const perExample = chosen.map((example, row) =>
         fisherCotangents(
           {
@@ -66,21 +61,17 @@ export async function collectFisher(
           random,
         ),
       );
-      const { labels: _, ...inputs } = Object.fromEntries(batchFeeds(batch, model.task));
-      const feeds = new Map(Object.entries(inputs));
+      const feeds = inputFeeds(batch);
       const cotangents =
         options.reduction === 'batch'
           ? [ofMeanLoss(model.task, predictor.outputs, chosen, perExample, batch)]
           : (perExample[0] ?? []);
       for (const cotangent of cotangents) await pass.add(feeds, cotangent);
-      done += indices.length;
-      progress.update(done);
     }
   } finally {
     await predictor.dispose();
     await pass.dispose();
   }
-  progress.finish();
   const terms = options.reduction === 'batch' ? plan.length : count;
   for (const [name, { data }] of pass.sums) {
     for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) / terms;
@@ -104,9 +95,8 @@ function planOf(
     const order = shuffle([...examples.keys()], createRandom(deriveSeed(options.seed, 'fisher')));
     return order.slice(0, options.examples).map((index) => [index]);
   }
-  const lengths = examples.map((example) => example.inputIds.length);
   const { batchSize, seed } = options;
-  return planBatches(lengths, { batchSize, seed, epoch: 0, equalLengths })
+  return planBatches(lengthsOf(examples), { batchSize, seed, epoch: 0, equalLengths })
     .slice(0, Math.ceil(options.examples / batchSize))
     .map((indices) => [...indices]);
 }

@@ -1,13 +1,14 @@
 import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { collate } from '../../shared/examples/collate.ts';
+import { batchesOf, type Pass } from '../../shared/examples/batches-of.ts';
 import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
 import { batchFeeds } from '../../shared/examples/feeds.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
+import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
+import type { InputSpec } from '../../shared/models/input-spec.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { ignoredLabel } from '../../shared/task.ts';
+import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
 import { createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass, type GramRowCounts, type GramRows } from './gram-graph.ts';
@@ -47,29 +48,17 @@ export async function collectGrams(
   options: GramPassOptions,
   context: RunContext,
 ): Promise<CollectedGrams> {
-  const lengths = examples.map((example) => example.inputIds.length);
-  const plan = planBatches(lengths, {
-    batchSize: options.batchSize,
-    seed: options.seed,
-    epoch: 0,
-    equalLengths: model.config.inputs.equalLengths,
-  }).slice(0, options.batches);
-  const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
+  const walk = gramBatches(examples, { task: model.task, inputs: model.config.inputs }, options);
   const pass = await createGramPass(model, model.weights, context.compute, options);
   if (pass.leftOut.length > 0) {
     const names = pass.leftOut.join(', ');
     context.note(`Grams: none of ${names}: merging averages them`);
   }
   const accumulator = createGramAccumulator(pass.panels);
-  const progress = context.progress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
   let tokens = 0;
   let rows: GramRowCounts = { tokens: 0, targets: 0, sequences: 0, batches: 0 };
   try {
-    for (const [number, indices] of plan.entries()) {
-      if (context.signal.aborted) {
-        throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
-      }
-      const batch = collate(examples, indices, model.config.inputs, model.task);
+    for await (const batch of batchesOf(examples, walk, context)) {
       const counted = options.padding === 'included' ? allRows(batch) : withoutPadding(batch);
       await pass.run(batchFeeds(batch, model.task), counted);
       tokens += batch.tokens;
@@ -79,14 +68,12 @@ export async function collectGrams(
         sequences: rows.sequences + batch.batchSize,
         batches: rows.batches + 1,
       };
-      if ((number + 1) % batchesPerDrain === 0) accumulator.drain();
-      progress.update(tokens);
+      if (rows.batches % batchesPerDrain === 0) accumulator.drain();
     }
     accumulator.drain();
   } finally {
     await pass.dispose();
   }
-  progress.finish();
 
   const dimensions = new Map(pass.panels.map((panel) => [panel.group.name, panel.dimension]));
   const grams = pass.groups.map((group): Gram => {
@@ -112,7 +99,18 @@ export async function collectGrams(
       group.layers.map(({ module, weight, orientation }) => [module, { parameter: weight, orientation }]),
     ),
   );
-  return { grams, layers, weights, examples: rows.sequences, tokens, batches: plan.length };
+  return { grams, layers, weights, examples: rows.sequences, tokens, batches: walk.plan.length };
+}
+
+/** The batches that Grams are of. */
+export function gramBatches(
+  examples: readonly EncodedExample[],
+  { task, inputs }: { readonly task: TaskKind; readonly inputs: InputSpec },
+  { batchSize, seed, batches }: GramPassOptions,
+): Pass {
+  const { equalLengths } = inputs;
+  const plan = planBatches(lengthsOf(examples), { batchSize, seed, epoch: 0, equalLengths });
+  return { name: 'collecting Grams', plan: plan.slice(0, batches), task, inputs };
 }
 
 /** Every row of the flattened batch. */

@@ -3,16 +3,14 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
-import { RegmeanError } from '../../shared/errors.ts';
-import { collate } from '../../shared/examples/collate.ts';
+import { batchesOf } from '../../shared/examples/batches-of.ts';
 import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { Core } from '../../shared/tensorflow/library.ts';
 import type { LayersNetwork } from '../../shared/tensorflow/network.ts';
 import { requireReadable, runOn } from '../../shared/tensorflow/readable.ts';
-import type { CollectedGrams, GramPassOptions } from '../statistics/collect-grams.ts';
+import { type CollectedGrams, type GramPassOptions, gramBatches } from '../statistics/collect-grams.ts';
 import { type DenseGroup, denseLayers, groupDenses, inputsOfGroup } from './dense-groups.ts';
 import { recordDenseInputs } from './dense-inputs.ts';
 
@@ -32,33 +30,23 @@ export async function collectLayersGrams(
   const { core } = tensorFlow;
   const denses = denseLayers(network);
   requireReadable(network, examples);
-  const lengths = examples.map((example) => example.inputIds.length);
-  const plan = planBatches(lengths, {
-    batchSize: options.batchSize,
-    seed: options.seed,
-    epoch: 0,
-    equalLengths: network.inputs.equalLengths,
-  }).slice(0, options.batches);
-  const planned = plan.flat().reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
-  const progress = context.progress({ label: 'collecting Grams', total: planned, unit: 'tokens' });
+  const pass = gramBatches(examples, { task, inputs: network.inputs }, options);
   const sums = new Map<DenseGroup, GramSum>();
   let groups: readonly DenseGroup[] = [];
   let tokens = 0;
   let sequences = 0;
-  for (const [number, indices] of plan.entries()) {
-    if (context.signal.aborted) {
-      throw new RegmeanError('interrupted', `Grams: stopped at batch ${number + 1} of ${plan.length}`);
-    }
-    const batch = collate(examples, indices, network.inputs, task);
+  let batches = 0;
+  for await (const batch of batchesOf(examples, pass, context)) {
+    batches++;
     core.tidy(() => {
-      const inputs = runOn(examples, indices, () =>
+      const inputs = runOn(examples, batch.indices, () =>
         recordDenseInputs(tensorFlow, model, () => model.predictOnBatch(network.inputsOf(batch))),
       );
-      if (number === 0) groups = groupDenses(denses, inputs);
+      if (batches === 1) groups = groupDenses(denses, inputs);
       for (const group of groups) {
         const sum = sums.get(group) ?? emptySum(group.dimension);
         sums.set(group, sum);
-        for (const { tensor } of inputsOfGroup(group, inputs, number + 1)) {
+        for (const { tensor } of inputsOfGroup(group, inputs, batches)) {
           addProduct(core, sum, rowsOf(core, tensor, batch, network.widthOf(batch), options));
         }
       }
@@ -66,11 +54,7 @@ export async function collectLayersGrams(
     });
     tokens += batch.tokens;
     sequences += batch.batchSize;
-    progress.update(tokens);
-    // Batches are synchronous; this lets Ctrl-C in.
-    await new Promise((resolve) => setImmediate(resolve));
   }
-  progress.finish();
   return {
     grams: [...sums].map(([{ name, dimension }, { total, rows }]) => ({
       name,
@@ -87,7 +71,7 @@ export async function collectLayersGrams(
     ),
     examples: sequences,
     tokens,
-    batches: plan.length,
+    batches,
   };
 }
 

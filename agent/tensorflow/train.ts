@@ -1,10 +1,10 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { collate } from '../../shared/examples/collate.ts';
+import { batchesOf } from '../../shared/examples/batches-of.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
+import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
 import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -12,7 +12,7 @@ import { createLayersPredictor } from '../../shared/inference/layers-predictor.t
 import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
 import { copySideFiles } from '../../shared/models/side-files.ts';
-import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
 import { type LoadedLayersModel, loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
@@ -71,9 +71,10 @@ export async function trainLayersModel(
     throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
 
   const scorer = createLogitScorer(createLayersPredictor(network, options.task), options.task, opened.labels);
-  const lengths = train.map((example) => example.inputIds.length);
+  const lengths = lengthsOf(train);
   const total = lengths.reduce((sum, length) => sum + length, 0) * options.epochs;
   const progress = context.progress({ label: 'training', total, unit: 'tokens' });
+  const silent = withoutProgress(context);
   const step = createStep(opened, trained, options.weightDecay);
   let best: Best | null = null;
   let steps = 0;
@@ -85,9 +86,8 @@ export async function trainLayersModel(
       epoch,
       equalLengths: network.inputs.equalLengths,
     });
-    for (const indices of plan) {
-      if (context.signal.aborted) throw new RegmeanError('interrupted', `training stopped at step ${steps}`);
-      const batch = collate(train, indices, network.inputs, options.task);
+    const pass = { name: 'training', plan, task: options.task, inputs: network.inputs };
+    for await (const batch of batchesOf(train, pass, silent)) {
       const rate = linearSchedule(
         steps,
         plan.length * options.epochs,
@@ -95,14 +95,13 @@ export async function trainLayersModel(
         options.learningRate,
       );
       const loss = step(batch, rate);
-      if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[indices[0] ?? 0]);
+      if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[batch.indices[0] ?? 0]);
       steps++;
       tokens += batch.tokens;
       progress.update(tokens, `epoch ${epoch + 1}/${options.epochs} · loss ${loss.toFixed(4)}`);
-      // Steps are synchronous; this lets Ctrl-C in.
-      await new Promise((resolve) => setImmediate(resolve));
     }
-    const metrics = dev.length === 0 ? {} : await scorer.score(dev, options.batchSize);
+    const evaluation = { batchSize: options.batchSize };
+    const metrics = dev.length === 0 ? {} : await scorer.score(dev, evaluation, silent);
     best = better(
       best,
       { epoch: epoch + 1, metric: metrics[scorer.main] ?? epoch, metrics },

@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
+import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { type GraphModel, requireGraphModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -97,15 +97,9 @@ async function prepareFrom(
   // model and its state.
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });
   noteSurplus({ ...options, surplus: loaded.surplus }, context);
-  const stepsPerEpoch = planBatches(
-    train.map((example) => example.inputIds.length),
-    {
-      batchSize: options.batchSize,
-      seed: options.seed,
-      epoch: 0,
-      equalLengths: model.config.inputs.equalLengths,
-    },
-  ).length;
+  const { equalLengths } = model.config.inputs;
+  const firstEpoch = { batchSize: options.batchSize, seed: options.seed, epoch: 0, equalLengths };
+  const stepsPerEpoch = planBatches(lengthsOf(train), firstEpoch).length;
   return {
     model,
     baseFolder: base.folder,

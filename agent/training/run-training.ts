@@ -1,16 +1,16 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { collate } from '../../shared/examples/collate.ts';
+import { batchesOf } from '../../shared/examples/batches-of.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { batchFeeds } from '../../shared/examples/feeds.ts';
 import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
-import { planBatches } from '../../shared/examples/plan-batches.ts';
+import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
-import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
 import { prepareTraining, type TrainingRun } from './prepare-training.ts';
@@ -63,7 +63,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
     identity: run.identity,
   };
   const save = () => saveCheckpoint(options.out, progress, run.parameters, run.optimizer);
-  const lengths = train.map((example) => example.inputIds.length);
+  const lengths = lengthsOf(train);
   const tokensPerEpoch = lengths.reduce((sum, length) => sum + length, 0);
   const initialTokens = Math.round((progress.step / stepsPerEpoch) * tokensPerEpoch);
   const display = context.progress({
@@ -88,14 +88,16 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
         lastSavedAt = performance.now();
         continue;
       }
+      const { equalLengths } = model.config.inputs;
       const plan = planBatches(lengths, {
         batchSize: options.batchSize,
         seed: options.seed,
         epoch,
-        equalLengths: model.config.inputs.equalLengths,
+        equalLengths,
       });
-      for (const indices of plan.slice(progress.step % stepsPerEpoch)) {
-        if (context.signal.aborted) throw interrupted(options, progress);
+      const rest = plan.slice(progress.step % stepsPerEpoch);
+      const pass = { name: 'training', plan: rest, task: model.task, inputs: model.config.inputs };
+      for await (const batch of batchesOf(train, pass, withoutProgress(context))) {
         if (segment === null || (progress.step % stepsPerEpoch) % stepsPerSegment === 0) {
           await segment?.dispose();
           if (performance.now() - lastSavedAt > saveIntervalMs) {
@@ -104,9 +106,8 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
           }
           segment = await createSegment(run, options, progress.step, context.compute);
         }
-        const batch = collate(train, indices, model.config.inputs, model.task);
         const loss = await segment.run(batchFeeds(batch, model.task));
-        if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, indices, train);
+        if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, batch.indices, train);
         await run.optimizer.step(
           linearSchedule(progress.step, totalSteps, options.warmupRatio, options.learningRate),
         );
@@ -114,9 +115,10 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
         tokens += batch.tokens;
         averageLoss = Number.isNaN(averageLoss) ? loss : 0.95 * averageLoss + 0.05 * loss;
         display.update(tokens, `epoch ${epoch + 1}/${options.epochs} · loss ${averageLoss.toFixed(4)}`);
-        if (progress.step % stepsPerEpoch === 0) break;
       }
     }
+  } catch (error) {
+    throw isInterrupted(error) ? interrupted(options, progress) : error;
   } finally {
     await segment?.dispose();
     await run.optimizer.dispose();
@@ -188,7 +190,11 @@ async function evaluateEpoch(
     if (epoch === options.epochs) await write();
     return { ...progress, evaluatedEpochs: epoch };
   }
-  const metrics = await run.scorer.score(run.dev, evaluationBatchSize(options.batchSize));
+  const metrics = await run.scorer.score(
+    run.dev,
+    { batchSize: evaluationBatchSize(options.batchSize) },
+    withoutProgress(context),
+  );
   const metric = metrics[run.scorer.main] ?? Number.NaN;
   const shown = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   context.note(`epoch ${epoch}/${options.epochs} on dev: ${shown.join(', ')}`);
@@ -204,6 +210,10 @@ async function evaluateEpoch(
 /** Evaluation keeps no activations for gradients, so its batches may be larger. */
 function evaluationBatchSize(batchSize: number): number {
   return 2 * batchSize;
+}
+
+function isInterrupted(error: unknown): boolean {
+  return error instanceof RegmeanError && error.code === 'interrupted';
 }
 
 function interrupted(options: TrainingOptions, progress: TrainingProgress): RegmeanError {

@@ -2,7 +2,6 @@
  * @file Scores of models on test sets. Examples are read once a run; every score is kept in the
  *   cache.
  */
-import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { LabelledExamples } from '../../shared/examples/labelled-examples.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -11,6 +10,7 @@ import { loadExamples } from '../../shared/inference/load-examples.ts';
 import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { metricsFor } from '../../shared/metrics/metrics-for.ts';
+import { stopIfAsked, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
 import type { TestSet } from './experiment-data.ts';
 import { readScore, writeScore } from './score-cache.ts';
@@ -87,10 +87,9 @@ export function createScorer(context: ExperimentContext): Scorer {
     try {
       const results: ModelLogits[] = [];
       for (const part of parts) {
-        if (context.signal.aborted) {
-          throw new RegmeanError('interrupted', 'experiment: stopped; the same command continues it');
-        }
-        const logits = await predictor.predict(await examplesOf(part), batchSize);
+        stopIfAsked(context, () => 'experiment: stopped; the same command continues it');
+        const data = await examplesOf(part);
+        const logits = await predictor.predict(data, { batchSize }, withoutProgress(context));
         results.push({ labels: model.labels, logits });
       }
       return results;

@@ -1,8 +1,8 @@
 /** @file Matching by activations (Ainsworth et al.: "Git Re-Basin", 2022; paper, Appendix D). */
-import { collate } from '../../shared/examples/collate.ts';
+import { batchesOf } from '../../shared/examples/batches-of.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
-import { batchFeeds } from '../../shared/examples/feeds.ts';
-import { planEvaluationBatches } from '../../shared/examples/plan-batches.ts';
+import { inputFeeds } from '../../shared/examples/feeds.ts';
+import { lengthsOf, planEvaluationBatches } from '../../shared/examples/plan-batches.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
@@ -32,15 +32,11 @@ export async function activationSimilarities(
     await activationsOf(right, context.compute),
   ];
   const similarities = new Map<string, Matrix>();
-  const lengths = examples.map((example) => example.inputIds.length);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
-  const progress = context.progress({ label: 'comparing activations', total, unit: 'tokens' });
-  let tokens = 0;
+  const plan = planEvaluationBatches(lengthsOf(examples), batchSize);
+  const pass = { name: 'comparing activations', plan, task: left.task, inputs: left.config.inputs };
   try {
-    for (const indices of planEvaluationBatches(lengths, batchSize)) {
-      const batch = collate(examples, indices, left.config.inputs, left.task);
-      const { labels: _, ...inputs } = Object.fromEntries(batchFeeds(batch, left.task));
-      const feeds = new Map(Object.entries(inputs));
+    for await (const batch of batchesOf(examples, pass, context)) {
+      const feeds = inputFeeds(batch);
       const mask = batch.attentionMask;
       const [zLeft, zRight] = [await ofLeft.run(feeds, mask), await ofRight.run(feeds, mask)];
       for (const [module, z] of zLeft) {
@@ -49,14 +45,11 @@ export async function activationSimilarities(
         await gemm.accumulate(z, other, sum, { transA: true });
         similarities.set(module, sum);
       }
-      tokens += batch.tokens;
-      progress.update(tokens);
     }
   } finally {
     await ofLeft.dispose();
     await ofRight.dispose();
   }
-  progress.finish();
   return similarities;
 }
 

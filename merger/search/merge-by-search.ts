@@ -78,7 +78,7 @@ export async function mergeBySearch(
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
       const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
-      const result = await scoreFolder(out, task, search, context);
+      const result = await scoreFolder(out, task, search, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, score });
@@ -129,7 +129,7 @@ async function scoreFolder(
       { ...model, labels },
       { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength },
     );
-    const logits = await predictor.predict(examples, batchSize);
+    const logits = await predictor.predict(examples, { batchSize }, context);
     const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
     return { ...score, examples: examples.length };
   } finally {
@@ -147,7 +147,7 @@ async function scoreLanguageModel(
   try {
     return {
       main: scorer.main,
-      metrics: await scorer.score(examples, batchSize),
+      metrics: await scorer.score(examples, { batchSize }, context),
       examples: examples.length,
     };
   } finally {

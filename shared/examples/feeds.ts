@@ -2,11 +2,8 @@ import type { RunTensor } from '../runtime/session.ts';
 import { logitRowsOf, type TaskKind } from '../task.ts';
 import type { Batch } from './example.ts';
 
-/**
- * The feeds of a model graph (see model-graph.ts) for a batch: inputs [batch, seq], and labels
- * where there are any.
- */
-export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, RunTensor> {
+/** What a model graph (see model-graph.ts) reads of a batch: inputs [batch, seq]. */
+export function inputFeeds(batch: Batch): ReadonlyMap<string, RunTensor> {
   const shape = [batch.batchSize, batch.seqLength];
   const feeds = new Map<string, RunTensor>([
     ['input_ids', { shape, data: batch.inputIds }],
@@ -21,10 +18,15 @@ export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, Ru
     const width = batch.features.length / batch.batchSize;
     feeds.set('features', { shape: [batch.batchSize, width], data: batch.features });
   }
-  if (batch.labels !== null) {
-    feeds.set('labels', { shape: labelsShape(batch, task, batch.labels.length), data: batch.labels });
-  }
   return feeds;
+}
+
+/** The same, and the labels where there are any. */
+export function batchFeeds(batch: Batch, task: TaskKind): ReadonlyMap<string, RunTensor> {
+  const inputs = inputFeeds(batch);
+  if (batch.labels === null) return inputs;
+  const shape = labelsShape(batch, task, batch.labels.length);
+  return new Map([...inputs, ['labels', { shape, data: batch.labels }]]);
 }
 
 function labelsShape(batch: Batch, task: TaskKind, length: number): readonly number[] {

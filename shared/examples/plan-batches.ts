@@ -1,4 +1,10 @@
 import { createRandom, deriveSeed, shuffle } from '../random.ts';
+import type { EncodedExample } from './example.ts';
+
+/** What batches are planned by: the tokens of each example. */
+export function lengthsOf(examples: readonly EncodedExample[]): number[] {
+  return examples.map(({ inputIds }) => inputIds.length);
+}
 
 /** How an epoch is divided into batches. */
 export interface BatchPlan {

@@ -3,12 +3,12 @@
  *   (decoders).
  */
 import { RegmeanError } from '../errors.ts';
-import { collate } from '../examples/collate.ts';
-import type { EncodedExample } from '../examples/example.ts';
-import { planEvaluationBatches } from '../examples/plan-batches.ts';
+import { type EvaluationOptions, resultsOf } from '../examples/batches-of.ts';
+import type { Batch, EncodedExample } from '../examples/example.ts';
+import { lengthsOf, planEvaluationBatches } from '../examples/plan-batches.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
-import type { Progress } from '../runtime/run-context.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';
@@ -16,12 +16,11 @@ import { createRecomputedSteps } from './recomputed-steps.ts';
 import { createSearch, type Search } from './search.ts';
 
 /** How texts are generated. */
-export interface GenerationOptions {
+export interface GenerationOptions extends EvaluationOptions {
   /** Texts that are followed at once; 1 takes the most probable token each time. */
   readonly beams: number;
   /** Text that continues its input ends sooner where the model has no positions for more. */
   readonly maxNewTokens: number;
-  readonly batchSize: number;
   /** Exponent of the length that texts are compared by, of several beams; 1 when absent. */
   readonly lengthPenalty?: number;
 }
@@ -35,7 +34,7 @@ export interface Generator {
   generate(
     examples: readonly EncodedExample[],
     options: GenerationOptions,
-    progress?: Progress,
+    context: RunContext,
   ): Promise<readonly Int32Array[]>;
   dispose(): Promise<void>;
 }
@@ -57,53 +56,36 @@ export async function createGenerator(
       ? await createRecomputedSteps(model, parameters, compute)
       : await createDecodingGraphs(model, decoding, parameters, compute);
   return {
-    async generate(examples, options, progress) {
-      const results: Int32Array[] = [];
-      let tokens = 0;
-      for (const indices of plan(examples, options.batchSize, graphs.hasEncoder)) {
-        const texts = await generateBatch(graphs, model, examples, indices, options);
-        for (const [position, index] of indices.entries()) {
-          results[index] = texts[position] as Int32Array;
-          tokens += examples[index]?.inputIds.length ?? 0;
-        }
-        progress?.update(tokens);
-      }
-      return results;
+    generate(examples, options, context) {
+      const { batchSize, name = 'generating' } = options;
+      // Of equal length where the input itself is continued, so that nothing is padded before a new
+      // token.
+      const plan = planEvaluationBatches(lengthsOf(examples), batchSize, !graphs.hasEncoder);
+      const pass = { name, plan, task: model.task, inputs: model.config.inputs };
+      return resultsOf(examples.map(unlabelled), pass, context, (batch) =>
+        generateBatch(graphs, model, batch, options),
+      );
     },
     dispose: graphs.dispose,
   };
 }
 
-/**
- * Batches of similar length; of equal length where the input itself is continued, so that nothing
- * is padded before a new token.
- */
-function plan(examples: readonly EncodedExample[], batchSize: number, hasEncoder: boolean): number[][] {
-  const lengths = examples.map((example) => example.inputIds.length);
-  return planEvaluationBatches(lengths, batchSize, !hasEncoder);
-}
-
 async function generateBatch(
   graphs: DecodingGraphs,
   model: ModelIdentity,
-  examples: readonly EncodedExample[],
-  indices: readonly number[],
+  { batchSize, seqLength, ...batch }: Batch,
   { beams, maxNewTokens, lengthPenalty = 1 }: GenerationOptions,
 ): Promise<readonly Int32Array[]> {
   const { config } = model;
-  const { seqLength, ...batch } = collate(
-    indices.map((index) => unlabelled(examples[index])),
-    [...indices.keys()],
-    config.inputs,
-    model.task,
-  );
-  const shape = [indices.length, seqLength];
+  const shape = [batchSize, seqLength];
   const attentionMask: RunTensor = { shape, data: batch.attentionMask };
   const memory = await graphs.memory({ shape, data: batch.inputIds }, attentionMask);
   const fixed = { memory: repeatRows(memory, beams), attentionMask: repeat(attentionMask, beams) };
   const endTokenIds = config.inputs.endTokenIds ?? [];
-  const searches = indices.map(() => createSearch({ beams, lengthPenalty, endTokenIds }));
-  const rows = indices.length * beams;
+  const searches = Array.from({ length: batchSize }, () =>
+    createSearch({ beams, lengthPenalty, endTokenIds }),
+  );
+  const rows = batchSize * beams;
   let tokens = graphs.hasEncoder
     ? { shape: [rows, 1], data: new Int32Array(rows).fill(startTokenOf(model)) }
     : (repeat({ shape, data: batch.inputIds }, beams) as RunTensor<Int32Array>);
@@ -135,9 +117,7 @@ async function generateBatch(
 }
 
 /** The example without its target, which generating must not read. */
-function unlabelled(example: EncodedExample | undefined): EncodedExample {
-  if (example === undefined) throw new RangeError('generate: an example is missing');
-  const { decoderInputIds: _, ...rest } = example;
+function unlabelled({ decoderInputIds: _, ...rest }: EncodedExample): EncodedExample {
   return { ...rest, labels: null };
 }
 

@@ -1,6 +1,7 @@
 /** @file How probable a language model finds the labels of examples. */
 import { RegmeanError } from '../errors.ts';
-import { collate, targetLengthOf } from '../examples/collate.ts';
+import { type EvaluationOptions, resultsOf } from '../examples/batches-of.ts';
+import { targetLengthOf } from '../examples/collate.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { batchFeeds } from '../examples/feeds.ts';
 import { planEvaluationBatches } from '../examples/plan-batches.ts';
@@ -8,7 +9,7 @@ import * as ops from '../graph/ops/index.ts';
 import { labelLogProbabilities, labelsInput } from '../models/loss.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
-import type { Progress } from '../runtime/run-context.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { ignoredLabel } from '../task.ts';
 
@@ -25,8 +26,8 @@ export interface Likelihoods {
   /** @returns one per example, in the order of `examples` */
   compute(
     examples: readonly EncodedExample[],
-    batchSize: number,
-    progress?: Progress,
+    options: EvaluationOptions,
+    context: RunContext,
   ): Promise<readonly Likelihood[]>;
   dispose(): Promise<void>;
 }
@@ -48,28 +49,25 @@ export async function createLikelihoods(
   const session = await createSession(graph, compute);
 
   return {
-    async compute(examples, batchSize, progress) {
-      const results: Likelihood[] = [];
-      let tokens = 0;
+    compute(examples, { batchSize, name = 'scoring' }, context) {
       const lengths = examples.map((example) => example.inputIds.length + targetLengthOf(example));
-      for (const indices of planEvaluationBatches(lengths, batchSize)) {
-        const batch = collate(examples, indices, model.config.inputs, model.task);
-        if (!(batch.labels instanceof Int32Array)) throw unlabelled(examples[indices[0] ?? 0]);
-        const outputs = await session.run(new Map([...parameters, ...batchFeeds(batch, model.task)]));
+      const plan = planEvaluationBatches(lengths, batchSize);
+      const { task, config } = model;
+      return resultsOf(examples, { name, plan, task, inputs: config.inputs }, context, async (batch) => {
+        const { labels, indices } = batch;
+        if (!(labels instanceof Int32Array)) throw unlabelled(examples[indices[0] ?? 0]);
+        const outputs = await session.run(new Map([...parameters, ...batchFeeds(batch, task)]));
         const values = outputs.get('log probabilities')?.data as Float32Array;
         const perExample = values.length / indices.length;
-        for (const [row, index] of indices.entries()) {
+        return indices.map((_, row) => {
           const start = row * perExample;
-          const own = batch.labels.subarray(start, start + perExample);
-          results[index] = {
+          const own = labels.subarray(start, start + perExample);
+          return {
             logLikelihood: values.subarray(start, start + perExample).reduce((sum, value) => sum + value, 0),
             tokens: own.reduce((count, label) => count + Number(label !== ignoredLabel), 0),
           };
-        }
-        tokens += batch.tokens;
-        progress?.update(tokens);
-      }
-      return results;
+        });
+      });
     },
     dispose: () => session.dispose(),
   };

@@ -1,12 +1,13 @@
 /** @file Runs a model over examples. */
 import { RegmeanError } from '../errors.ts';
-import { collate, targetLengthOf } from '../examples/collate.ts';
+import { type EvaluationOptions, resultsOf } from '../examples/batches-of.ts';
+import { targetLengthOf } from '../examples/collate.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { batchFeeds } from '../examples/feeds.ts';
-import { planEvaluationBatches } from '../examples/plan-batches.ts';
+import { lengthsOf, planEvaluationBatches } from '../examples/plan-batches.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
-import type { Progress } from '../runtime/run-context.ts';
+import type { RunContext } from '../runtime/run-context.ts';
 import { createSession, type RunTensor } from '../runtime/session.ts';
 import { logitRowsOf } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
@@ -23,12 +24,12 @@ export interface Predictor {
   readonly outputs: number;
   /**
    * @returns the logits of every example, in the order of `examples`
-   * @throws naming the row whose logits are not finite
+   * @throws naming the row whose logits are not finite; `interrupted` when the context asks to stop
    */
   predict(
     examples: readonly EncodedExample[],
-    batchSize: number,
-    progress?: Progress,
+    options: EvaluationOptions,
+    context: RunContext,
   ): Promise<ExampleLogits[]>;
   dispose(): Promise<void>;
 }
@@ -55,26 +56,21 @@ export async function createPredictor(
 
   return {
     outputs,
-    async predict(examples, batchSize, progress) {
-      const results: ExampleLogits[] = [];
-      let tokens = 0;
-      const lengths = examples.map((example) => example.inputIds.length);
-      for (const indices of planEvaluationBatches(lengths, batchSize, model.config.inputs.equalLengths)) {
-        const batch = collate(examples, indices, model.config.inputs, model.task);
+    predict(examples, { batchSize, name = 'predicting' }, context) {
+      const { inputs } = model.config;
+      const plan = planEvaluationBatches(lengthsOf(examples), batchSize, inputs.equalLengths);
+      return resultsOf(examples, { name, plan, task: model.task, inputs }, context, async (batch) => {
         const feeds = new Map([...parameters, ...batchFeeds(batch, model.task)]);
         const logits = (await session.run(feeds)).get('logits')?.data as Float32Array;
-        const perExample = logits.length / indices.length;
-        for (const [row, index] of indices.entries()) {
+        const perExample = logits.length / batch.batchSize;
+        return batch.indices.map((index, row) => {
           const example = examples[index] as EncodedExample;
           const start = row * perExample;
           const own = logits.slice(start, start + rowsOf(example) * outputs);
           if (firstNotFinite(own) >= 0) throw notFinite(example);
-          results[index] = own;
-        }
-        tokens += batch.tokens;
-        progress?.update(tokens);
-      }
-      return results;
+          return own;
+        });
+      });
     },
     dispose: () => session.dispose(),
   };

@@ -1,11 +1,12 @@
 /** @file Scores a model on labelled examples, whatever its task. */
 import type { ExampleLabels } from '../data/example-labels.ts';
+import type { EvaluationOptions } from '../examples/batches-of.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { createGenerator } from '../generation/generator.ts';
 import { metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
-import type { Progress } from '../runtime/run-context.ts';
+import { type RunContext, withoutProgress } from '../runtime/run-context.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import { createLikelihoods, likelihoodMetrics } from './likelihoods.ts';
@@ -18,8 +19,8 @@ export interface Scorer {
   /** @returns all metrics of the task, by name */
   score(
     examples: readonly EncodedExample[],
-    batchSize: number,
-    progress?: Progress,
+    options: EvaluationOptions,
+    context: RunContext,
   ): Promise<Readonly<Record<string, number>>>;
   dispose(): Promise<void>;
 }
@@ -45,8 +46,8 @@ export function createLogitScorer(predictor: Predictor, task: TaskKind, labels: 
   const { main, compute } = metricsFor(task, labels);
   return {
     main,
-    async score(examples, batchSize, progress) {
-      const logits = await predictor.predict(examples, batchSize, progress);
+    async score(examples, options, context) {
+      const logits = await predictor.predict(examples, options, context);
       return compute(
         examples.map((example, index) => ({
           logits: logits[index] ?? new Float32Array(0),
@@ -67,22 +68,24 @@ async function createLanguageScorer(
   if (model.task !== 'text2text') {
     return {
       main: 'logLikelihood',
-      score: async (examples, batchSize, progress) =>
-        likelihoodMetrics(await likelihoods.compute(examples, batchSize, progress)),
+      score: async (examples, options, context) =>
+        likelihoodMetrics(await likelihoods.compute(examples, options, context)),
       dispose: likelihoods.dispose,
     };
   }
   const generator = await createGenerator(model, parameters, compute);
   return {
     main: 'exactMatch',
-    async score(examples, batchSize, progress) {
+    async score(examples, options, context) {
       const endTokenIds = model.config.inputs.endTokenIds ?? [];
       const targets = examples.map(({ labels }) => targetText(labels, endTokenIds));
       const longest = targets.reduce((length, target) => Math.max(length, target.length), 0);
-      const options = { beams: 1, maxNewTokens: longest + 1, batchSize };
-      const texts = await generator.generate(examples, options, progress);
+      const greedy = { ...options, beams: 1, maxNewTokens: longest + 1 };
+      const texts = await generator.generate(examples, greedy, context);
       const matches = texts.filter((text, index) => isEqual(text, targets[index] ?? [])).length;
-      const metrics = likelihoodMetrics(await likelihoods.compute(examples, batchSize));
+      const metrics = likelihoodMetrics(
+        await likelihoods.compute(examples, options, withoutProgress(context)),
+      );
       return { exactMatch: matches / examples.length, ...metrics };
     },
     async dispose() {

@@ -4,7 +4,7 @@ import { createGenerator, type GenerationOptions } from '../../../shared/generat
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import { createRandom } from '../../../shared/random.ts';
-import { oneThread } from '../../support/run-context.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 import { tinyGpt2, tinyLlama, tinyT5 } from '../../support/tiny-language-models.ts';
 import { tinyConfig } from '../../support/tiny-model.ts';
 
@@ -32,7 +32,11 @@ async function generate(
   options: Partial<GenerationOptions>,
 ): Promise<number[][]> {
   const generator = await createGenerator(model, model.weights, oneThread);
-  const texts = await generator.generate(examples, { beams: 1, maxNewTokens: 6, batchSize: 4, ...options });
+  const texts = await generator.generate(
+    examples,
+    { beams: 1, maxNewTokens: 6, batchSize: 4, ...options },
+    quietContext,
+  );
   await generator.dispose();
   return texts.map((text) => [...text]);
 }
@@ -51,7 +55,7 @@ async function slowLanguageModel(model: Model) {
             attentionMask: new Int32Array(inputIds.length).fill(1),
             tokenTypeIds: inputIds,
           };
-    const [logits] = await predictor.predict([whole], 1);
+    const [logits] = await predictor.predict([whole], { batchSize: 1 }, quietContext);
     const last = [...(logits ?? [])].slice(-vocab);
     const sum = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
     return last.map((logit) => logit - sum);

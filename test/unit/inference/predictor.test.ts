@@ -3,7 +3,7 @@ import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import type { TaskKind } from '../../../shared/task.ts';
-import { oneThread } from '../../support/run-context.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 import { tinyConfig, toyRows } from '../../support/tiny-model.ts';
 import '../../support/allclose.ts';
 
@@ -23,7 +23,7 @@ function examplesOf(count: number): EncodedExample[] {
 async function predict(model: Model, examples: readonly EncodedExample[], batchSize: number) {
   const predictor = await createPredictor(model, model.weights, oneThread);
   try {
-    return await predictor.predict(examples, batchSize);
+    return await predictor.predict(examples, { batchSize }, quietContext);
   } finally {
     await predictor.dispose();
   }
@@ -54,9 +54,9 @@ describe('createPredictor', () => {
     const model = createModel(tinyConfig, 'text-classification', labels, 3);
     const predictor = await createPredictor(model, model.weights, oneThread);
     const examples = examplesOf(1);
-    const [before] = await predictor.predict(examples, 1);
+    const [before] = await predictor.predict(examples, { batchSize: 1 }, quietContext);
     model.weights.get('classifier.bias')?.data.fill(5);
-    const [after] = await predictor.predict(examples, 1);
+    const [after] = await predictor.predict(examples, { batchSize: 1 }, quietContext);
     await predictor.dispose();
     expect(after?.[0]).toBeCloseTo((before?.[0] ?? 0) + 5, 4);
   });

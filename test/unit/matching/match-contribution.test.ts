@@ -96,7 +96,7 @@ async function logitsOf(model: string): Promise<number[]> {
     ...{ files: [data], task, labels, modelFolder: model, inputs: loaded.config.inputs, labelled: false },
   });
   const predictor = await createPredictor(loaded, loaded.weights, oneThread);
-  const logits = await predictor.predict(examples, 8);
+  const logits = await predictor.predict(examples, { batchSize: 8 }, quietContext);
   await predictor.dispose();
   return logits.flatMap((own) => [...own]);
 }

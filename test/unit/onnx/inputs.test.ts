@@ -4,7 +4,7 @@ import type { OnnxModel, OnnxValueInfo } from '../../../shared/graph/onnx-schema
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { featureNetwork } from '../../support/feature-networks.ts';
 import { floats, networkModel, node, width, writeOnnxFile } from '../../support/onnx-network.ts';
-import { oneThread } from '../../support/run-context.ts';
+import { oneThread, quietContext } from '../../support/run-context.ts';
 
 const task = 'token-classification';
 const head = Array.from({ length: width * 2 }, (_, at) => at / 10);
@@ -65,7 +65,8 @@ describe('a network with one input', () => {
         wordPositions: null,
         source: { file: 'rows.jsonl', row: row + 1 },
       })),
-      2,
+      { batchSize: 2 },
+      quietContext,
     );
     await predictor.dispose();
     const weight = (name: string, at: number): number => model.weights.get(name)?.data[at] ?? Number.NaN;

@@ -60,8 +60,8 @@ describe.each([
         [imported, known].map(async (model) => {
           const predictor = await createPredictor(model, model.weights, oneThread);
           const likelihoods = await createLikelihoods(model, model.weights, oneThread);
-          const logits = await predictor.predict(examples, batchSize);
-          const likelihood = await likelihoods.compute(examples, batchSize);
+          const logits = await predictor.predict(examples, { batchSize }, quietContext);
+          const likelihood = await likelihoods.compute(examples, { batchSize }, quietContext);
           await predictor.dispose();
           await likelihoods.dispose();
           return { logits: logits.map((own) => [...own]), likelihood };
@@ -84,7 +84,7 @@ describe.each([
         [imported, known].map(async (model) => {
           const generator = await createGenerator(model, model.weights, oneThread);
           const options = { beams, maxNewTokens: 6, batchSize: 3 };
-          const found = await generator.generate(examples, options);
+          const found = await generator.generate(examples, options, quietContext);
           await generator.dispose();
           return found.map((text) => [...text]);
         }),
@@ -131,13 +131,13 @@ it('gives positions to a network that asks for them, and takes the longest text 
     graph: { ...plain.graph, input: [...plain.graph.input, { ...input, name: 'position_ids' }] },
   });
   const { model } = await loadModel(file, { task: 'token-classification' });
-  expect(model.config).toMatchObject({ maxLength: 6, vocabSize: vocabulary });
+  expect(model.config.inputs).toMatchObject({ maxLength: 6, vocabSize: vocabulary });
   const examples = [[1, 4, 4], [4]].map((tokens) =>
     exampleOf(Int32Array.from(tokens), new Int32Array(tokens.length)),
   );
   expect(collate(examples, [0, 1], model.config.inputs, model.task).seqLength).toBe(3);
   const predictor = await createPredictor(model, model.weights, oneThread);
-  const [first, second] = await predictor.predict(examples, 2);
+  const [first, second] = await predictor.predict(examples, { batchSize: 2 }, quietContext);
   await predictor.dispose();
   const words = model.weights.get('table')?.data ?? [];
   const expected = (token: number, position: number): number[] =>

@@ -214,7 +214,11 @@ describe('Dense layers inside of models and TimeDistributed', () => {
     expect((await openLayersModel(out)).weights).toEqual(weights);
     const again = await loadLayersModel(out, task, quietContext);
     expect(weightsOf(again.network)).toEqual(weights);
-    const logits = await createLayersPredictor(again.network, task).predict(examples, 2);
+    const logits = await createLayersPredictor(again.network, task).predict(
+      examples,
+      { batchSize: 2 },
+      quietContext,
+    );
     const expected = rowsByModule(weights).get('logits')?.flat() ?? [];
     for (const [at, logit] of logits.flatMap((own) => [...own]).entries()) {
       expect(logit).toBeCloseTo(expected[at] ?? Number.NaN, 4);
@@ -264,7 +268,7 @@ describe('Dense layers inside of models and TimeDistributed', () => {
         return tf.model({ inputs: ids, outputs: last(activation).apply(words.apply(ids)) as Apply });
       });
       const { network } = await loadLayersModel(path, task, quietContext);
-      return createLayersPredictor(network, task).predict(examples, 2);
+      return createLayersPredictor(network, task).predict(examples, { batchSize: 2 }, quietContext);
     };
     const plain = await logitsOf('linear');
     const gap = (logits: ArrayLike<number> | undefined) => (logits?.[0] ?? 0) - (logits?.[1] ?? 0);

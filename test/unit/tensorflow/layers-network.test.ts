@@ -124,7 +124,11 @@ describe('a LayersModel', () => {
       const examples = unlabelled(examplesOf(4));
       const logitsOf = async (options: TinyLayersModel): Promise<number[]> => {
         const { network } = await loadLayersModel(await write(options), task, quietContext);
-        const logits = await createLayersPredictor(network, task).predict(examples, 2);
+        const logits = await createLayersPredictor(network, task).predict(
+          examples,
+          { batchSize: 2 },
+          quietContext,
+        );
         return logits.flatMap((own) => {
           if (task !== 'text-classification') return [...own];
           const sum = Math.log(own.reduce((total, logit) => total + Math.exp(logit), 0));
@@ -146,7 +150,11 @@ describe('a LayersModel', () => {
     const ids = core.tensor2d(example.inputIds, [1, example.inputIds.length], 'int32');
     const output = network.model.predict(ids);
     const value = (Array.isArray(output) ? output[0] : output)?.dataSync()[0] ?? Number.NaN;
-    const [predicted] = await createLayersPredictor(network, 'regression').predict([example], 1);
+    const [predicted] = await createLayersPredictor(network, 'regression').predict(
+      [example],
+      { batchSize: 1 },
+      quietContext,
+    );
     expect(value).toBeGreaterThan(0);
     expect(predicted?.[0]).toBeCloseTo(value, 6);
     const batch = collate([example], [0], network.inputs, 'regression');
@@ -157,9 +165,9 @@ describe('a LayersModel', () => {
     const { network } = await loadLayersModel(await write(), 'text-classification', quietContext);
     const predictor = createLayersPredictor(network, 'text-classification');
     const examples = unlabelled(examplesOf(6));
-    const together = await predictor.predict(examples, 6);
+    const together = await predictor.predict(examples, { batchSize: 6 }, quietContext);
     for (const [index, example] of examples.entries()) {
-      expect(await predictor.predict([example], 1)).toEqual([together[index]]);
+      expect(await predictor.predict([example], { batchSize: 1 }, quietContext)).toEqual([together[index]]);
     }
   });
 
@@ -208,7 +216,8 @@ describe('a LayersModel', () => {
     expect(network.inputs.maxLength).toBe(9);
     const [first] = await createLayersPredictor(network, 'token-classification').predict(
       unlabelled(examplesOf(2)),
-      2,
+      { batchSize: 2 },
+      quietContext,
     );
     expect(first).toHaveLength((examplesOf(1)[0]?.inputIds.length ?? 0) * 2);
   });

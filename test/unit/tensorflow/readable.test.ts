@@ -72,7 +72,9 @@ describe('rows that a LayersModel cannot read', () => {
     const { network } = await open(() => convolutional('valid'));
     expect(network.shortest).toBe(7);
     const predictor = createLayersPredictor(network, task);
-    await expect(predictor.predict([example(7, 1), example(6, 2)], 2)).rejects.toMatchObject({
+    await expect(
+      predictor.predict([example(7, 1), example(6, 2)], { batchSize: 2 }, quietContext),
+    ).rejects.toMatchObject({
       code: 'invalid-input',
       message: "rows.jsonl, row 2: must have at least 7 tokens for the model's convolutions, has 6",
       hint: expect.stringContaining("padding 'same'"),
@@ -81,7 +83,9 @@ describe('rows that a LayersModel cannot read', () => {
     await expect(collectLayersGrams(network, task, [example(2, 1)], options, quietContext)).rejects.toThrow(
       'row 1: must have',
     );
-    expect((await predictor.predict([example(7, 1)], 1))[0]?.every(Number.isFinite)).toBe(true);
+    expect(
+      (await predictor.predict([example(7, 1)], { batchSize: 1 }, quietContext))[0]?.every(Number.isFinite),
+    ).toBe(true);
     expect((await open(sequential)).network.shortest).toBe(5);
     expect((await open(inside)).network.shortest).toBe(5);
     expect((await open(() => convolutional('same'))).network.shortest).toBe(3);
@@ -89,14 +93,20 @@ describe('rows that a LayersModel cannot read', () => {
 
   it('are filled up where a mask tells what padding is', async () => {
     const { network } = await open(() => convolutional('valid', true));
-    const [logits] = await createLayersPredictor(network, task).predict([example(2, 1)], 1);
+    const [logits] = await createLayersPredictor(network, task).predict(
+      [example(2, 1)],
+      { batchSize: 1 },
+      quietContext,
+    );
     expect(logits?.every(Number.isFinite)).toBe(true);
   });
 
   it('have tokens that its embedding has no row for', async () => {
     const { network } = await open(() => convolutional('valid'));
     const predictor = createLayersPredictor(network, task);
-    await expect(predictor.predict([example(8, 1), example(8, 2, 12)], 2)).rejects.toMatchObject({
+    await expect(
+      predictor.predict([example(8, 1), example(8, 2, 12)], { batchSize: 2 }, quietContext),
+    ).rejects.toMatchObject({
       message: "rows.jsonl, row 2: token ids must be below 12, the rows of the model's embedding, got 12",
       hint: 'does tokenizer.json belong to this model?',
     });

@@ -146,7 +146,7 @@ const likelihoodScale: Readonly<Partial<Record<TaskKind, (examples: readonly Enc
 
 async function softmaxOf(model: Model, example: EncodedExample): Promise<number[]> {
   const predictor = await createPredictor(model, model.weights, oneThread);
-  const [logits] = await predictor.predict([example], 1);
+  const [logits] = await predictor.predict([example], { batchSize: 1 }, quietContext);
   await predictor.dispose();
   const exponentials = [...(logits ?? [])].map((value) => Math.exp(value));
   const sum = exponentials.reduce((a, b) => a + b, 0);
@@ -190,7 +190,7 @@ describe('diagonal Fisher information', () => {
     const predictor = await createPredictor(model, model.weights, oneThread);
     const terms: Weighted[] = [];
     for (const example of examples) {
-      const [logits] = await predictor.predict([example], 1);
+      const [logits] = await predictor.predict([example], { batchSize: 1 }, quietContext);
       const p = [...(logits ?? [])].map((logit) => 1 / (1 + Math.exp(-logit)));
       for (let bits = 0; bits < 8; bits++) {
         const flags = Float32Array.from(p, (_, label) => (bits >> label) & 1);

@@ -285,7 +285,7 @@ describe('collectStatistics', () => {
       collectStatistics({ ...options, out }, { ...quietContext, signal: AbortSignal.abort() }),
     ).rejects.toMatchObject({
       code: 'interrupted',
-      message: 'Grams: stopped at batch 1 of 6',
+      message: 'collecting Grams: stopped at batch 1 of 6',
     });
     expect((await readdir(folder)).filter((name) => name.includes('stopped'))).toEqual([]);
   });
