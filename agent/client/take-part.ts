@@ -3,9 +3,8 @@
  *   folder is there and was made from the same round, data and options.
  */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
-import { trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { isTrained } from '../../shared/contribution/training-record.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
@@ -15,7 +14,6 @@ import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 import { collectStatistics } from '../statistics/collect-statistics.ts';
 import { type StatisticsOptions, statisticsDefaults } from '../statistics/statistics-options.ts';
-import { trainingStateFolder } from '../training/checkpoint.ts';
 import { trainModel } from '../training/train-model.ts';
 import { type TrainingOptions, trainingDefaults } from '../training/training-options.ts';
 import { contribute } from './contribute.ts';
@@ -209,11 +207,6 @@ function fisherOf({ statistics }: RoundInfo): { fisher?: FisherOptions } {
     );
   }
   return { fisher: { variant, reduction, examples: wanted.examples } };
-}
-
-/** Whether a training of this folder ran to its end. */
-async function isTrained(model: string): Promise<boolean> {
-  return (await exists(join(model, trainingRecordFile))) && !(await exists(join(model, trainingStateFolder)));
 }
 
 function taskOf({ task }: RoundInfo): TaskKind {

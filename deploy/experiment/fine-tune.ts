@@ -1,9 +1,7 @@
 /** @file The models of an experiment, each fine-tuned once. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { trainModel } from '../../agent/training/train-model.ts';
 import { trainingDefaults } from '../../agent/training/training-options.ts';
-import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
+import { isTrained, readTrainingRecord } from '../../shared/contribution/training-record.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { deriveSeed } from '../../shared/random.ts';
@@ -46,7 +44,7 @@ export async function fineTune(
     headSeed,
   });
   const folder = artifactFolder(context, 'models', agent.name, key);
-  if (!existsSync(join(folder, trainingRecordFile))) {
+  if (!(await isTrained(folder))) {
     context.note(`fine-tuning ${agent.name}, seed ${seed}`);
     await trainModel(
       {

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
+import { trainingStateFolder } from '../formats/unfinished-training.ts';
 import { taskKinds } from '../task.ts';
 import { sha256Schema } from './manifest.ts';
 
@@ -42,4 +44,10 @@ export async function readTrainingRecord(folder: string): Promise<TrainingRecord
 /** Writes `training.json` into a fine-tuned folder. */
 export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<void> {
   await writeJsonAtomically(join(folder, trainingRecordFile), trainingRecordSchema.parse(record));
+}
+
+/** Whether a training of this folder ran to its end. */
+export async function isTrained(folder: string): Promise<boolean> {
+  const names = (await listFolder(folder)) ?? [];
+  return names.includes(trainingRecordFile) && !names.includes(trainingStateFolder);
 }

@@ -3,6 +3,7 @@ import { huggingFace } from './hugging-face.ts';
 import type { ModelFormat, OpenModel } from './model-format.ts';
 import { onnx } from './onnx.ts';
 import { tensorFlow } from './tensorflow.ts';
+import { requireFinishedTraining } from './unfinished-training.ts';
 
 /** Kinds of models; the first that a path holds is taken. */
 const formats: readonly ModelFormat[] = [tensorFlow, onnx, huggingFace];
@@ -20,7 +21,14 @@ export async function formatOf(path: string): Promise<ModelFormat> {
  *   of other formats, with what they can be converted with
  */
 export async function openModel(path: string): Promise<OpenModel> {
-  return (await formatOf(path)).open(path);
+  const model = await (await formatOf(path)).open(path);
+  try {
+    await requireFinishedTraining(model.folder);
+    return model;
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
 }
 
 /** Opens a model, works with it, and closes it. */

@@ -59,6 +59,12 @@ describe.each([
       );
     }
 
+    const [model, data] = [join(folder, signal), join(folder, 'dev.jsonl')];
+    const asModel = ['--model', model, '--task', 'token-classification', '--data', data];
+    const used = await runCommand(['evaluate', ...asModel]);
+    expect(used.code).toBe(1);
+    expect(used.stderr).toContain(`${model}: must be a model, got an unfinished training\nhint: repeat`);
+
     const { code, stderr } = await runCommand(train(signal));
     expect(code, stderr).toBe(0);
     expect(stderr).not.toContain(`epoch 2/${epochs} on dev`);
