@@ -6,8 +6,8 @@ import { listFolder } from '../files/atomic-folder.ts';
 export const trainingStateFolder = '.training';
 
 /**
- * Refuses a folder whose training has not ended: what lies there may be the best epoch so far, which
- * is not the model that was asked for.
+ * Refuses a folder whose training has not ended: what lies there may be the best epoch so far,
+ * which is not the model that was asked for.
  *
  * @throws RegmeanError `invalid-input`
  */
