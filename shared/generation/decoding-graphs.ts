@@ -156,6 +156,7 @@ function createStepSession(
     task,
     labelCount: 0,
     maskedPositions: null,
+    inputIds,
     attentionMask,
   });
   graph.output('logits', logits);

@@ -35,7 +35,9 @@ export interface HeadRequest {
   readonly labelCount: number;
   /** For `masked-lm`: int32 [masked], rows of the flattened batch whose tokens are predicted. */
   readonly maskedPositions: Value | null;
-  /** 1 for tokens, 0 for padding, int32 [batch, seq]: heads that read the last token need it. */
+  /** int32 [batch, seq]; heads that read the last token look for it, as in `attentionMask`. */
+  readonly inputIds: Value;
+  /** 1 for tokens, 0 for padding, int32 [batch, seq]. */
   readonly attentionMask: Value;
 }
 

@@ -2,6 +2,7 @@
  * @file What decoder-only families share: positions and masks with and without a past, keys and
  *   values that are kept, heads.
  */
+import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import type { Shape, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -107,27 +108,55 @@ export function decodingOf<C extends ModelConfig>(
   };
 }
 
+/** What heads of decoder-only families read of config.json. */
+export interface DecoderConfig extends ModelConfig {
+  /** `pad_token_id`; null where config.json names none, or one that no token has. */
+  readonly padTokenId: number | null;
+}
+
+/** `pad_token_id` of config.json, negative in files that mean that there is none. */
+export const padTokenIdSchema = z
+  .int()
+  .nullish()
+  .transform((id) => (id === undefined || id === null || id < 0 ? null : id));
+
 /**
- * The last token of every sequence, padded on the right.
+ * The last token of every sequence, as `transformers` finds it: the rightmost that is not the
+ * padding token, whatever the mask says of it, so that a tokenizer which ends texts with that token
+ * has the one before read. A text of nothing but padding has its first token read. Without a
+ * padding token it is the rightmost that the mask keeps.
  *
  * @param hidden [batch*seq, hiddenSize]
- * @param attentionMask int32 [batch, seq]
  * @returns [batch, hiddenSize]
  */
-export function lastToken(hidden: Value, attentionMask: Value): Value {
-  const lengths = ops.cast(ops.reduceSum(attentionMask, [1], false), 'int64');
-  const starts = ops.mul(ops.positionsOf(attentionMask, 0), ops.sizeOfAxis(attentionMask, 1));
-  return ops.gather(hidden, ops.addScalar(ops.add(starts, lengths), -1));
+export function lastToken(
+  hidden: Value,
+  { inputIds, attentionMask }: Pick<HeadRequest, 'inputIds' | 'attentionMask'>,
+  padTokenId: number | null,
+): Value {
+  const { graph } = hidden;
+  const isPadding =
+    padTokenId === null
+      ? ops.equal(attentionMask, graph.scalar(0, 'int32'))
+      : ops.equal(inputIds, graph.scalar(padTokenId, 'int32'));
+  const positions = ops.where(isPadding, graph.scalar(0, 'int64'), ops.positionsOf(inputIds, 1));
+  const last = ops.reshape(ops.reduceMax(positions, [1]), ['batch']);
+  const starts = ops.mul(ops.positionsOf(inputIds, 0), ops.sizeOfAxis(inputIds, 1));
+  return ops.gather(hidden, ops.add(starts, last));
 }
 
 /**
- * The head over the last token, or over every token for `token-classification`: `score`, without a
- * bias.
+ * The head over the last token: `score`, without a bias.
  *
- * @returns logits [batch, labels] or [batch*seq, labels]
+ * @returns logits [batch, labels]
  */
-export function scoreHead(scope: ModuleScope, hidden: Value, request: HeadRequest): Value {
-  return linearWithoutBias(scope, 'score', lastToken(hidden, request.attentionMask), request.labelCount);
+export function scoreHead(
+  scope: ModuleScope,
+  { padTokenId }: DecoderConfig,
+  hidden: Value,
+  request: HeadRequest,
+): Value {
+  return linearWithoutBias(scope, 'score', lastToken(hidden, request, padTokenId), request.labelCount);
 }
 
 /**

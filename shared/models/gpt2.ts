@@ -5,13 +5,15 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { Architecture, ModelConfig } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import {
+  type DecoderConfig,
   type DecoderContext,
   decodingOf,
   languageModelHead,
+  padTokenIdSchema,
   scoreHead,
   wholeContext,
 } from './decoder-only.ts';
@@ -35,11 +37,11 @@ const gpt2ConfigSchema = z.object({
   scale_attn_by_inverse_layer_idx: z.boolean().default(false),
   add_cross_attention: z.literal(false, 'must be false: there is no encoder to attend to').default(false),
   tie_word_embeddings: z.boolean().default(true),
-  pad_token_id: z.int().nonnegative().nullish(),
+  pad_token_id: padTokenIdSchema,
   eos_token_id: z.union([z.int().nonnegative(), z.array(z.int().nonnegative())]).nullish(),
 });
 
-interface Gpt2Config extends ModelConfig {
+interface Gpt2Config extends DecoderConfig {
   readonly layers: number;
   readonly heads: number;
   readonly innerSize: number;
@@ -67,6 +69,7 @@ function parseGpt2Config(json: unknown): Gpt2Config {
       padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
       endTokenIds,
     },
+    padTokenId: raw.pad_token_id,
     hiddenSize: raw.n_embd,
     initializerRange: raw.initializer_range,
     layers: raw.n_layer,
@@ -166,7 +169,7 @@ export const gpt2: Architecture<Gpt2Config> = {
         request.labelCount,
       );
     }
-    return scoreHead(scope, hidden, request);
+    return scoreHead(scope, config, hidden, request);
   },
   decoding: decodingOf(
     ({ layers, heads, hiddenSize }) => ({ layers, heads, headSize: hiddenSize / heads }),

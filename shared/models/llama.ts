@@ -6,13 +6,15 @@
 import { z } from 'zod';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { Architecture, ModelConfig } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads, withDefaults } from './config.ts';
 import {
+  type DecoderConfig,
   type DecoderContext,
   decodingOf,
   languageModelHead,
+  padTokenIdSchema,
   scoreHead,
   wholeContext,
 } from './decoder-only.ts';
@@ -51,12 +53,12 @@ const llamaConfigSchema = z.object({
   classifier_dropout: z.number().min(0).max(1).default(0.1),
   initializer_range: z.number().positive().default(0.02),
   tie_word_embeddings: z.boolean().default(false),
-  pad_token_id: z.int().nonnegative().nullish(),
+  pad_token_id: padTokenIdSchema,
   eos_token_id: z.union([z.int().nonnegative(), z.array(z.int().nonnegative())]).nullish(),
 });
 
 /** The configuration of Llama and its relatives. */
-export interface LlamaConfig extends ModelConfig {
+export interface LlamaConfig extends DecoderConfig {
   readonly intermediateSize: number;
   readonly layers: number;
   readonly heads: number;
@@ -106,6 +108,7 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
       padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
       endTokenIds,
     },
+    padTokenId: raw.pad_token_id,
     hiddenSize,
     initializerRange: raw.initializer_range,
     intermediateSize: raw.intermediate_size,
@@ -237,7 +240,7 @@ export function llamaFamily(
       if (request.task === 'token-classification') {
         return linear(scope, 'score', dropout(scope, hidden, config.classifierDropout), request.labelCount);
       }
-      return scoreHead(scope, hidden, request);
+      return scoreHead(scope, config, hidden, request);
     },
     decoding: decodingOf(
       ({ layers, keyValueHeads, headSize }) => ({ layers, heads: keyValueHeads, headSize }),

@@ -73,6 +73,7 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     task: model.task,
     labelCount,
     maskedPositions,
+    inputIds: inputs.inputIds,
     attentionMask: inputs.attentionMask,
   });
   const loss = labels === null ? null : taskLoss(model.task, logits, labels);

@@ -1,4 +1,7 @@
-/** @file mT5 (Xue et al., 2021): T5 1.1 under another name, with a vocabulary of many languages. */
+/**
+ * @file mT5 (Xue et al., 2021): T5 1.1 under another name, with a vocabulary of many languages. Its
+ *   decoder's outputs are never scaled, whether its head is tied or not.
+ */
 import type { Architecture } from './architecture.ts';
 import { withDefaults } from './config.ts';
 import { t5 } from './t5.ts';
@@ -7,6 +10,8 @@ export const mt5: typeof t5 = {
   ...t5,
   modelType: 'mt5',
   classNames: { text2text: 'MT5ForConditionalGeneration' },
-  parseConfig: (json) =>
-    t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }, json)),
+  parseConfig: (json) => ({
+    ...t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }, json)),
+    scaled: false,
+  }),
 } satisfies Architecture<ReturnType<typeof t5.parseConfig>>;

@@ -28,6 +28,7 @@ const t5ConfigSchema = z.object({
   initializer_factor: z.number().positive().default(1),
   feed_forward_proj: z.string().default('relu'),
   tie_word_embeddings: z.boolean().default(true),
+  scale_decoder_outputs: z.boolean().optional(),
   n_positions: z.int().positive().default(512),
   pad_token_id: z.int().nonnegative().default(0),
   decoder_start_token_id: z.int().nonnegative().optional(),
@@ -49,6 +50,8 @@ interface T5Config extends ModelConfig {
   readonly gated: boolean;
   /** Whether the language-model head is the word embeddings (T5 1.0). */
   readonly tied: boolean;
+  /** Whether hidden states are divided by sqrt(d_model) before the language-model head (T5 1.0). */
+  readonly scaled: boolean;
 }
 
 function parseT5Config(json: unknown): T5Config {
@@ -80,6 +83,8 @@ function parseT5Config(json: unknown): T5Config {
     activation: gated && name === 'gelu' ? 'gelu_new' : name,
     gated,
     tied: raw.tie_word_embeddings,
+    // Before transformers 5 one field said both.
+    scaled: raw.scale_decoder_outputs ?? raw.tie_word_embeddings,
   };
 }
 
@@ -275,8 +280,9 @@ function decoderBias(
 /** The language-model head: [rows, hiddenSize] to [rows, vocab]. */
 function languageModelHead(root: ModuleScope, config: T5Config, hidden: Value): Value {
   const scope = inBase(root);
-  if (!config.tied) return linearWithoutBias(scope, 'lm_head', hidden, config.inputs.vocabSize);
-  return ops.linear(ops.mulScalar(hidden, 1 / Math.sqrt(config.hiddenSize)), words(scope, config), null);
+  const scaled = config.scaled ? ops.mulScalar(hidden, 1 / Math.sqrt(config.hiddenSize)) : hidden;
+  if (!config.tied) return linearWithoutBias(scope, 'lm_head', scaled, config.inputs.vocabSize);
+  return ops.linear(scaled, words(scope, config), null);
 }
 
 export const t5: Architecture<T5Config> = {

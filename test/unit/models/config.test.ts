@@ -193,3 +193,17 @@ describe('fields that are null', () => {
     );
   });
 });
+
+describe('outputs of a T5 decoder', () => {
+  it.each([
+    ['t5', { tie_word_embeddings: true }, { tied: true, scaled: true }],
+    ['t5', { tie_word_embeddings: null }, { tied: true, scaled: true }],
+    ['t5', { tie_word_embeddings: false }, { tied: false, scaled: false }],
+    ['t5', { tie_word_embeddings: true, scale_decoder_outputs: false }, { tied: true, scaled: false }],
+    ['t5', { tie_word_embeddings: false, scale_decoder_outputs: true }, { tied: false, scaled: true }],
+    ['mt5', { tie_word_embeddings: true }, { tied: true, scaled: false }],
+    ['mt5', { tie_word_embeddings: false }, { tied: false, scaled: false }],
+  ])('of %s with %j are scaled as transformers 5 does', (modelType, changes, expected) => {
+    expect(parse(modelType, changes)).toMatchObject(expected);
+  });
+});
