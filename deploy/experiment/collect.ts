@@ -5,13 +5,20 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectStatistics } from '../../agent/statistics/collect-statistics.ts';
+import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { FineTuned } from './fine-tune.ts';
 
 /** Which statistics a contribution holds. */
-export type StatisticsKind = 'grams' | 'fisher';
+export type StatisticsKind = 'grams' | 'fisher' | 'both';
+
+const nameOf: Readonly<Record<StatisticsKind, string>> = {
+  grams: 'Grams',
+  fisher: 'Fisher information',
+  both: 'Grams and Fisher information',
+};
 
 /** A contribution folder of the cache. */
 export interface StoredContribution {
@@ -24,7 +31,9 @@ export interface StoredContribution {
  * The statistics that a merge method works with; Simple needs none, and takes what there is anyway.
  */
 export function statisticsOf({ method }: ExperimentMethod): StatisticsKind {
-  return method === 'fisher' ? 'fisher' : 'grams';
+  const { needs } = methodNamed(method);
+  if (!needs.includes('fisher')) return 'grams';
+  return needs.includes('grams') ? 'both' : 'fisher';
 }
 
 /**
@@ -42,11 +51,15 @@ export async function collect(
   const { batchSize, fisher } = context.experiment.statistics;
   // Part of what the model depends on, and so of its key.
   const { maxLength } = context.experiment.training;
-  const request = kind === 'grams' ? { batches, batchSize } : { ...fisher, batchSize };
+  const request = {
+    ...(kind === 'fisher' ? {} : { batches }),
+    ...(kind === 'grams' ? {} : fisher),
+    batchSize,
+  };
   const key = artifactKey({ model: model.key, kind, request, seed });
   const folder = artifactFolder(context, 'contributions', `${model.name}-${kind}`, key);
   if (!existsSync(join(folder, manifestFile))) {
-    context.note(`collecting ${kind === 'grams' ? 'Grams' : 'Fisher information'} of ${model.name}`);
+    context.note(`collecting ${nameOf[kind]} of ${model.name}`);
     await collectStatistics(
       {
         model: model.folder,
@@ -59,8 +72,8 @@ export async function collect(
         batchSize,
         seed,
         shareMetrics: false,
-        grams: kind === 'grams',
-        ...(kind === 'fisher' ? { fisher } : {}),
+        grams: kind !== 'fisher',
+        ...(kind === 'grams' ? {} : { fisher }),
         ...(maxLength === undefined ? {} : { maxLength }),
       },
       context,

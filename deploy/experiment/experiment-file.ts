@@ -4,7 +4,15 @@
  */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { fisherSchema, patternSchema, plainNameSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
+import {
+  foreignOption,
+  givenOptions,
+  methodNameSchema,
+  type NumberOptionKey,
+  numberOptions,
+} from '../../merger/methods/merge-keys.ts';
+import { fisherSchema, plainNameSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
@@ -69,23 +77,30 @@ const statistics = z.strictObject({
   fisher: fisherSchema.prefault({}),
 });
 
-const method = z.strictObject({
-  /** How tables call it. */
-  label: z.string().min(1).max(60),
-  method: z.enum(['simple', 'fisher', 'regmean']),
-  alpha: z.number().min(0).max(1).optional(),
-  ridge: z.number().min(0).optional(),
-  gramScale: z.enum(['mean', 'sum']).optional(),
-  include: z.array(patternSchema).optional(),
-  exclude: z.array(patternSchema).optional(),
-  average: z.array(patternSchema).optional(),
-  fisherSmoothing: z.number().min(0).optional(),
-  fisherNormalize: z.enum(['none', 'parameter', 'model']).optional(),
-});
+/** The base, and what becomes of heads, are the experiment's. */
+const { base: _, heads: __, ...common } = givenOptions.common;
 
+const method = z
+  .strictObject({
+    /** How tables call it. */
+    label: z.string().min(1).max(60),
+    method: methodNameSchema,
+    ...givenOptions.method,
+    ...common,
+    /** By agent: merges of pairs and of some agents take theirs. */
+    coefficients: coefficientsByAgent.optional(),
+  })
+  .check(({ value, issues }) => {
+    const foreign = foreignOption(value.method, value);
+    if (foreign === undefined) return;
+    issues.push({ code: 'custom', input: value, path: [foreign.key], message: foreign.complaint });
+  });
+
+/** Values of options that are tried one by one, and of what the Grams are made from. */
 const sweeps = z.strictObject({
-  alpha: z.array(z.number().min(0).max(1)).default([]),
-  ridge: z.array(z.number().min(0)).default([]),
+  ...(Object.fromEntries(
+    numberOptions.map(({ key, schema }) => [key, z.array(schema).default([])]),
+  ) as Record<NumberOptionKey, z.ZodDefault<z.ZodArray<z.ZodNumber>>>),
   batches: z.array(z.int().min(1)).default([]),
 });
 
@@ -106,14 +121,12 @@ export const experimentSchema = z
         /** Whether the agents' new heads begin alike. */
         initialization: z.enum(['shared', 'different']).default('shared'),
         /** One head for all classes, or each agent's own beside one encoder. */
-        merging: z.enum(['united', 'separate']).default('united'),
+        merging: commonOptions.shape.heads,
       })
       .prefault({}),
     statistics: statistics.prefault({}),
     methods: z.array(method).min(1),
-    settings: z
-      .array(z.enum(settings).exclude(['alpha', 'ridge', 'batches', 'matching']))
-      .default(['single', 'all']),
+    settings: z.array(z.enum(settings)).default(['single', 'all']),
     sweeps: sweeps.prefault({}),
     /** Which validation scores the greedy choice is made by; out-of-domain where there are any. */
     greedy: z.strictObject({ by: z.enum(['in-domain', 'out-of-domain']).optional() }).prefault({}),
@@ -144,6 +157,15 @@ export const experimentSchema = z
       if (domain.task === undefined && source.task === undefined) {
         complain(['data', 'domains', index, 'task'], 'expected a task here or in data');
       }
+    }
+    const agents = source.domains?.map(({ name }) => name) ?? [];
+    for (const [index, { coefficients }] of methods.entries()) {
+      const absent = agents.find((name) => coefficients !== undefined && !(name in coefficients));
+      if (absent === undefined) continue;
+      complain(
+        ['methods', index, 'coefficients'],
+        `expected a coefficient for every domain, ${absent} has none`,
+      );
     }
     const twice = methods.find(({ label }, index) => methods.findIndex((m) => m.label === label) < index);
     if (twice !== undefined) complain(['methods'], `expected different labels, got ${twice.label} twice`);

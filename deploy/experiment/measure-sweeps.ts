@@ -1,47 +1,65 @@
 /**
- * @file How sensitive RegMean is to its knobs: alpha, the additive constant, the batches of the
- *   Grams (paper, Appendix C).
+ * @file How sensitive merges are to the options of their methods, and to the batches of the Grams
+ *   (paper, Appendix C).
  */
+import { methodNamed, methodNames, numberOptions } from '../../merger/methods/merge-keys.ts';
+import { defaultMethod, type MethodName } from '../../merger/methods/registry.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { Measurement } from './results.ts';
 import { type SeedRun, scoreMerged } from './seed-run.ts';
 
 /**
- * All agents merged by RegMean with one knob varied, the others as in the experiment's last RegMean
- * method.
+ * All agents merged with one option varied, the others as in the experiment's last method that has
+ * it; of that method's numbers only the varied one is given. Batches are varied for the last method
+ * that needs Grams.
  */
 export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[]> {
   const { methods, sweeps } = run.context.experiment;
-  const regmean: ExperimentMethod = methods.findLast(({ method }) => method === 'regmean') ?? {
-    label: 'RegMean',
-    method: 'regmean',
+  const lastOf = (names: readonly MethodName[]): ExperimentMethod => {
+    const [name = defaultMethod] = names;
+    return methods.findLast(({ method }) => names.includes(method)) ?? { label: titleOf(name), method: name };
   };
-  const { alpha: _, ridge: __, ...plain } = regmean;
-  const points: { setting: Measurement['setting']; knob: number; method: ExperimentMethod }[] = [
-    ...sweeps.alpha.map((alpha) => ({
-      setting: 'alpha' as const,
-      knob: alpha,
-      method: { ...plain, alpha },
-    })),
-    ...sweeps.ridge.map((ridge) => ({
-      setting: 'ridge' as const,
-      knob: ridge,
-      method: { ...plain, ridge },
-    })),
-    ...sweeps.batches.map((batches) => ({ setting: 'batches' as const, knob: batches, method: regmean })),
-  ];
+  const points: Point[] = numberOptions.flatMap(({ key, methods: owners }) =>
+    sweeps[key].map((value) => {
+      const own = lastOf(owners);
+      const label = titleOf(own.method);
+      return { setting: key, knob: value, label, method: { ...withoutNumbers(own), [key]: value } };
+    }),
+  );
+  const withGrams = lastOf(methodNames.filter((name) => methodNamed(name).needs.includes('grams')));
+  for (const batches of sweeps.batches) {
+    points.push({ setting: 'batches', knob: batches, label: withGrams.label, method: withGrams });
+  }
   const measurements: Measurement[] = [];
-  for (const { setting, knob, method } of points) {
+  for (const { setting, knob, label, method } of points) {
     const scope = { testSets: run.data.testSets, validation: false };
     const batches = setting === 'batches' ? knob : undefined;
     measurements.push({
       seed: run.seed,
       setting,
-      method: setting === 'batches' ? regmean.label : 'RegMean',
+      method: label,
       agents: run.models.map(({ name }) => name),
       knob,
       ...(await scoreMerged(run, run.models, method, scope, batches)),
     });
   }
   return measurements;
+}
+
+/** One merge of a sweep. */
+interface Point {
+  readonly setting: Measurement['setting'];
+  readonly knob: number;
+  readonly label: string;
+  readonly method: ExperimentMethod;
+}
+
+function titleOf(name: MethodName): string {
+  return methodNamed(name).title;
+}
+
+/** A method without values for options that are numbers. */
+function withoutNumbers(method: ExperimentMethod): ExperimentMethod {
+  const isNumber = (key: string): boolean => numberOptions.some((own) => own.key === key);
+  return Object.fromEntries(Object.entries(method).filter(([key]) => !isNumber(key))) as ExperimentMethod;
 }

@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../merger/merge/merge-options.ts';
+import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
@@ -31,7 +32,7 @@ export async function scoreMerge(
       {
         ...options,
         out,
-        ...(method.include === undefined && method.exclude === undefined ? {} : { base: context.base }),
+        ...(needsBase(method) ? { base: context.base } : {}),
       },
       withoutProgress(context),
     );
@@ -44,6 +45,11 @@ export async function scoreMerge(
 
 function folderFor({ experiment }: ExperimentContext, out: string, { owner }: TestSet): string {
   return experiment.heads.merging === 'separate' && owner !== null ? join(out, 'heads', owner) : out;
+}
+
+/** Whether parameters keep the base's values, or the method works with them. */
+function needsBase({ method, include, exclude }: ExperimentMethod): boolean {
+  return include !== undefined || exclude !== undefined || methodNamed(method).needs.includes('base');
 }
 
 /** What the result of a merge depends on: knobs that the file leaves out are left out here too. */

@@ -2,6 +2,7 @@
  * @file `results.json` of an experiment: every measurement by itself, so that any table or plot can
  *   be made from it.
  */
+import type { NumberOptionKey } from '../../merger/methods/merge-keys.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
 /** Name of the file in an experiment's output folder. */
@@ -20,22 +21,14 @@ export type Scores = Readonly<Record<string, number>>;
  * | all, pairs | the merge, or the ensemble, of all agents or of two |
  * | greedy | agents added one by one, ordered by validation score; kept when the score rises (paper, Section 5.2) |
  * | agents | merges of the first 2, 3, ... agents |
- * | alpha, ridge, batches | one knob of RegMean varied, all agents merged (paper, Figure 5 and Appendix C) |
+ * | the key of a method's option | its values varied, all agents merged (paper, Figure 5 and Appendix C) |
+ * | batches | Grams from less data, all agents merged (paper, Appendix C) |
  * | matching | two agents merged after matching the neurons of the second to the first (paper, Appendix D) |
  */
-export const settings = [
-  'single',
-  'multi-task',
-  'all',
-  'pairs',
-  'greedy',
-  'agents',
-  'alpha',
-  'ridge',
-  'batches',
-  'matching',
-] as const;
-export type Setting = (typeof settings)[number];
+export type Setting = (typeof settings)[number] | NumberOptionKey | 'batches' | 'matching';
+
+/** Those that an experiment file lists; the others follow from its `sweeps` and `matching`. */
+export const settings = ['single', 'multi-task', 'all', 'pairs', 'greedy', 'agents'] as const;
 
 /** The scores of one model. */
 export interface Measurement {
@@ -52,7 +45,7 @@ export interface Measurement {
    */
   readonly agents: readonly string[];
   /**
-   * The value of the knob in the sweeps `alpha`, `ridge` and `batches`; how many agents were tried
+   * In a sweep: the value of the option, or the number of batches; how many agents were tried
    * in `greedy`.
    */
   readonly knob?: number;

@@ -1,24 +1,20 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { gramScales, type MergeMethod, mergeMethods } from '../merge/merge-options.ts';
+import { addMergeFlags, readMergeFlags } from './merge-flags.ts';
 
-interface MergeRoundFlags {
+interface OtherFlags {
   readonly store: string;
   readonly round?: string;
   readonly agents?: string[];
   readonly out: string;
-  readonly method?: MergeMethod;
-  readonly alpha?: number;
-  readonly ridge?: number;
-  readonly gramScale?: 'mean' | 'sum';
-  readonly exclude?: string[];
+  readonly threads?: number;
   readonly json?: boolean;
 }
 
 /** Adds `regmean merger merge`. */
 export function registerMergeRoundCommand(parent: Command): void {
-  parent
+  const command = parent
     .command('merge')
     .description("merge a round's stored contributions again: any subset, any method, without the agents")
     .requiredOption('--store <dir>', "the merger's store")
@@ -29,33 +25,19 @@ export function registerMergeRoundCommand(parent: Command): void {
       'agents to merge, separated by commas (default: all that contributed)',
       parse.nameList,
     )
-    .addOption(new Option('--method <method>', "how to merge (default: the recipe's)").choices(mergeMethods))
-    .option(
-      '--alpha <number>',
-      "share of the off-diagonal Gram entries that is kept (default: the recipe's)",
-      parse.fraction,
-    )
-    .option(
-      '--ridge <number>',
-      "constant added to the diagonal of every Gram (default: the recipe's)",
-      parse.nonNegativeNumber,
-    )
-    .addOption(
-      new Option('--gram-scale <scale>', "what a Gram counts with (default: the recipe's)").choices(
-        gramScales,
-      ),
-    )
-    .option('--exclude <regex...>', "parameters that keep the base model's values (default: the recipe's)")
-    .option('--json', 'print the merge report as JSON')
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the merge report as JSON');
+  addMergeFlags(command, { defaults: 'recipe', without: ['base'] })
     .addHelpText(
       'after',
       '\nExample:\n  regmean merger merge --store store --agents north,south --alpha 0.5 --out pair',
     )
-    .action(async (flags: MergeRoundFlags) => {
+    .action(async (flags: OtherFlags) => {
       const { listContributed, readRound } = await import('../round/round-store.ts');
       const { onlyRound } = await import('../service/stored-status.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
       const { mergeRound } = await import('../round/merge-round.ts');
+      const { changedMerge } = await import('../recipe/merge-section.ts');
       const round = await readRound(flags.store, flags.round ?? (await onlyRound(flags.store)));
       const contributed = await listContributed(round.paths);
       const agents = flags.agents ?? contributed;
@@ -65,22 +47,11 @@ export function registerMergeRoundCommand(parent: Command): void {
           contributed.length === 0 ? 'nobody has contributed' : `stored are ${contributed.join(', ')}`;
         throw new RegmeanError('usage', `--agents: expected agents with a stored contribution, ${found}`);
       }
-      const { method, alpha, ridge, gramScale, exclude } = round.recipe.merge;
+      const { method, given } = readMergeFlags(flags, round.recipe.merge.method);
       const report = await mergeRound(
         round,
-        {
-          agents,
-          out: flags.out,
-          merge: {
-            ...round.recipe.merge,
-            method: flags.method ?? method,
-            alpha: flags.alpha ?? alpha,
-            ridge: flags.ridge ?? ridge,
-            gramScale: flags.gramScale ?? gramScale,
-            exclude: flags.exclude ?? exclude,
-          },
-        },
-        commandContext(),
+        { agents, out: flags.out, merge: changedMerge(round.recipe.merge, method, given) },
+        commandContext({ threads: flags.threads }),
       );
       process.stdout.write(
         flags.json === true

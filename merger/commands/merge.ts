@@ -1,40 +1,21 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
-import {
-  coefficientScales,
-  fisherNormalizations,
-  gramScales,
-  headMergings,
-  type MergeOptions,
-  mergeMethods,
-} from '../merge/merge-options.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
+import { inWords } from '../methods/option.ts';
+import { addMergeFlags, flagOf, readMergeFlags } from './merge-flags.ts';
 
-interface MergeFlags extends ColumnNames {
+interface OtherFlags extends ColumnNames {
   readonly out: string;
-  readonly method: MergeOptions['method'];
-  readonly alpha?: readonly number[];
   readonly validation?: readonly string[];
   readonly task?: TaskKind;
   readonly trials?: number;
   readonly seed: number;
   readonly maxLength?: number;
   readonly threads?: number;
-  readonly ridge?: number;
-  readonly coefficientScale: NonNullable<MergeOptions['coefficientScale']>;
-  readonly heads: NonNullable<MergeOptions['heads']>;
-  readonly fisherSmoothing: number;
-  readonly fisherNormalize: NonNullable<MergeOptions['fisherNormalize']>;
-  readonly include: readonly string[];
-  readonly average: readonly string[];
-  readonly coefficients?: readonly number[];
-  readonly gramScale: 'mean' | 'sum';
-  readonly exclude: readonly string[];
-  readonly base?: string;
   readonly json?: true;
 }
 
@@ -61,21 +42,13 @@ export function registerMergeCommand(program: Command): void {
     .description('Merge contributions of several agents into one model, without data and without training.')
     .argument('<contribution...>', 'contribution folders')
     .requiredOption('--out <dir>', 'model folder to write')
-    .addOption(new Option('--method <method>', 'how to merge').choices(mergeMethods).default('regmean'))
-    .option(
-      '--alpha <number>',
-      'share of the off-diagonal Gram entries that is kept, 0 (the diagonal only) to 1 (default: 0.9; 1 with --ridge); several, as 0.1,0.9, are tried with --validation',
-      parseNumbers,
-    )
-    .option('--ridge <number>', 'constant added to the diagonal of every Gram', parseNumber)
-    .option(
-      '--coefficients <list>',
-      'weight of each contribution, as 0.3,0.7 (default: all equal)',
-      parseNumbers,
-    )
+    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .option('--json', 'print the merge report as JSON');
+  addMergeFlags(command, { defaults: 'own', search: true })
+    .optionsGroup('Search:')
     .option(
       '--validation <file...>',
-      'labelled data to choose coefficients on: a grid for two, random ones for more',
+      'labelled data to choose coefficients on, a grid for two, random ones for more, and numbers of the method, as --alpha 0.1,0.9',
     )
     .option(
       '--trials <n>',
@@ -85,80 +58,25 @@ export function registerMergeCommand(program: Command): void {
     .option('--seed <n>', 'seed of random coefficients', parse.nonNegativeInteger, 1)
     .option('--task <kind>', 'task of the validation data, where no contribution says it', parse.taskKind)
     .option('--max-length <tokens>', 'longer validation rows are cut', parse.positiveInteger)
-    .addOption(
-      new Option(
-        '--coefficient-scale <scale>',
-        'as-given: not divided by their sum, as in the reference code',
-      )
-        .choices(coefficientScales)
-        .default('normalized'),
-    )
-    .addOption(
-      new Option('--gram-scale <scale>', 'mean: agents count the same; sum: by their rows')
-        .choices(gramScales)
-        .default('mean'),
-    )
-    .addOption(
-      new Option(
-        '--fisher-normalize <by>',
-        'divide Fisher information by its norm over each parameter, or the model',
-      )
-        .choices(fisherNormalizations)
-        .default('none'),
-    )
-    .option('--fisher-smoothing <number>', 'added to all Fisher information', parseNumber, 1e-10)
-    .addOption(
-      new Option(
-        '--heads <way>',
-        'one head for all classes, united by name, or each agent’s own beside the encoder',
-      )
-        .choices(headMergings)
-        .default('united'),
-    )
-    .option('--average <regex>', 'parameters that are averaged whatever the method; repeatable', collect, [])
-    .option(
-      '--include <regex>',
-      'only these parameters are merged, the others keep the values of --base',
-      collect,
-      [],
-    )
-    .option(
-      '--exclude <regex>',
-      'parameters that keep the values of --base; searched anywhere in the name, repeatable',
-      collect,
-      [],
-    )
-    .option('--base <dir>', 'base model folder, for --include and --exclude')
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
-    .option('--json', 'print the merge report as JSON')
     .addHelpText('after', examples)
     .action(runMerge);
   addColumnOptions(command);
 }
 
-async function runMerge(contributions: string[], flags: MergeFlags): Promise<void> {
-  const {
-    json,
-    alpha: alphas = [],
-    validation,
-    task,
-    trials,
-    seed,
-    maxLength,
-    threads,
-    columns,
-    ...rest
-  } = gatherColumns(flags);
+async function runMerge(contributions: string[], flags: OtherFlags): Promise<void> {
+  const { out, threads, json, validation, task, trials, seed, maxLength, columns } = gatherColumns(flags);
+  const { method, given, several } = readMergeFlags(flags);
   const { mergeContributions } = await import('../merge/merge-contributions.ts');
   const { commandContext } = await import('../../shared/cli/command-context.ts');
-  if (validation === undefined && alphas.length > 1) {
+  const [searched] = Object.entries(several);
+  if (validation === undefined && searched !== undefined) {
+    const [key, values] = searched;
     throw new RegmeanError(
       'usage',
-      `--alpha: several are tried with --validation only, got ${alphas.join(', ')}`,
+      `${flagOf(key)}: several are tried with --validation only, got ${values.join(', ')}`,
     );
   }
-  const [alpha] = alphas;
-  const options = { ...rest, ...(alphas.length === 1 && alpha !== undefined ? { alpha } : {}) };
+  const options = { ...given, method, out };
   const context = commandContext({ threads });
   let report: MergeReport;
   if (validation === undefined) {
@@ -166,16 +84,14 @@ async function runMerge(contributions: string[], flags: MergeFlags): Promise<voi
   } else {
     const { mergeBySearch } = await import('../search/merge-by-search.ts');
     const search = {
-      ...{ validationFiles: validation, columns, seed, alphas: alphas.length > 1 ? alphas : [] },
+      ...{ validationFiles: validation, columns, seed, values: several },
       ...(task === undefined ? {} : { task }),
       ...(trials === undefined ? {} : { trials }),
       ...(maxLength === undefined ? {} : { maxLength }),
     };
     report = await mergeBySearch(contributions, options, search, context);
   }
-  process.stdout.write(
-    json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, options.out),
-  );
+  process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, out));
 }
 
 async function describe(report: MergeReport, out: string): Promise<string> {
@@ -189,8 +105,11 @@ async function describe(report: MergeReport, out: string): Promise<string> {
     const { metric, examples: count, trials } = report.search;
     const best = Math.max(...trials.map(({ score }) => score));
     const chosen = report.agents.map(({ agent, coefficient }) => `${agent} ${coefficient.toFixed(3)}`);
+    const values = Object.entries(trials[0]?.options ?? {}).map(
+      ([key]) => `, ${inWords(key)} ${report.options[key]}`,
+    );
     lines.push(
-      `coefficients: ${chosen.join(', ')}${report.alpha === null ? '' : `, alpha ${report.alpha}`}: ${metric} ` +
+      `coefficients: ${chosen.join(', ')}${values.join('')}: ${metric} ` +
         `${best.toFixed(4)} on ${count} validation examples, the best of ${trials.length}`,
     );
   }
@@ -209,18 +128,4 @@ async function describe(report: MergeReport, out: string): Promise<string> {
     lines.push(`  ${name}: ${reasons.join(', ')}; undetermined weights are the average`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('must be a number');
-  return value;
-}
-
-function parseNumbers(text: string): number[] {
-  return text.split(',').map(parseNumber);
-}
-
-function collect(value: string, previous: readonly string[]): string[] {
-  return [...previous, value];
 }

@@ -7,7 +7,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { formatShape, sameShape } from '../../shared/tensor.ts';
 import { headParameters } from '../heads/head-parameters.ts';
-import type { HeadMerging } from './merge-options.ts';
+import type { HeadMerging } from '../methods/common-options.ts';
 
 /**
  * Names of the floating point parameters that all contributions have with equal shapes, in the

@@ -2,7 +2,8 @@ import type { Contribution } from '../../shared/contribution/open-contribution.t
 import { RegmeanError } from '../../shared/errors.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { openModel } from '../../shared/formats/open-model.ts';
-import { formatShape, sameShape } from '../../shared/tensor.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import { formatShape, sameShape, sizeOf } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
 
@@ -40,18 +41,21 @@ export function splitParameters(
 }
 
 /**
- * Opens the base model that excluded parameters are taken from; nothing when none is excluded.
+ * Opens the base model: for a method that needs it, and for the parameters that keep its values;
+ * nothing when nobody asks for it.
  *
  * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions'
  *   base, or lacks a parameter
  */
 export async function openBase(
-  folder: string | undefined,
+  { base: folder, method }: Pick<ResolvedMergeOptions, 'base' | 'method'>,
   excluded: readonly string[],
   first: Contribution,
 ): Promise<OpenModel | undefined> {
-  if (excluded.length === 0) return undefined;
+  if (excluded.length === 0 && !method.needs.includes('base')) return undefined;
   if (folder === undefined) {
+    // What a method lacks is said with all that it needs.
+    if (excluded.length === 0) return undefined;
     throw new RegmeanError('usage', `${excluded[0]}: keeps the base's value, but no base is given`, {
       hint: 'give the base model folder with --base',
     });
@@ -74,12 +78,13 @@ export async function openBase(
 }
 
 /** The step that copies a parameter from the base. */
-export function baseStep({ weights }: OpenModel, parameter: string): MergeStep {
+export function baseStep(base: TensorReader, parameter: string): MergeStep {
   return {
     name: parameter,
     parameters: [parameter],
+    bytes: 4 * sizeOf(base.tensors.get(parameter)?.shape ?? [0]),
     async run(output) {
-      await output.write(parameter, (await weights.readFloat32(parameter)).data);
+      await output.write(parameter, (await base.readFloat32(parameter)).data);
       return undefined;
     },
   };

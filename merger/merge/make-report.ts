@@ -1,33 +1,41 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
-import type { HeadPlan } from '../heads/head-plan.ts';
 import { labelsOf, type UnitedLabels } from '../heads/label-spaces.ts';
+import type { LayerGroupReport, MergeStep } from '../methods/merge-step.ts';
+import type { HeadPlan } from './head-plan.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
-import type { LayerGroupReport, MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
+import type { MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
+
+/** What is reported of a merge. */
+export interface FinishedMerge {
+  readonly options: ResolvedMergeOptions;
+  readonly contributions: readonly Contribution[];
+  /** One per contribution. */
+  readonly coefficients: readonly number[];
+  readonly heads: HeadPlan;
+  readonly merged: readonly string[];
+  readonly excluded: readonly string[];
+  readonly steps: readonly MergeStep[];
+  readonly groups: readonly LayerGroupReport[];
+  readonly files: MergeReport['files'];
+  readonly search: SearchReport | null;
+}
 
 /** The report of a merge. */
-export function makeReport(
-  options: ResolvedMergeOptions,
-  contributions: readonly Contribution[],
-  { united }: HeadPlan,
-  merged: readonly string[],
-  excluded: readonly string[],
-  groups: readonly LayerGroupReport[],
-  files: MergeReport['files'],
-  search: SearchReport | null,
-): MergeReport {
-  const { method, alpha, ridge, gramScale, coefficients, heads, fisherSmoothing, fisherNormalize } = options;
+export function makeReport(merge: FinishedMerge): MergeReport {
+  const { options, contributions, coefficients, merged, excluded, steps, groups, files, search } = merge;
+  const { prepared, heads, coefficientScale } = options;
+  const { united } = merge.heads;
   const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
   const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
     contributions.map(property).find((value) => value !== undefined) ?? null;
   return {
     format: 'regmean-merge/1',
     tool: toolVersion,
-    method,
-    alpha: method === 'regmean' ? alpha : null,
-    ridge: method === 'regmean' ? ridge : null,
-    gramScale: method === 'regmean' ? gramScale : null,
-    fisher: method === 'fisher' ? { smoothing: fisherSmoothing, normalize: fisherNormalize } : null,
+    method: options.method.name,
+    options: prepared.settings,
+    ...namedOptions(prepared.settings),
+    coefficientScale,
     heads,
     baseFingerprint: known(({ manifest }) => manifest?.baseFingerprint),
     task: heads === 'separate' ? null : known(({ manifest }) => manifest?.task),
@@ -44,8 +52,35 @@ export function makeReport(
       patterns: patternsOf(options),
     },
     groups,
+    memory: largestOf(steps),
     files,
   };
+}
+
+/** The options that the report has keys for, beside `options`, where all of them are. */
+function namedOptions({
+  alpha,
+  ridge,
+  gramScale,
+  fisherSmoothing,
+  fisherNormalize,
+}: Readonly<Record<string, unknown>>): Pick<MergeReport, 'alpha' | 'ridge' | 'gramScale' | 'fisher'> {
+  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+  const smoothing = number(fisherSmoothing);
+  return {
+    alpha: number(alpha),
+    ridge: number(ridge),
+    gramScale: gramScale === undefined ? null : String(gramScale),
+    fisher: smoothing === null ? null : { smoothing, normalize: String(fisherNormalize) },
+  };
+}
+
+function largestOf(steps: readonly MergeStep[]): MergeReport['memory'] {
+  const largest = steps.reduce<MergeStep | undefined>(
+    (most, step) => (most === undefined || step.bytes > most.bytes ? step : most),
+    undefined,
+  );
+  return { step: largest?.name ?? '', bytes: largest?.bytes ?? 0 };
 }
 
 /** Classes that not all agents know, and who does; null when all know all. */

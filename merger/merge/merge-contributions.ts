@@ -8,32 +8,26 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
-import { type RunContext, stopIfAsked } from '../../shared/runtime/run-context.ts';
-import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
-import {
-  fillSafetensors,
-  type SafetensorsSink,
-  type TensorSpec,
-} from '../../shared/safetensors/write-safetensors.ts';
-import { sizeOf } from '../../shared/tensor.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
-import { configChanges, planHeads, requireMergedClassRows, specsOf } from '../heads/head-plan.ts';
 import { writeAgentModels } from '../heads/separate-heads.ts';
-import type { MergeOutput, MergeStep } from '../methods/merge-step.ts';
-import { strategies } from '../methods/registry.ts';
+import type { MergeInputs, MergeStep } from '../methods/merge-step.ts';
 import { copyCompanions } from './companions.ts';
-import { baseStep, openBase, splitParameters } from './excluded-parameters.ts';
+import { baseStep, openBase, type ParameterSplit, splitParameters } from './excluded-parameters.ts';
+import { configChanges, type HeadPlan, planHeads, requireMergedClassRows, specsOf } from './head-plan.ts';
 import { makeReport } from './make-report.ts';
-import { type MergeOptions, resolveMergeOptions } from './merge-options.ts';
 import {
-  type LayerGroupReport,
-  type MergeReport,
-  mergeReportFile,
-  type SearchReport,
-} from './merge-report.ts';
+  coefficientsOf,
+  type MergeOptions,
+  type ResolvedMergeOptions,
+  resolveMergeOptions,
+} from './merge-options.ts';
+import { type MergeReport, mergeReportFile, type SearchReport } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { requireOneNetwork } from './networks.ts';
+import { writeWeights } from './write-weights.ts';
 
 /** What is known of a merge beside its options. */
 export interface MergeCircumstances {
@@ -62,38 +56,38 @@ export async function mergeContributions(
   context: RunContext,
   { search, checkFiles = false }: MergeCircumstances = {},
 ): Promise<MergeReport> {
-  const resolved = resolveMergeOptions(options, folders.length);
+  if (folders.length === 0) {
+    throw new RegmeanError('usage', 'merge: needs at least one contribution, got none');
+  }
+  const resolved = resolveMergeOptions(options);
   const replace = await holdsEarlierMerge(options.out);
   const contributions: Contribution[] = [];
   const gemm = createGemm(context.compute);
   let base: OpenModel | undefined;
   try {
     for (const folder of folders) contributions.push(await openContribution(folder));
+    const agents = contributions.map(({ agent }) => agent);
+    const coefficients = coefficientsOf(resolved, agents);
     await requireOneNetwork(contributions);
-    const plan = planHeads(contributions, resolved);
-    const { merged, excluded } = splitParameters(plan.parameters, resolved);
-    requireMergedClassRows(plan, excluded);
+    const heads = planHeads(contributions, resolved);
+    const { merged, excluded } = splitParameters(heads.parameters, resolved);
+    requireMergedClassRows(heads, excluded);
     const first = contributions[0] as Contribution;
-    base = await openBase(options.base, excluded, first);
+    base = await openBase(resolved, excluded, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
-    const strategy = strategies[resolved.method];
-    const layers = resolved.method === 'regmean' ? await contributionLayers(first) : null;
-    const inputs = { ...resolved, contributions, allParameters: merged, layers, gemm };
-    const steps = [
-      ...strategy({ ...inputs, parameters: merged.filter((name) => !plan.classRows.has(name)) }),
-      ...(plan.united === null
-        ? []
-        : classRowSteps(
-            strategy,
-            { ...inputs, parameters: merged.filter((name) => plan.classRows.has(name)) },
-            plan.united,
-          )),
-      ...excluded.map((parameter) => baseStep(base as OpenModel, parameter)),
-    ];
+    const steps = planSteps(
+      resolved,
+      heads,
+      { merged, excluded },
+      {
+        ...{ contributions, coefficients, gemm, base: base?.weights },
+        layers: resolved.method.needs.includes('grams') ? await contributionLayers(first) : null,
+      },
+    );
     return await writeFolderAtomically(
       options.out,
       async (folder) => {
-        const specs = specsOf(first, plan);
+        const specs = specsOf(first, heads);
         const groups = await writeWeights(
           join(folder, weightsFile),
           specs,
@@ -102,22 +96,16 @@ export async function mergeContributions(
           context,
           options.out,
         );
-        await copyCompanions(first.model, folder, configChanges(resolved, plan));
+        await copyCompanions(first.model, folder, configChanges(resolved, heads));
         await first.model.writeNetwork(folder);
         if (resolved.heads === 'separate') {
-          await writeAgentModels(folder, contributions, new Set(plan.parameters));
+          await writeAgentModels(folder, contributions, new Set(heads.parameters));
         }
         const files = await describeFiles(folder);
-        const report = makeReport(
-          resolved,
-          contributions,
-          plan,
-          merged,
-          excluded,
-          groups,
-          files,
-          search ?? null,
-        );
+        const report = makeReport({
+          ...{ options: resolved, contributions, coefficients, heads, merged, excluded, steps, groups },
+          ...{ files, search: search ?? null },
+        });
         await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
         await writeFile(join(folder, 'README.md'), modelCard(report));
         return report;
@@ -131,6 +119,27 @@ export async function mergeContributions(
   }
 }
 
+/** The steps of a merge: the method's, those of rows per class, and what the base keeps. */
+function planSteps(
+  { prepared, average }: ResolvedMergeOptions,
+  { classRows, united }: HeadPlan,
+  { merged, excluded }: ParameterSplit,
+  inputs: Pick<MergeInputs, 'contributions' | 'coefficients' | 'base' | 'layers' | 'gemm'>,
+): readonly MergeStep[] {
+  const common = {
+    ...inputs,
+    allParameters: merged,
+    isAveraged: (parameter: string) => average.some((pattern) => pattern.test(parameter)),
+  };
+  const whole = merged.filter((name) => !classRows.has(name));
+  const byClass = merged.filter((name) => classRows.has(name));
+  return [
+    ...prepared.steps({ ...common, parameters: whole }),
+    ...(united === null ? [] : classRowSteps(prepared.steps, { ...common, parameters: byClass }, united)),
+    ...excluded.map((parameter) => baseStep(inputs.base as TensorReader, parameter)),
+  ];
+}
+
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */
 async function holdsEarlierMerge(out: string): Promise<boolean> {
   const names = (await listFolder(out)) ?? [];
@@ -142,65 +151,4 @@ async function holdsEarlierMerge(out: string): Promise<boolean> {
       hint: 'choose another folder with --out',
     },
   );
-}
-
-async function writeWeights(
-  path: string,
-  specs: readonly TensorSpec[],
-  contributions: readonly Contribution[],
-  steps: readonly MergeStep[],
-  context: RunContext,
-  out: string,
-): Promise<readonly LayerGroupReport[]> {
-  const { weights } = contributions[0] as Contribution;
-  const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
-  const sizeOfStep = ({ parameters }: MergeStep): number =>
-    parameters.reduce((sum, parameter) => sum + (sizes.get(parameter) ?? 0), 0);
-  const total = steps.reduce((sum, step) => sum + sizeOfStep(step), 0);
-  const groups: LayerGroupReport[] = [];
-  await fillSafetensors(path, specs, { format: 'pt' }, async (sink) => {
-    for (const { name, dtype } of specs) {
-      if (!isFloatDtype(dtype)) await sink.write(name, await weights.readBytes(name));
-    }
-    let done = 0;
-    const progress = context.progress({ label: 'merging', total, unit: 'weights' });
-    for (const step of steps) {
-      stopIfAsked(context, () => `merge: stopped at ${step.name}, nothing was written`);
-      progress.update(done, step.name);
-      const group = await step.run(checkFinite(sink, contributions));
-      if (group !== undefined) groups.push(group);
-      done += sizeOfStep(step);
-    }
-    progress.update(done, weightsFile);
-    progress.finish(out);
-  });
-  return groups;
-}
-
-/** Lets only finite values through. */
-function checkFinite(sink: SafetensorsSink, contributions: readonly Contribution[]): MergeOutput {
-  return {
-    async write(name, data, start) {
-      if (!allFinite(data)) throw await notFinite(name, contributions);
-      await sink.write(name, data, start);
-    },
-  };
-}
-
-function allFinite(data: Float32Array | Float64Array): boolean {
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
-  return true;
-}
-
-/**
- * Says whose weights are not finite; when all are, the values are too large for the computation.
- */
-async function notFinite(name: string, contributions: readonly Contribution[]): Promise<RegmeanError> {
-  for (const { agent, weights } of contributions) {
-    if (allFinite(await weights.readFloat64(name))) continue;
-    return new RegmeanError('invalid-input', `${agent}: parameter ${name} must be finite, is not`);
-  }
-  return new RegmeanError('numerical', `parameter ${name}: merged values must be finite, are not`, {
-    hint: 'check the Grams of this layer for values that are not finite',
-  });
 }

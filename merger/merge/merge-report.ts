@@ -1,33 +1,9 @@
-import type { FisherNormalization, GramScale, HeadMerging, MergeMethod } from './merge-options.ts';
+import type { HeadMerging } from '../methods/common-options.ts';
+import type { LayerGroupReport } from '../methods/merge-step.ts';
+import type { MethodName } from '../methods/registry.ts';
 
 /** Name of the report in a merged folder. */
 export const mergeReportFile = 'merge-report.json';
-
-/** How the layers that share a Gram were solved. */
-export interface LayerGroupReport {
-  /** The first module. */
-  readonly name: string;
-  readonly layers: readonly string[];
-  /** Input features d. */
-  readonly dimension: number;
-  /** Outputs of all layers together. */
-  readonly outputs: number;
-  /** Rows of each contribution's Gram, null where they are not known. */
-  readonly rows: readonly (number | null)[];
-  /** Inputs that are zero in all data: their weights are the mean. */
-  readonly deadInputs: number;
-  /**
-   * 0 when the summed Gram was regular; else what was added to its diagonal, relative to the
-   * largest entry.
-   */
-  readonly jitter: number;
-  /** ||A D - R|| / ||R|| of the normal equations without jitter. */
-  readonly relativeResidual: number;
-  /** Smallest pivot of the factor at unit diagonal, about the reciprocal of the condition. */
-  readonly smallestPivot: number;
-  /** Steps of iterative refinement. */
-  readonly refinements: number;
-}
 
 /** One contribution as it took part. */
 export interface MergedAgentReport {
@@ -44,7 +20,7 @@ export interface MergedAgentReport {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** How coefficients, and perhaps alpha, were chosen on validation data. */
+/** How coefficients, and perhaps options of the method, were chosen on validation data. */
 export interface SearchReport {
   /** The metric that was compared, on so many examples. */
   readonly metric: string;
@@ -52,6 +28,8 @@ export interface SearchReport {
   readonly trials: readonly {
     readonly coefficients: readonly number[];
     readonly alpha: number | null;
+    /** Value by option, of the options that several values were tried of. */
+    readonly options: Readonly<Record<string, number>>;
     readonly score: number;
   }[];
 }
@@ -60,13 +38,16 @@ export interface SearchReport {
 export interface MergeReport {
   readonly format: 'regmean-merge/1';
   readonly tool: string;
-  readonly method: MergeMethod;
-  /** Null for methods without Grams, as are `ridge` and `gramScale`. */
+  readonly method: MethodName;
+  /** The method's options with their defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Of `options`; null for methods without it, as are `ridge` and `gramScale`. */
   readonly alpha: number | null;
   readonly ridge: number | null;
-  readonly gramScale: GramScale | null;
-  /** Null for other methods. */
-  readonly fisher: { readonly smoothing: number; readonly normalize: FisherNormalization } | null;
+  readonly gramScale: string | null;
+  /** Of `options`; null for other methods. */
+  readonly fisher: { readonly smoothing: number; readonly normalize: string } | null;
+  readonly coefficientScale: string;
   readonly heads: HeadMerging;
   readonly baseFingerprint: string | null;
   /** Null, as are the labels, where agents keep heads of their own. */
@@ -86,6 +67,8 @@ export interface MergeReport {
     readonly patterns: Readonly<Record<'include' | 'exclude' | 'average', readonly string[]>>;
   };
   readonly groups: readonly LayerGroupReport[];
+  /** The step that takes the most memory, and about how much. */
+  readonly memory: { readonly step: string; readonly bytes: number };
   /** Size and SHA-256 of the model's files. */
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }

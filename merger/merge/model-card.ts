@@ -1,5 +1,9 @@
 import { stringify } from 'yaml';
-import { type LayerGroupReport, largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
+import type { z } from 'zod';
+import { methodNamed } from '../methods/merge-keys.ts';
+import type { LayerGroupReport } from '../methods/merge-step.ts';
+import { inWords, metaOf } from '../methods/option.ts';
+import { largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
 
 /** Tasks as Hugging Face names its pipelines. */
 const pipelineTags: Readonly<Record<string, string>> = {
@@ -43,39 +47,34 @@ export function modelCard(report: MergeReport): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-const howMerged: Readonly<Record<MergeReport['method'], string>> = {
-  regmean:
-    'RegMean ([Jin et al., ICLR 2023](https://arxiv.org/abs/2212.09849)): every linear layer is the closed-form ' +
-    'solution that comes nearest to the outputs of all agents’ layers on their own inputs; ' +
-    'all other parameters are averages',
-  fisher:
-    'Fisher-weighted averaging ([Matena and Raffel, 2021](https://arxiv.org/abs/2111.09832)): every parameter is ' +
-    'weighed by how much the agents’ likelihoods depend on it',
-  simple: 'simple averaging of all parameters',
-};
+/** The method in a sentence, with where it was published. */
+function howMerged({ method: name }: MergeReport): string {
+  const { title, description, paper } = methodNamed(name);
+  const reference = paper === undefined ? '' : ` ([${paper.citation}](${paper.link}))`;
+  return `${title}${reference}: ${description}`;
+}
 
-function introduction({ agents, method, heads }: MergeReport): string {
+function introduction(report: MergeReport): string {
+  const { agents, heads } = report;
   const where =
     heads === 'separate'
       ? ' This folder holds the fused encoder; `heads/<agent>/` is the model with that agent’s own head.'
       : '';
   return (
-    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${howMerged[method]}.${where} ` +
+    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${howMerged(report)}.${where} ` +
     'No training data was seen by the merge. Details are in `merge-report.json`.'
   );
 }
 
 function facts(report: MergeReport): string[][] {
-  const { search, method, alpha, ridge, gramScale, fisher, task, labels, baseFingerprint, parameters, tool } =
-    report;
+  const { search, method, options, task, labels, baseFingerprint, parameters, tool } = report;
   const { solved, averaged, excluded } = parameters;
   const optional: [string, string | null | undefined][] = [
     ['method', method],
-    ['alpha', alpha?.toString()],
-    ['constant added to Gram diagonals', ridge ? `${ridge}` : null],
-    ['Gram scale', gramScale],
-    ['Fisher smoothing', fisher?.smoothing.toString()],
-    ['Fisher normalization', fisher?.normalize],
+    ...Object.entries(methodNamed(method).options.shape).map(([key, schema]): [string, string] => [
+      metaOf(schema as z.ZodType).label ?? inWords(key),
+      String(options[key]),
+    ]),
     ['task', task],
     ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
     ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],

@@ -48,7 +48,7 @@ export function groupLayers(
   wanted: ReadonlySet<string>,
   known: LayerIndex | null,
 ): readonly LayerGroup[] {
-  const files = contributions.map(requireGrams);
+  const files = contributions.flatMap(({ grams }) => grams ?? []);
   const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
   for (const module of files[0]?.layers.keys() ?? []) {
     if (isUnwanted(contributions[0] as Contribution, module, wanted, known)) continue;
@@ -81,17 +81,6 @@ function isUnwanted(
 /** The weight of a module of a contribution with Grams. */
 function weightOf({ grams }: Contribution, module: string, known: LayerIndex | null): LayerWeight {
   return layerWeight(module, grams?.weights ?? new Map(), known);
-}
-
-function requireGrams({ grams, agent, folder }: Contribution): GramFile {
-  if (grams !== undefined) return grams;
-  throw new RegmeanError(
-    'invalid-input',
-    `${agent}: regmean needs Grams, ${folder} has no grams.safetensors`,
-    {
-      hint: 'make them with `regmean stats`, or merge with `--method simple`',
-    },
-  );
 }
 
 function gramNameOf(

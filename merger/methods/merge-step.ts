@@ -1,22 +1,24 @@
+/** @file The steps of a merge, and what a method makes them from. */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
 import type { LayerIndex } from '../../shared/models/layer-index.ts';
-import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
-import type { LayerGroupReport } from '../merge/merge-report.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 
-/** What a strategy works on. All contributions have the same parameters and shapes. */
-export interface MergeInputs
-  extends Pick<
-    ResolvedMergeOptions,
-    'alpha' | 'ridge' | 'coefficients' | 'gramScale' | 'fisherSmoothing' | 'fisherNormalize' | 'average'
-  > {
+/** What a method works on. All contributions have the same parameters and shapes. */
+export interface MergeInputs {
   readonly contributions: readonly Contribution[];
+  /** One per contribution. They sum to 1, unless they are taken as given. */
+  readonly coefficients: readonly number[];
   /** The parameters to merge, in the order of the first contribution. */
   readonly parameters: readonly string[];
   /** All parameters of the model that are merged, of which `parameters` may be a part. */
   readonly allParameters: readonly string[];
   /** The models' linear layers; null for a family that is not known, and where nobody asks. */
   readonly layers: LayerIndex | null;
+  /** Whether a parameter is averaged whatever the method. */
+  isAveraged(parameter: string): boolean;
+  /** The base model; there when the method needs it. */
+  readonly base: TensorReader | undefined;
   readonly gemm: Gemm;
 }
 
@@ -36,9 +38,37 @@ export interface MergeOutput {
 export interface MergeStep {
   readonly name: string;
   readonly parameters: readonly string[];
+  /** About how many bytes of memory it takes at most, however many contributions there are. */
+  readonly bytes: number;
   /** Merges and writes the step's parameters; returns what to report of a layer group. */
   run(output: MergeOutput): Promise<LayerGroupReport | undefined>;
 }
 
-/** A way to merge: divides the parameters into steps, each parameter in exactly one. */
+/** Divides `inputs.parameters` into steps, each parameter in exactly one. */
 export type MergeStrategy = (inputs: MergeInputs) => readonly MergeStep[];
+
+/** How the layers that share a Gram were solved. */
+export interface LayerGroupReport {
+  /** The first module. */
+  readonly name: string;
+  readonly layers: readonly string[];
+  /** Input features d. */
+  readonly dimension: number;
+  /** Outputs of all layers together. */
+  readonly outputs: number;
+  /** Rows of each contribution's Gram, null where they are not known. */
+  readonly rows: readonly (number | null)[];
+  /** Inputs that are zero in all data: their weights are the mean. */
+  readonly deadInputs: number;
+  /**
+   * 0 when the summed Gram was regular; else what was added to its diagonal, relative to the
+   * largest entry.
+   */
+  readonly jitter: number;
+  /** ||A D - R|| / ||R|| of the normal equations without jitter. */
+  readonly relativeResidual: number;
+  /** Smallest pivot of the factor at unit diagonal, about the reciprocal of the condition. */
+  readonly smallestPivot: number;
+  /** Steps of iterative refinement. */
+  readonly refinements: number;
+}

@@ -1,8 +1,11 @@
-import type { MergeMethod } from '../merge/merge-options.ts';
+/** @file The merge methods. A new one is its module and its line here. */
 import { fisher } from './fisher.ts';
-import type { MergeStrategy } from './merge-step.ts';
 import { regmean } from './regmean.ts';
 import { simple } from './simple.ts';
 
-/** The strategy of every method. */
-export const strategies: Readonly<Record<MergeMethod, MergeStrategy>> = { simple, fisher, regmean };
+export const mergeMethods = [simple, fisher, regmean] as const;
+
+/** What `--method` takes. */
+export type MethodName = (typeof mergeMethods)[number]['name'];
+
+export const defaultMethod: MethodName = 'regmean';

@@ -16,37 +16,97 @@
  * one nearest to the mean sum_i c_i W_i: there the merged layer is the average of the agents'.
  */
 
+import { z } from 'zod';
 import { layerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
-import { gramFactor } from '../../shared/contribution/open-grams.ts';
+import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
-import { solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
-import type { LayerGroupReport } from '../merge/merge-report.ts';
+import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import { groupLayers, type LayerGroup, type LinearLayer } from './layer-groups.ts';
-import type { MergeInputs, MergeOutput, MergeStrategy } from './merge-step.ts';
-import { meanStep } from './simple.ts';
+import { meanStep } from './mean-step.ts';
+import type { LayerGroupReport, MergeInputs, MergeOutput } from './merge-step.ts';
+import { defineMethod } from './method.ts';
+import { option } from './option.ts';
+
+export const regmean = defineMethod({
+  name: 'regmean',
+  title: 'RegMean',
+  description:
+    'every linear layer is the closed-form solution that comes nearest to the outputs of all agents’ layers on their ' +
+    'own inputs; all other parameters are averages',
+  paper: {
+    citation: 'Jin et al., ICLR 2023',
+    title: 'Dataless Knowledge Fusion by Merging Weights of Language Models',
+    link: 'https://arxiv.org/abs/2212.09849',
+    where: 'equation 2 and section 3.3; appendix C with a ridge',
+  },
+  options: z.object({
+    alpha: option(z.number().min(0).max(1).optional(), {
+      help: 'share of the off-diagonal Gram entries that is kept, 0 (the diagonal only) to 1',
+      default: '0.9; 1 with a ridge',
+      sweep: {
+        title: 'Alpha',
+        axis: 'alpha, the share of off-diagonal Gram entries that is kept',
+        note: 'All agents merged with the off-diagonal entries of every Gram multiplied by alpha (paper, Section 3.3).',
+      },
+    }),
+    ridge: option(z.number().min(0).optional(), {
+      help: 'constant added to the diagonal of every Gram, scaled as --gram-scale says',
+      label: 'constant added to Gram diagonals',
+      default: 'none',
+      sweep: {
+        title: 'Additive constant',
+        axis: 'constant added to the diagonals of the mean Grams, alpha 1',
+        note: 'All agents merged with a constant on the diagonals instead (paper, Appendix C).',
+      },
+    }),
+    gramScale: option(z.enum(['mean', 'sum']).default('mean'), {
+      help: 'mean: agents count the same; sum: by their rows',
+      label: 'Gram scale',
+      value: 'scale',
+    }),
+  }),
+  needs: ['grams'],
+  settings({ alpha, ridge, gramScale }) {
+    return { alpha: alpha ?? (ridge === undefined ? 0.9 : 1), ridge: ridge ?? 0, gramScale };
+  },
+  steps(inputs, settings) {
+    const wanted = new Set(inputs.parameters.filter((parameter) => !inputs.isAveraged(parameter)));
+    requireGramOfParameter(inputs);
+    const groups = groupLayers(inputs.contributions, wanted, inputs.layers);
+    const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
+    const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
+    return [
+      ...groups.map((group) => ({
+        name: group.name,
+        parameters: group.layers.map(({ parameter }) => parameter),
+        bytes: bytesOf(group),
+        run: (output: MergeOutput) => mergeGroup(inputs, settings, group, output),
+      })),
+      ...others.map((parameter) => meanStep(inputs, parameter)),
+    ];
+  },
+});
+
+interface RegmeanSettings {
+  readonly alpha: number;
+  readonly ridge: number;
+  readonly gramScale: 'mean' | 'sum';
+}
 
 /**
- * Linear layers with Grams by RegMean, one step per group that shares a Gram; all other parameters
- * by their mean.
+ * Memory of one group. A singular system takes the most: the sum, the sum with jitter and its
+ * factor, [d, d] each, and about eight matrices [d, n] while the solution is refined.
  */
-export const regmean: MergeStrategy = (inputs) => {
-  const isAveraged = (parameter: string): boolean => inputs.average.some((own) => own.test(parameter));
-  const wanted = new Set(inputs.parameters.filter((parameter) => !isAveraged(parameter)));
-  requireGramOfParameter(inputs);
-  const groups = groupLayers(inputs.contributions, wanted, inputs.layers);
-  const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
-  const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
-  return [
-    ...groups.map((group) => ({
-      name: group.name,
-      parameters: group.layers.map(({ parameter }) => parameter),
-      run: (output: MergeOutput) => mergeGroup(inputs, group, output),
-    })),
-    ...others.map((parameter) => meanStep(inputs, parameter)),
-  ];
-};
+function bytesOf(group: LayerGroup): number {
+  const { dimension } = group;
+  return 8 * dimension * (3 * dimension + 8 * outputsOf(group));
+}
+
+function outputsOf({ layers }: LayerGroup): number {
+  return layers.reduce((sum, { outputs }) => sum + outputs, 0);
+}
 
 /**
  * Grams that are named like nothing in the models would leave every layer averaged without a word.
@@ -68,23 +128,24 @@ function requireGramOfParameter({ contributions, allParameters, layers }: MergeI
  */
 async function mergeGroup(
   inputs: MergeInputs,
+  settings: RegmeanSettings,
   group: LayerGroup,
   output: MergeOutput,
 ): Promise<LayerGroupReport> {
   const { contributions, coefficients, gemm } = inputs;
-  const { name, dimension, layers } = group;
-  const outputs = layers.reduce((sum, layer) => sum + layer.outputs, 0);
+  const { name, dimension, layers, gramNames } = group;
+  const outputs = outputsOf(group);
   const last = contributions.length - 1;
   const reference = await stackWeights(inputs, last, group, outputs);
-  const left = zeros(dimension, dimension);
-  const right = zeros(dimension, outputs);
-  for (const index of contributions.keys()) {
-    const gram = await readScaledGram(inputs, index, group);
-    addScaled(left, 1, gram);
-    if (index === last) continue;
+  const deviationOf = async (index: number): Promise<Matrix> => {
     const deviation = await stackWeights(inputs, index, group, outputs);
     addScaled(deviation, -1, reference);
-    await gemm.accumulate(gram, deviation, right, { transB: true });
+    return deviation;
+  };
+  const equations = normalEquations(denseLeftSide(gemm, dimension), outputs);
+  for (const index of contributions.keys()) {
+    const gram = await readScaledGram(inputs, settings, index, group);
+    await equations.accumulate(index === last ? { gram } : { gram, deviation: () => deviationOf(index) });
   }
   const meanDeviation = async (): Promise<Matrix> => {
     const mean = zeros(outputs, dimension);
@@ -94,9 +155,9 @@ async function mergeGroup(
     addScaled(mean, -1, reference);
     return transpose(mean);
   };
-  const { x, ...solution } = await solveSymmetric(gemm, `layer ${name}`, left, right, meanDeviation);
+  const { x, ...solution } = await equations.solve(`layer ${name}`, meanDeviation);
   addScaled(reference, 1, transpose(x));
-  const rows = group.gramNames.map((gram, i) => contributions[i]?.grams?.grams.get(gram)?.rows ?? null);
+  const rows = gramNames.map((gram, i) => contributions[i]?.grams?.grams.get(gram)?.rows ?? null);
   await writeStack(reference, layers, output);
   return { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution };
 }
@@ -107,13 +168,12 @@ async function mergeGroup(
  * distance to each agent's own weights).
  */
 async function readScaledGram(
-  { contributions, coefficients, alpha, ridge, gramScale }: MergeInputs,
+  { contributions, coefficients }: MergeInputs,
+  { alpha, ridge, gramScale }: RegmeanSettings,
   index: number,
   { gramNames, dimension }: LayerGroup,
 ): Promise<Matrix> {
-  const file = contributions[index]?.grams;
-  if (file === undefined)
-    throw new RegmeanError('invalid-input', `regmean: contribution ${index} has no Grams`);
+  const file = contributions[index]?.grams as GramFile;
   const name = gramNames[index] as string;
   const coefficient = coefficients[index] as number;
   const diagonal = coefficient * gramFactor(file, name, gramScale);

@@ -1,35 +1,14 @@
-/** @file Simple averaging: theta = sum c_i theta_i for every parameter. */
+/** @file Simple averaging: theta = sum_i c_i theta_i. */
+import { z } from 'zod';
+import { meanStep } from './mean-step.ts';
+import { defineMethod } from './method.ts';
 
-import { sizeOf } from '../../shared/tensor.ts';
-import type { MergeInputs, MergeStep, MergeStrategy } from './merge-step.ts';
-
-/** Every parameter becomes its coefficient-weighted mean. */
-export const simple: MergeStrategy = (inputs) =>
-  inputs.parameters.map((parameter) => meanStep(inputs, parameter));
-
-/** Values that are averaged at a time: embeddings can be too large to be held in float64. */
-const blockValues = 1 << 22;
-
-/** The step that averages one parameter: sum c_i theta_i, accumulated in float64. */
-export function meanStep({ contributions, coefficients }: MergeInputs, parameter: string): MergeStep {
-  return {
-    name: parameter,
-    parameters: [parameter],
-    async run(output) {
-      const size = sizeOf(contributions[0]?.weights.tensors.get(parameter)?.shape ?? [0]);
-      for (let start = 0; start < size; start += blockValues) {
-        const end = Math.min(size, start + blockValues);
-        const mean = new Float64Array(end - start);
-        for (const [index, { weights }] of contributions.entries()) {
-          const values = await weights.readFloat32Range(parameter, start, end);
-          const coefficient = coefficients[index] as number;
-          for (let i = 0; i < mean.length; i++) {
-            mean[i] = (mean[i] as number) + coefficient * (values[i] as number);
-          }
-        }
-        await output.write(parameter, mean, start);
-      }
-      return undefined;
-    },
-  };
-}
+export const simple = defineMethod({
+  name: 'simple',
+  title: 'Simple averaging',
+  description: 'every parameter is the weighted mean of the agents’',
+  options: z.object({}),
+  needs: [],
+  settings: () => ({}),
+  steps: (inputs) => inputs.parameters.map((parameter) => meanStep(inputs, parameter)),
+});

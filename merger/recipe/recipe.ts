@@ -4,6 +4,9 @@ import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/c
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
+import { patternSchema } from '../methods/common-options.ts';
+import { methodNamed } from '../methods/merge-keys.ts';
+import { mergeSection } from './merge-section.ts';
 
 /** A name that can stand in paths and on a command line. */
 export const plainNameSchema = z
@@ -12,8 +15,6 @@ export const plainNameSchema = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     'expected letters, digits, dots, dashes and underscores, at most 64',
   );
-/** A regular expression, searched anywhere in a parameter's name. */
-export const patternSchema = z.string().refine(isRegularExpression, 'expected a regular expression');
 const seed = z.int().min(0).max(0xffffffff);
 
 /** How agents fine-tune; what is absent is the default of `regmean train`. */
@@ -41,19 +42,6 @@ const statistics = z.strictObject({
   fisher: fisherSchema.optional(),
 });
 
-const merge = z.strictObject({
-  method: z.enum(['simple', 'fisher', 'regmean']).default('regmean'),
-  alpha: z.number().min(0).max(1).optional(),
-  ridge: z.number().min(0).optional(),
-  gramScale: z.enum(['mean', 'sum']).default('mean'),
-  coefficients: z.record(z.string(), z.number().positive()).optional(),
-  include: z.array(patternSchema).default([]),
-  exclude: z.array(patternSchema).default([]),
-  average: z.array(patternSchema).default([]),
-  fisherSmoothing: z.number().min(0).optional(),
-  fisherNormalize: z.enum(['none', 'parameter', 'model']).optional(),
-});
-
 /** The schema of a recipe file. Unknown keys are errors; every default is written out here. */
 export const recipeSchema = z
   .strictObject({
@@ -69,7 +57,7 @@ export const recipeSchema = z
     data: z.strictObject(columnNamesSchema.shape).prefault({}),
     training: trainingSchema.prefault({}),
     statistics: statistics.prefault({}),
-    merge: merge.prefault({}),
+    merge: mergeSection.prefault({}),
   })
   .check((context) => {
     const { value, issues } = context;
@@ -102,11 +90,13 @@ export const recipeSchema = z
         `expected at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
       );
     }
-    if (value.merge.method === 'regmean' && !value.statistics.grams) {
-      complain(['statistics', 'grams'], 'expected true, the regmean method needs Grams');
+    const { name: method, needs } = methodNamed(value.merge.method);
+    if (needs.includes('grams') && !value.statistics.grams) {
+      complain(['statistics', 'grams'], `expected true, the ${method} method needs Grams`);
     }
-    if (value.merge.method === 'fisher' && value.statistics.fisher === undefined) {
-      complain(['statistics', 'fisher'], 'expected a variant, the fisher method needs Fisher information');
+    if (needs.includes('fisher') && value.statistics.fisher === undefined) {
+      const message = `expected a variant, the ${method} method needs Fisher information`;
+      complain(['statistics', 'fisher'], message);
     }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {
@@ -130,15 +120,6 @@ export function quorumOf(recipe: Recipe): number {
 /** The deadline in milliseconds since 1970, or undefined when the round waits for every agent. */
 export function deadlineOf(recipe: Recipe): number | undefined {
   return recipe.deadline === undefined ? undefined : Date.parse(recipe.deadline);
-}
-
-function isRegularExpression(text: string): boolean {
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function firstRepeated(names: readonly string[]): string | undefined {

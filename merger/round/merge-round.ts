@@ -4,7 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import type { MergeChoice } from '../recipe/merge-section.ts';
 import type { StoredRound } from './round-store.ts';
 
 /** What a merge of a round takes. */
@@ -14,7 +14,7 @@ export interface MergeRoundOptions {
   /** The folder to make. */
   readonly out: string;
   /** How to merge; the recipe's way when absent. */
-  readonly merge?: Recipe['merge'];
+  readonly merge?: MergeChoice;
 }
 
 /**
@@ -36,18 +36,18 @@ export async function mergeRound(
     );
   }
   const ordered = recipe.agents.filter((agent) => agents.includes(agent));
-  const { coefficients, ...options } = merge;
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { coefficients } = merge;
   return mergeContributions(
     ordered.map((agent) => join(paths.contributions, agent)),
     {
-      ...given,
-      method: options.method,
+      ...merge,
+      // A list goes by the agents as they were named.
+      coefficients:
+        Array.isArray(coefficients) && coefficients.length === agents.length
+          ? ordered.map((agent) => coefficients[agents.indexOf(agent)] as number)
+          : coefficients,
       out,
       base: paths.base,
-      ...(coefficients === undefined
-        ? {}
-        : { coefficients: ordered.map((agent) => coefficients[agent] ?? 1) }),
     },
     context,
   );

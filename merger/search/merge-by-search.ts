@@ -19,6 +19,7 @@ import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
+import type { TriedValues } from '../methods/merge-keys.ts';
 import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candidates.ts';
 
 const batchSize = 32;
@@ -34,8 +35,8 @@ export interface SearchOptions {
   readonly trials?: number;
   /** Seed of the draws. */
   readonly seed: number;
-  /** Alphas to try with each of them; the merge's own when there are none. */
-  readonly alphas: readonly number[];
+  /** Values to try with each of them, of the method's options; the merge's own where none are. */
+  readonly values: TriedValues;
   readonly maxLength?: number;
 }
 
@@ -62,44 +63,55 @@ export async function mergeBySearch(
   const task = search.task ?? (await taskOf(folders));
   const trials = search.trials ?? (folders.length === 2 ? defaultTrials.two : defaultTrials.more);
   const candidates = candidateCoefficients(folders.length, trials, search.seed).flatMap((coefficients) =>
-    (search.alphas.length === 0 ? [options.alpha] : search.alphas).map((alpha) => ({ coefficients, alpha })),
+    combinations(search.values).map((values) => ({ coefficients, values })),
   );
   await mkdir(dirname(options.out), { recursive: true });
   const work = await mkdtemp(join(dirname(options.out), '.regmean-search-'));
   const tried: SearchReport['trials'][number][] = [];
-  let best: { coefficients: readonly number[]; alpha: number | undefined; score: number } | null = null;
+  let best: (Candidate & { readonly score: number }) | null = null;
   let examples = 0;
   let metric = '';
   const progress = context.progress({ label: 'searching', total: candidates.length, unit: 'merges' });
   const ofTrial = withoutProgress(context);
   try {
-    for (const [index, { coefficients, alpha }] of candidates.entries()) {
+    for (const [index, { coefficients, values }] of candidates.entries()) {
       progress.update(index, best === null ? undefined : `best so far ${best.score.toFixed(4)}`);
       const out = join(work, 'trial');
-      const own: MergeOptions = { ...options, coefficients, out, ...(alpha === undefined ? {} : { alpha }) };
+      const own: MergeOptions = { ...options, ...values, coefficients, out };
       const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
       const result = await scoreFolder(out, task, search, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
-      tried.push({ coefficients, alpha: report.alpha, score });
+      tried.push({ coefficients, alpha: report.alpha, options: values, score });
       const better =
         best === null ||
         score > best.score ||
         (score === best.score && distanceFromEqual(coefficients) < distanceFromEqual(best.coefficients));
-      if (better) best = { coefficients, alpha, score };
+      if (better) best = { coefficients, values, score };
     }
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  const { coefficients, alpha } = best ?? { coefficients: [], alpha: undefined };
-  const report = await mergeContributions(
-    folders,
-    { ...options, coefficients, ...(alpha === undefined ? {} : { alpha }) },
-    ofTrial,
-    { search: { metric, examples, trials: tried } },
-  );
+  const { coefficients, values } = best ?? { coefficients: [], values: {} };
+  const report = await mergeContributions(folders, { ...options, ...values, coefficients }, ofTrial, {
+    search: { metric, examples, trials: tried },
+  });
   progress.finish(options.out);
   return report;
+}
+
+/** What a trial merges with. */
+interface Candidate {
+  readonly coefficients: readonly number[];
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** Every way to take one value of each option; one way, with no value, of no options. */
+function combinations(values: SearchOptions['values']): readonly Candidate['values'][] {
+  return Object.entries(values).reduce<readonly Candidate['values'][]>(
+    (ways, [key, own]) => ways.flatMap((way) => own.map((value) => ({ ...way, [key]: value }))),
+    [{}],
+  );
 }
 
 async function taskOf(folders: readonly string[]): Promise<TaskKind> {

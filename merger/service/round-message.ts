@@ -5,7 +5,7 @@ import type { ContributionState } from '../../shared/wire/generated/regmean/v1/C
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
-import { resolveMergeOptions } from '../merge/merge-options.ts';
+import { methodNamed } from '../methods/merge-keys.ts';
 import { deadlineOf, quorumOf, type Recipe } from '../recipe/recipe.ts';
 import type { RoundStanding, RoundState } from '../round/round-state.ts';
 import type { StoredRound } from '../round/round-store.ts';
@@ -57,24 +57,21 @@ export function roundMessage({ round, standing, agents, fusedFiles }: RoundView)
   };
 }
 
+/** Options of methods that have fields of their own, as the wire had them first. */
+const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fisherNormalize'] as const;
+
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
-  const { method, gramScale, coefficients, exclude, include, average } = merge;
-  const { alpha, ridge } = resolveMergeOptions({ ...withoutUndefined(merge), coefficients: [1], out: '' }, 1);
-  const common = { method, coefficients: coefficients ?? {}, exclude, include, average, gramScale: '' };
-  switch (method) {
-    case 'regmean':
-      return { ...common, gramScale, alpha, ...(merge.ridge === undefined ? {} : { ridge }) };
-    case 'fisher': {
-      const { fisherSmoothing, fisherNormalize } = withoutUndefined(merge);
-      return {
-        ...common,
-        ...(fisherSmoothing === undefined ? {} : { fisherSmoothing }),
-        ...(fisherNormalize === undefined ? {} : { fisherNormalize }),
-      };
-    }
-    case 'simple':
-      return common;
-  }
+  const { method, coefficients, coefficientScale, heads, exclude, include, average } = merge;
+  const { settings } = methodNamed(method).prepare(merge);
+  const fields = fieldsOfOptions.flatMap((key) =>
+    settings[key] === undefined ? [] : [[key, settings[key]]],
+  );
+  return {
+    ...{ method, coefficientScale, heads, gramScale: '', coefficients: coefficients ?? {} },
+    ...{ exclude: [...exclude], include: [...include], average: [...average] },
+    ...Object.fromEntries(fields),
+    options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
+  };
 }
 
 /** protobufjs takes a key with the value undefined for a present one. */

@@ -2,6 +2,8 @@
  * @file Scores against a knob: agents merged, alpha, the additive constant, batches of the Grams;
  *   greedy merging.
  */
+import { numberOptions } from '../../../merger/methods/merge-keys.ts';
+import { inWords, type OptionMeta, type Sweep } from '../../../merger/methods/option.ts';
 import { type LinePoint, lineChart } from '../../../shared/charts/line-chart.ts';
 import type { ExperimentResults, Measurement, Setting } from '../results.ts';
 import { simpleOf, summaryRows, testSetsOf } from './all-table.ts';
@@ -10,35 +12,30 @@ import { formatSpread, macroAverage, mean, ofSetting, spreadOf } from './statist
 
 type Group = 'in-domain' | 'out-of-domain';
 
-const knobs: readonly {
+/** How a sweep is shown. */
+interface Knob extends Sweep {
   readonly setting: Setting;
-  readonly title: string;
-  readonly xName: string;
-  readonly note: string;
-}[] = [
-  {
-    setting: 'alpha',
-    title: 'Alpha',
-    xName: 'alpha, the share of off-diagonal Gram entries that is kept',
-    note: 'All agents merged with the off-diagonal entries of every Gram multiplied by alpha (paper, Section 3.3).',
-  },
-  {
-    setting: 'ridge',
-    title: 'Additive constant',
-    xName: 'constant added to the diagonals of the mean Grams, alpha 1',
-    note: 'All agents merged with a constant on the diagonals instead (paper, Appendix C).',
-  },
+}
+
+const knobs: readonly Knob[] = [
+  ...numberOptions.map(({ key, meta }) => ({ setting: key, ...(meta.sweep ?? sweepOf(key, meta)) })),
   {
     setting: 'batches',
     title: 'Batches for the Grams',
-    xName: 'batches that the Grams are computed from',
+    axis: 'batches that the Grams are computed from',
     note: 'All agents merged with Grams from less data (paper, Appendix C).',
   },
 ];
 
+/** How a sweep of an option is shown that does not say so itself. */
+function sweepOf(key: string, { label = inWords(key), help }: OptionMeta): Sweep {
+  const title = `${label[0]?.toUpperCase()}${label.slice(1)}`;
+  return { title, axis: `${label}: ${help}`, note: `All agents merged with several values of ${label}.` };
+}
+
 /** One section per knob that was varied. */
 export function sweepSections(results: ExperimentResults): readonly Section[] {
-  return knobs.flatMap(({ setting, title, xName, note }) => {
+  return knobs.flatMap(({ setting, title, axis, note }) => {
     const points = ofSetting(results.measurements, setting);
     if (points.length === 0) return [];
     const groups = groupsOf(results);
@@ -64,11 +61,11 @@ export function sweepSections(results: ExperimentResults): readonly Section[] {
           caption: `${group} average; bars are one standard deviation over seeds`,
           svg: lineChart({
             label: `${title}, ${group}`,
-            xName,
+            xName: axis,
             yName: `${group} average, %`,
             series: [
               {
-                name: 'RegMean',
+                name: points[0]?.method ?? '',
                 points: values.map((value) => pointOf(value, averages(results, at(value), group))),
               },
             ],

@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const search = { validationFiles: [] as string[], seed: 1, alphas: [] as number[] };
+const search = { validationFiles: [] as string[], seed: 1, values: {} };
 const options = (name: string) => ({ method: 'regmean', out: join(folder, name) }) as const;
 const accuracyOf = async (model: string): Promise<number> =>
   (
@@ -85,7 +85,7 @@ describe('a merge by search', () => {
       {
         ...search,
         validationFiles: [validation],
-        alphas: [0.1, 1],
+        values: { alpha: [0.1, 1] },
       },
       quietContext,
     );

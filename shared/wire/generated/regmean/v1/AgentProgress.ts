@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { ContributionState as _regmean_v1_ContributionState, ContributionState__Output as _regmean_v1_ContributionState__Output } from './ContributionState.ts';
+import type { ContributionState as _regmean_v1_ContributionState, ContributionState__Output as _regmean_v1_ContributionState__Output } from '../../regmean/v1/ContributionState.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**

@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from './FileInfo.ts';
+import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
 
 /**
  * The base model that every agent of the round starts from.

@@ -1,8 +1,8 @@
 // Original file: proto/regmean/v1/contribution.proto
 
-import type { UploadManifest as _regmean_v1_UploadManifest, UploadManifest__Output as _regmean_v1_UploadManifest__Output } from './UploadManifest.ts';
-import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from './FileChunk.ts';
-import type { CommitRequest as _regmean_v1_CommitRequest, CommitRequest__Output as _regmean_v1_CommitRequest__Output } from './CommitRequest.ts';
+import type { UploadManifest as _regmean_v1_UploadManifest, UploadManifest__Output as _regmean_v1_UploadManifest__Output } from '../../regmean/v1/UploadManifest.ts';
+import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from '../../regmean/v1/FileChunk.ts';
+import type { CommitRequest as _regmean_v1_CommitRequest, CommitRequest__Output as _regmean_v1_CommitRequest__Output } from '../../regmean/v1/CommitRequest.ts';
 
 /**
  * What an agent sends: one manifest, then chunks, then one commit.

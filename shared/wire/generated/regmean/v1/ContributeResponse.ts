@@ -1,9 +1,9 @@
 // Original file: proto/regmean/v1/contribution.proto
 
-import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from './ManifestAccepted.ts';
-import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from './CommittedOffset.ts';
-import type { Validating as _regmean_v1_Validating, Validating__Output as _regmean_v1_Validating__Output } from './Validating.ts';
-import type { ContributionStored as _regmean_v1_ContributionStored, ContributionStored__Output as _regmean_v1_ContributionStored__Output } from './ContributionStored.ts';
+import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from '../../regmean/v1/ManifestAccepted.ts';
+import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from '../../regmean/v1/CommittedOffset.ts';
+import type { Validating as _regmean_v1_Validating, Validating__Output as _regmean_v1_Validating__Output } from '../../regmean/v1/Validating.ts';
+import type { ContributionStored as _regmean_v1_ContributionStored, ContributionStored__Output as _regmean_v1_ContributionStored__Output } from '../../regmean/v1/ContributionStored.ts';
 
 /**
  * What the merger answers: one `accepted` (or `stored`, when there is nothing left to do), then

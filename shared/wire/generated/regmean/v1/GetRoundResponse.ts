@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from './Round.ts';
+import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from '../../regmean/v1/Round.ts';
 
 export interface GetRoundResponse {
   'round'?: (_regmean_v1_Round | null);

@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/contribution.proto
 
-import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from './CommittedOffset.ts';
+import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from '../../regmean/v1/CommittedOffset.ts';
 
 /**
  * The answer to the manifest: what is already there. Chunks continue each file at its offset, file

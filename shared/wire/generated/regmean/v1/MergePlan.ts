@@ -6,7 +6,7 @@
  */
 export interface MergePlan {
   /**
-   * `simple`, `fisher` or `regmean`.
+   * Name of the merge method, as `regmean merge --method` takes it.
    */
   'method'?: (string);
   /**
@@ -46,6 +46,20 @@ export interface MergePlan {
    * `none`, `parameter` or `model`; only for `fisher`.
    */
   'fisherNormalize'?: (string);
+  /**
+   * `normalized`: coefficients are divided by their sum; `as-given`.
+   */
+  'coefficientScale'?: (string);
+  /**
+   * `united`: one head for the classes of all agents; `separate`: each agent's own beside the
+   * encoder.
+   */
+  'heads'?: (string);
+  /**
+   * Every option of the method with its value as JSON, by its key in recipes; those that have
+   * fields of their own above are here too.
+   */
+  'options'?: ({[key: string]: string});
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
@@ -57,7 +71,7 @@ export interface MergePlan {
  */
 export interface MergePlan__Output {
   /**
-   * `simple`, `fisher` or `regmean`.
+   * Name of the merge method, as `regmean merge --method` takes it.
    */
   'method': (string);
   /**
@@ -97,6 +111,20 @@ export interface MergePlan__Output {
    * `none`, `parameter` or `model`; only for `fisher`.
    */
   'fisherNormalize'?: (string);
+  /**
+   * `normalized`: coefficients are divided by their sum; `as-given`.
+   */
+  'coefficientScale': (string);
+  /**
+   * `united`: one head for the classes of all agents; `separate`: each agent's own beside the
+   * encoder.
+   */
+  'heads': (string);
+  /**
+   * Every option of the method with its value as JSON, by its key in recipes; those that have
+   * fields of their own above are here too.
+   */
+  'options': ({[key: string]: string});
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";

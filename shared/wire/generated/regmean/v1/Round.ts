@@ -1,13 +1,13 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { RoundState as _regmean_v1_RoundState, RoundState__Output as _regmean_v1_RoundState__Output } from './RoundState.ts';
-import type { BaseModel as _regmean_v1_BaseModel, BaseModel__Output as _regmean_v1_BaseModel__Output } from './BaseModel.ts';
-import type { TrainingHints as _regmean_v1_TrainingHints, TrainingHints__Output as _regmean_v1_TrainingHints__Output } from './TrainingHints.ts';
-import type { StatisticsWanted as _regmean_v1_StatisticsWanted, StatisticsWanted__Output as _regmean_v1_StatisticsWanted__Output } from './StatisticsWanted.ts';
-import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from './MergePlan.ts';
-import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from './AgentProgress.ts';
-import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from './FileInfo.ts';
-import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from './DataHints.ts';
+import type { RoundState as _regmean_v1_RoundState, RoundState__Output as _regmean_v1_RoundState__Output } from '../../regmean/v1/RoundState.ts';
+import type { BaseModel as _regmean_v1_BaseModel, BaseModel__Output as _regmean_v1_BaseModel__Output } from '../../regmean/v1/BaseModel.ts';
+import type { TrainingHints as _regmean_v1_TrainingHints, TrainingHints__Output as _regmean_v1_TrainingHints__Output } from '../../regmean/v1/TrainingHints.ts';
+import type { StatisticsWanted as _regmean_v1_StatisticsWanted, StatisticsWanted__Output as _regmean_v1_StatisticsWanted__Output } from '../../regmean/v1/StatisticsWanted.ts';
+import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from '../../regmean/v1/MergePlan.ts';
+import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from '../../regmean/v1/AgentProgress.ts';
+import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
+import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from '../../regmean/v1/DataHints.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**

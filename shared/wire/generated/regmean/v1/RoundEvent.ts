@@ -1,7 +1,7 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { RoundEventKind as _regmean_v1_RoundEventKind, RoundEventKind__Output as _regmean_v1_RoundEventKind__Output } from './RoundEventKind.ts';
-import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from './Round.ts';
+import type { RoundEventKind as _regmean_v1_RoundEventKind, RoundEventKind__Output as _regmean_v1_RoundEventKind__Output } from '../../regmean/v1/RoundEventKind.ts';
+import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from '../../regmean/v1/Round.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**

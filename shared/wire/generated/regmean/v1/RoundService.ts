@@ -2,14 +2,14 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
-import type { ContributeRequest as _regmean_v1_ContributeRequest, ContributeRequest__Output as _regmean_v1_ContributeRequest__Output } from './ContributeRequest.ts';
-import type { ContributeResponse as _regmean_v1_ContributeResponse, ContributeResponse__Output as _regmean_v1_ContributeResponse__Output } from './ContributeResponse.ts';
-import type { FetchFileRequest as _regmean_v1_FetchFileRequest, FetchFileRequest__Output as _regmean_v1_FetchFileRequest__Output } from './FetchFileRequest.ts';
-import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from './FileChunk.ts';
-import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__Output as _regmean_v1_GetRoundRequest__Output } from './GetRoundRequest.ts';
-import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from './GetRoundResponse.ts';
-import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from './RoundEvent.ts';
-import type { WatchRoundRequest as _regmean_v1_WatchRoundRequest, WatchRoundRequest__Output as _regmean_v1_WatchRoundRequest__Output } from './WatchRoundRequest.ts';
+import type { ContributeRequest as _regmean_v1_ContributeRequest, ContributeRequest__Output as _regmean_v1_ContributeRequest__Output } from '../../regmean/v1/ContributeRequest.ts';
+import type { ContributeResponse as _regmean_v1_ContributeResponse, ContributeResponse__Output as _regmean_v1_ContributeResponse__Output } from '../../regmean/v1/ContributeResponse.ts';
+import type { FetchFileRequest as _regmean_v1_FetchFileRequest, FetchFileRequest__Output as _regmean_v1_FetchFileRequest__Output } from '../../regmean/v1/FetchFileRequest.ts';
+import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_v1_FileChunk__Output } from '../../regmean/v1/FileChunk.ts';
+import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__Output as _regmean_v1_GetRoundRequest__Output } from '../../regmean/v1/GetRoundRequest.ts';
+import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from '../../regmean/v1/GetRoundResponse.ts';
+import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from '../../regmean/v1/RoundEvent.ts';
+import type { WatchRoundRequest as _regmean_v1_WatchRoundRequest, WatchRoundRequest__Output as _regmean_v1_WatchRoundRequest__Output } from '../../regmean/v1/WatchRoundRequest.ts';
 
 /**
  * One merger serves one round: agents look at it, fetch the base model, contribute once, and fetch

@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
-import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from './FisherWanted.ts';
+import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from '../../regmean/v1/FisherWanted.ts';
 
 /**
  * The statistics that a contribution must hold beside the weights.

@@ -1,6 +1,6 @@
 // Original file: proto/regmean/v1/contribution.proto
 
-import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from './FileInfo.ts';
+import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
 
 /**
  * What an agent is about to upload. Two manifests with the same files are the same contribution.

@@ -4,11 +4,13 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { type ConfigChanges, labelMembers, withoutHead } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
-import { requireCompatible, requireOneTask } from '../merge/compatibility.ts';
-import type { ResolvedMergeOptions } from '../merge/merge-options.ts';
-import { classRowParameters } from './head-parameters.ts';
-import { type UnitedLabels, uniteLabels } from './label-spaces.ts';
-import { requireFolderNames } from './separate-heads.ts';
+import { classRowParameters } from '../heads/head-parameters.ts';
+import { type UnitedLabels, uniteLabels } from '../heads/label-spaces.ts';
+import { requireFolderNames } from '../heads/separate-heads.ts';
+import type { CommonOptions } from '../methods/common-options.ts';
+import { requireCompatible, requireOneTask } from './compatibility.ts';
+
+type HeadOptions = Pick<CommonOptions, 'heads'>;
 
 /** What is merged, and what becomes of heads. */
 export interface HeadPlan {
@@ -25,7 +27,7 @@ export interface HeadPlan {
  *
  * @throws RegmeanError when contributions do not fit together
  */
-export function planHeads(contributions: readonly Contribution[], { heads }: ResolvedMergeOptions): HeadPlan {
+export function planHeads(contributions: readonly Contribution[], { heads }: HeadOptions): HeadPlan {
   if (heads === 'separate') {
     requireFolderNames(contributions);
     const parameters = requireCompatible(contributions, 'separate', new Set());
@@ -75,7 +77,7 @@ export function specsOf(
 }
 
 /** What config.json says differently of the fused model. */
-export function configChanges({ heads }: ResolvedMergeOptions, { united }: HeadPlan): ConfigChanges {
+export function configChanges({ heads }: HeadOptions, { united }: HeadPlan): ConfigChanges {
   if (heads === 'separate') return withoutHead;
   return united === null ? {} : labelMembers(united.names);
 }

@@ -1,0 +1,85 @@
+/** @file Runs the steps of a merge and writes what they give. */
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import { type RunContext, stopIfAsked } from '../../shared/runtime/run-context.ts';
+import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
+import { weightsFile } from '../../shared/safetensors/model-weights.ts';
+import {
+  fillSafetensors,
+  type SafetensorsSink,
+  type TensorSpec,
+} from '../../shared/safetensors/write-safetensors.ts';
+import { sizeOf } from '../../shared/tensor.ts';
+import type { LayerGroupReport, MergeOutput, MergeStep } from '../methods/merge-step.ts';
+
+/**
+ * Writes the fused weights, step by step; tensors that are no floating point numbers are those of
+ * the first contribution.
+ *
+ * @param specs all tensors of the file
+ * @param steps together they write every floating point tensor
+ * @param context stops the merge between two steps
+ * @param out what is said to be finished
+ * @returns what the steps report of layer groups
+ * @throws RegmeanError when a merged value is not finite; `interrupted`
+ */
+export async function writeWeights(
+  path: string,
+  specs: readonly TensorSpec[],
+  contributions: readonly Contribution[],
+  steps: readonly MergeStep[],
+  context: RunContext,
+  out: string,
+): Promise<readonly LayerGroupReport[]> {
+  const { weights } = contributions[0] as Contribution;
+  const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
+  const sizeOfStep = ({ parameters }: MergeStep): number =>
+    parameters.reduce((sum, parameter) => sum + (sizes.get(parameter) ?? 0), 0);
+  const total = steps.reduce((sum, step) => sum + sizeOfStep(step), 0);
+  const groups: LayerGroupReport[] = [];
+  await fillSafetensors(path, specs, { format: 'pt' }, async (sink) => {
+    for (const { name, dtype } of specs) {
+      if (!isFloatDtype(dtype)) await sink.write(name, await weights.readBytes(name));
+    }
+    let done = 0;
+    const progress = context.progress({ label: 'merging', total, unit: 'weights' });
+    for (const step of steps) {
+      stopIfAsked(context, () => `merge: stopped at ${step.name}, nothing was written`);
+      progress.update(done, step.name);
+      const group = await step.run(checkFinite(sink, contributions));
+      if (group !== undefined) groups.push(group);
+      done += sizeOfStep(step);
+    }
+    progress.update(done, weightsFile);
+    progress.finish(out);
+  });
+  return groups;
+}
+
+/** Lets only finite values through. */
+function checkFinite(sink: SafetensorsSink, contributions: readonly Contribution[]): MergeOutput {
+  return {
+    async write(name, data, start) {
+      if (!allFinite(data)) throw await notFinite(name, contributions);
+      await sink.write(name, data, start);
+    },
+  };
+}
+
+function allFinite(data: Float32Array | Float64Array): boolean {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
+  return true;
+}
+
+/**
+ * Says whose weights are not finite; when all are, the values are too large for the computation.
+ */
+async function notFinite(name: string, contributions: readonly Contribution[]): Promise<RegmeanError> {
+  for (const { agent, weights } of contributions) {
+    if (allFinite(await weights.readFloat64(name))) continue;
+    return new RegmeanError('invalid-input', `${agent}: parameter ${name} must be finite, is not`);
+  }
+  return new RegmeanError('numerical', `parameter ${name}: merged values must be finite, are not`, {
+    hint: 'check the Grams of this layer for values that are not finite',
+  });
+}

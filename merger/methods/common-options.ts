@@ -1,0 +1,78 @@
+/** @file The options that every merge method has. */
+import { z } from 'zod';
+import { option } from './option.ts';
+
+/** A regular expression, searched anywhere in a parameter's name. */
+export const patternSchema = z.string().refine(isRegularExpression, 'expected a regular expression');
+
+const patterns = z.array(patternSchema).readonly().default([]);
+const coefficient = z.number('expected positive numbers').positive('expected positive numbers');
+
+/** Weights of the contributions by the agents' names. */
+export const coefficientsByAgent = z.record(z.string(), coefficient);
+
+/** The same, or in the order of the contributions. */
+const coefficients = z.union(
+  [z.array(coefficient).readonly(), coefficientsByAgent],
+  'expected positive numbers',
+);
+
+/** What they are, in the order of `--help`. */
+export const commonOptions = z.object({
+  coefficients: option(coefficients.optional(), {
+    help: 'weight of each contribution, in their order or by agent, as 0.3,0.7 or north=0.3,south=0.7',
+    value: 'list',
+    default: 'all equal',
+    fromText: readCoefficients,
+  }),
+  coefficientScale: option(z.enum(['normalized', 'as-given']).default('normalized'), {
+    help: 'as-given: not divided by their sum, as in the published code; averages then grow with it',
+    value: 'scale',
+  }),
+  heads: option(z.enum(['united', 'separate']).default('united'), {
+    help: 'one head for all classes, united by name, or each agent’s own beside the encoder',
+    value: 'way',
+  }),
+  average: option(patterns, {
+    help: 'parameters that are averaged whatever the method',
+    value: 'regex',
+  }),
+  include: option(patterns, {
+    help: 'only these parameters are merged, the others keep the values of the base',
+    value: 'regex',
+  }),
+  exclude: option(patterns, {
+    help: 'parameters that keep the values of the base; searched anywhere in the name',
+    value: 'regex',
+  }),
+  base: option(z.string().min(1).optional(), {
+    help: 'base model folder, for --include and --exclude',
+    value: 'dir',
+  }),
+});
+
+/** Their values, defaults filled in. */
+export type CommonOptions = z.output<typeof commonOptions>;
+
+/** What becomes of task heads. */
+export type HeadMerging = CommonOptions['heads'];
+
+/** Coefficients in one of their two forms. */
+export type Coefficients = z.output<typeof coefficients>;
+
+/** `0.3,0.7`, or `north=0.3,south=0.7`. */
+function readCoefficients(text: string): unknown {
+  const entries = text.split(',').map((entry) => entry.split('='));
+  const number = (value = ''): number => (value.trim() === '' ? Number.NaN : Number(value));
+  if (entries.every(({ length }) => length === 1)) return entries.map(([value]) => number(value));
+  return Object.fromEntries(entries.map(([agent = '', value]) => [agent.trim(), number(value)]));
+}
+
+function isRegularExpression(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,56 @@
+/** @file What a method needs beside the weights, checked before it begins. */
+
+import { fisherFile } from '../../shared/contribution/fisher.ts';
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { MergeInputs } from './merge-step.ts';
+
+/** What contributions, or the merge, must have for a method. */
+export type Need = 'grams' | 'fisher' | 'base';
+
+/** The statistics that a contribution may hold: how they are called, and how they are made. */
+const statistics = {
+  grams: { called: 'Grams', file: gramsFile, remedy: 'make them with `regmean stats`' },
+  fisher: {
+    called: 'Fisher information',
+    file: fisherFile,
+    remedy: 'make it with `regmean stats --fisher empirical`',
+  },
+} as const;
+
+/**
+ * Checks that all contributions have the statistics that a method needs, and that there is a base
+ * if it needs one.
+ *
+ * @throws RegmeanError `invalid-input` naming the agent and the file; `usage` without a base
+ */
+export function requireNeeds(
+  { name, needs }: { readonly name: string; readonly needs: readonly Need[] },
+  { contributions, base }: Pick<MergeInputs, 'contributions' | 'base'>,
+): void {
+  for (const need of needs) {
+    if (need !== 'base') requireStatistics(name, need, contributions);
+    else if (base === undefined) {
+      throw new RegmeanError('usage', `method: ${name} needs the base model, none is given`, {
+        hint: 'give the base model folder with --base',
+      });
+    }
+  }
+}
+
+function requireStatistics(
+  method: string,
+  need: keyof typeof statistics,
+  contributions: readonly Contribution[],
+): void {
+  const { called, file, remedy } = statistics[need];
+  for (const contribution of contributions) {
+    if (contribution[need] !== undefined) continue;
+    throw new RegmeanError(
+      'invalid-input',
+      `${contribution.agent}: ${method} needs ${called}, ${contribution.folder} has no ${file}`,
+      { hint: `${remedy}, or merge with \`--method simple\`` },
+    );
+  }
+}
