@@ -1,7 +1,14 @@
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
 import { type ColumnNames, columnFlag, columnKeys, type DataColumns } from './column-names.ts';
-import { featuresColumn, labelColumns, pairColumnsOf, textColumns, tokensColumn } from './known-columns.ts';
+import {
+  featuresColumn,
+  idColumns,
+  labelColumns,
+  pairColumnsOf,
+  textColumns,
+  tokensColumn,
+} from './known-columns.ts';
 
 /** What rows are read for. */
 export interface RowPurpose {
@@ -23,6 +30,20 @@ export interface ChosenColumns {
     | { readonly kind: 'features' };
   /** Null where there is none; rows need one only where the purpose says so. */
   readonly label: string | null;
+}
+
+/** The columns of what a model reads of a row. */
+export function inputColumnsIn(input: ChosenColumns['input']): readonly string[] {
+  switch (input.kind) {
+    case 'text':
+      return [input.text, ...(input.pair === null ? [] : [input.pair])];
+    case 'words':
+      return [input.tokens];
+    case 'ids':
+      return idColumns;
+    case 'features':
+      return [featuresColumn];
+  }
 }
 
 /** The flags that name columns for a task. */

@@ -48,6 +48,21 @@ export const labelColumns: Readonly<Record<TaskKind, readonly string[]>> = {
 export const tokensColumn = 'tokens';
 export const featuresColumn = 'features';
 
+/** Columns of rows that were tokenized elsewhere. */
+export const idColumns = ['input_ids', 'token_type_ids', 'attention_mask', 'decoder_input_ids'] as const;
+
+const knownColumns = new Set<string>([
+  ...textColumns,
+  ...[...pairs, ...pairsOfClasses].flat(),
+  ...Object.values(labelColumns).flat(),
+  ...[tokensColumn, featuresColumn, ...idColumns],
+]);
+
+/** Whether rows of some task may be read from a column of this name. */
+export function isKnownColumn(name: string): boolean {
+  return knownColumns.has(name);
+}
+
 /** Names that nothing but a text has. */
 const textNames = new Set<string>([
   ...textColumns,

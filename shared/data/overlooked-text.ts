@@ -3,7 +3,7 @@
  *   passages is wrong without a word, so such a column is refused until the user says what is read.
  */
 import { RegmeanError } from '../errors.ts';
-import type { ChosenColumns } from './choose-columns.ts';
+import { type ChosenColumns, inputColumnsIn } from './choose-columns.ts';
 import { type ColumnNames, columnFlag } from './column-names.ts';
 import { natureOfColumn } from './known-columns.ts';
 import type { FileRecord } from './row.ts';
@@ -47,8 +47,7 @@ export function watchForText(file: string, names: ColumnNames): TextWatch {
   return {
     add({ row, values }, { input, label }) {
       if (isSaid || input.kind === 'ids' || input.kind === 'features') return;
-      const read =
-        input.kind === 'words' ? [input.tokens] : [input.text, ...(input.pair === null ? [] : [input.pair])];
+      const read = inputColumnsIn(input);
       for (const [column, value] of Object.entries(values)) {
         if (typeof value !== 'string' || value.trim() === '' || column === label || read.includes(column))
           continue;
@@ -106,6 +105,6 @@ const leastLetters = 10;
 function readsLikeText(value: string): boolean {
   if (/^\s*[[{]/.test(value)) return false;
   const start = value.slice(0, 400);
-  const words = start.split(/\s+/).filter((piece) => /\p{L}{2}/u.test(piece) && !piece.includes('://'));
+  const words = start.split(/\s+/).filter((piece) => /\p{L}/u.test(piece) && !piece.includes('://'));
   return words.length >= leastWords || (start.match(scriptsWithoutSpaces)?.length ?? 0) >= leastLetters;
 }

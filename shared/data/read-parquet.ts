@@ -1,36 +1,62 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type SchemaElement,
+} from 'hyparquet';
 import { z } from 'zod';
 import { messageOf, RegmeanError } from '../errors.ts';
+import { pointerBytes, refuseLfsPointer } from '../files/lfs-pointer.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 
-const decompressors = {
-  GZIP: (bytes: Uint8Array) => new Uint8Array(gunzipSync(bytes)),
-  BROTLI: (bytes: Uint8Array) => new Uint8Array(brotliDecompressSync(bytes)),
-};
+/** ZSTD, LZ4 in both framings and Snappy; of the others Node.js has its own, which are faster. */
+async function loadDecompressors(): Promise<Compressors> {
+  const { compressors } = await import('hyparquet-compressors');
+  return {
+    ...compressors,
+    GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)),
+    BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)),
+  };
+}
 
 /**
- * Records of a Parquet file (uncompressed, Snappy, GZIP or Brotli), one row group in memory at a
- * time. Integers become numbers. Where the file carries Hugging Face's feature description, class
- * indices become class names and the index -1 (Hugging Face's mark for an unlabelled row) becomes
- * null.
+ * Records of a Parquet file (uncompressed, Snappy, GZIP, Brotli, ZSTD or LZ4), one row group in
+ * memory at a time. Only columns that may be of use are read, so what another column holds, and
+ * how, does no harm. Integers become numbers. Where the file carries Hugging Face's feature
+ * description, class indices become class names and the index -1 (Hugging Face's mark for an
+ * unlabelled row) becomes null.
  *
- * @throws RegmeanError `invalid-input` for a file that is not Parquet or is compressed in another
- *   way
+ * @throws RegmeanError `invalid-input` for a file that is not Parquet, or whose needed columns are
+ *   stored in a way that is not known
  */
 export async function* readParquet(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
   const file = await asyncBufferFromFile(path);
+  refuseLfsPointer(path, new Uint8Array(await file.slice(0, Math.min(pointerBytes, file.byteLength))));
   const metadata = await guard(path, () => parquetMetadataAsync(file));
-  const columns = metadata.schema.length === 0 ? [] : topLevelColumns(metadata);
-  const error = context.checkColumns(columns);
+  const columns = topLevelColumns(metadata);
+  const names = columns.map(({ name }) => name);
+  const error = context.checkColumns(names);
   if (error !== null) throw error;
+  const needed = context.neededColumns(names);
+  const others = columns.filter(
+    (column) => !needed.includes(column.name) && context.isOfUse(column.name, isText(column)),
+  );
+  const compressors = await loadDecompressors();
   const classNames = huggingFaceClassNames(metadata);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
-    const records = await guard(path, () =>
-      parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors: decompressors }),
-    );
+    const part: RowRange = { file, metadata, rowStart, rowEnd, compressors };
+    const records = await guard(path, () => readColumns(part, needed));
+    for (const { name } of others) {
+      // Nothing is missed in a column that cannot be read, since the row does not need it.
+      const values = await readColumns(part, [name]).catch(() => []);
+      for (const [index, value] of values.entries()) Object.assign(records[index] ?? {}, value);
+    }
     for (const [index, record] of records.entries()) {
       const entries = Object.entries(record).map(([column, value]) => [
         column,
@@ -40,6 +66,18 @@ export async function* readParquet(path: string, context: ReaderContext): AsyncG
     }
     rowStart = rowEnd;
   }
+}
+
+interface RowRange {
+  readonly file: AsyncBuffer;
+  readonly metadata: FileMetaData;
+  readonly rowStart: number;
+  readonly rowEnd: number;
+  readonly compressors: Compressors;
+}
+
+async function readColumns(part: RowRange, columns: readonly string[]): Promise<Record<string, unknown>[]> {
+  return parquetReadObjects({ ...part, columns: [...columns] });
 }
 
 async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {
@@ -52,20 +90,23 @@ async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-function topLevelColumns(metadata: FileMetaData): string[] {
-  const names: string[] = [];
+function topLevelColumns({ schema }: FileMetaData): SchemaElement[] {
+  const columns: SchemaElement[] = [];
   let next = 1;
   const skip = (count: number): void => {
-    for (let child = 0; child < count; child++) skip(metadata.schema[next++]?.num_children ?? 0);
+    for (let child = 0; child < count; child++) skip(schema[next++]?.num_children ?? 0);
   };
-  const root = metadata.schema[0];
-  for (let column = 0; column < (root?.num_children ?? 0); column++) {
-    const element = metadata.schema[next++];
+  for (let column = 0; column < (schema[0]?.num_children ?? 0); column++) {
+    const element = schema[next++];
     if (element === undefined) break;
-    names.push(element.name);
+    columns.push(element);
     skip(element.num_children ?? 0);
   }
-  return names;
+  return columns;
+}
+
+function isText({ type, converted_type, logical_type }: SchemaElement): boolean {
+  return type === 'BYTE_ARRAY' && (converted_type === 'UTF8' || logical_type?.type === 'STRING');
 }
 
 /**

@@ -2,8 +2,15 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import type { TaskKind } from '../task.ts';
-import { checkColumnNames, chooseColumns, columnHint, type RowPurpose } from './choose-columns.ts';
+import {
+  checkColumnNames,
+  chooseColumns,
+  columnHint,
+  inputColumnsIn,
+  type RowPurpose,
+} from './choose-columns.ts';
 import { columnsOfFile, type DataColumns } from './column-names.ts';
+import { isKnownColumn, natureOfColumn } from './known-columns.ts';
 import { watchForText } from './overlooked-text.ts';
 import { readConll } from './read-conll.ts';
 import { readCsv, readTsv } from './read-csv.ts';
@@ -52,6 +59,16 @@ export async function readRows(
         if (typeof chosen !== 'string') return null;
         return new RegmeanError('invalid-input', `${file}: ${chosen}`, { hint: columnHint(purpose.task) });
       },
+      neededColumns: (present) => {
+        const chosen = chooseColumns(present, purpose, names);
+        if (typeof chosen === 'string') return [];
+        const label = purpose.labelled && chosen.label !== null ? [chosen.label] : [];
+        return [...inputColumnsIn(chosen.input), ...label].filter((name) => present.includes(name));
+      },
+      isOfUse: (column, isText) =>
+        isKnownColumn(column) ||
+        Object.values(names).includes(column) ||
+        (isText && natureOfColumn(column) !== 'about'),
     };
     for await (const record of read(file, context)) {
       const result = toRow(record);

@@ -39,7 +39,9 @@ export function createRowProblems(): RowProblems {
 
 /** A value as an error message shows it: JSON, cut to 60 characters. */
 export function show(value: unknown): string {
-  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  const plain = (_: string, part: unknown): unknown => (typeof part === 'bigint' ? String(part) : part);
+  const isNumber = typeof value === 'number' || typeof value === 'bigint';
+  const text = isNumber ? String(value) : JSON.stringify(value, plain);
   if (text === undefined) return 'nothing';
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

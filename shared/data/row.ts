@@ -53,6 +53,13 @@ export interface ReaderContext {
    * a header.
    */
   checkColumns(columns: readonly string[]): RegmeanError | null;
+  /** Those of a file's columns that its rows are read from, for formats that store them apart. */
+  neededColumns(columns: readonly string[]): readonly string[];
+  /**
+   * Whether a column that is not needed should be read where it can be: rows without a value in
+   * another may have theirs there, and a text must not be left out unsaid.
+   */
+  isOfUse(column: string, isText: boolean): boolean;
 }
 
 /** Reads the records of one file in order, without holding the file in memory. */
