@@ -5,10 +5,12 @@
  *   it measured 1.2 times as fast on WordPiece, works off the main thread, and its one package
  *   holds the binaries of all platforms.
  */
-import { Tokenizer as NativeTokenizer } from 'tokenizers';
+
 import { messageOf, RegmeanError } from '../errors.ts';
+import type { BuiltTokenizer } from './build-tokenizer.ts';
+import { type Frames, framed, framesOf, keptLengths } from './frame.ts';
 import type { TokenEncoding } from './token-encoding.ts';
-import { createWordEncoder, type WordEncoder } from './word-encoder.ts';
+import { piecesOfWords, wordPositions } from './words.ts';
 
 /** A text, or two texts that are read together. */
 export interface TextInput {
@@ -18,14 +20,6 @@ export interface TextInput {
 
 /** A model folder's tokenizer. */
 export interface Tokenizer {
-  /** Number of ids, added tokens included. */
-  readonly vocabSize: number;
-  /** Id of the padding token, null when the folder names none. */
-  readonly padTokenId: number | null;
-  /** Id of the mask token, null when there is none. */
-  readonly maskTokenId: number | null;
-  /** Ids of all special tokens, ascending. */
-  readonly specialTokenIds: readonly number[];
   /** The most tokens that tokenizer and model allow; Infinity when neither says. */
   readonly maxLength: number;
   /** Tokens of texts; pairs are cut longest first. */
@@ -34,102 +28,119 @@ export interface Tokenizer {
   encodeWords(sentences: readonly (readonly string[])[], maxLength: number): Promise<TokenEncoding[]>;
   /** The text of token ids, without special tokens. */
   decode(ids: ArrayLike<number>): Promise<string>;
-  /** The token with an id, null when there is none. */
-  tokenOf(id: number): string | null;
-  /** The id of a token, null when there is none. */
-  idOf(token: string): number | null;
 }
 
-/** What a tokenizer takes from the files beside tokenizer.json. */
+/** Which end of a text that is too long is cut off. */
+export type TruncationSide = 'left' | 'right';
+
+/** How texts are encoded and decoded. */
 export interface TokenizerSettings {
-  readonly padToken: string | null;
-  readonly maskToken: string | null;
-  readonly specialTokens: readonly string[];
+  /** The vocabulary's file, for errors. */
+  readonly where: string;
   readonly maxLength: number;
-  /** Whether the model knows more than one token type; otherwise all types are 0. */
+  /** Whether the second text of a pair is marked by token type 1; otherwise all types are 0. */
   readonly tokenTypes: boolean;
+  readonly truncationSide: TruncationSide;
+  /** Whether decoded text loses the spaces before punctuation. */
+  readonly cleansText: boolean;
 }
 
 const inputsPerCall = 1024;
 
-/**
- * A tokenizer from the text of a tokenizer.json. Its own truncation and padding settings are not
- * used.
- *
- * @param where the file, for errors
- * @throws RegmeanError `invalid-input` when the library does not accept the text
- */
-export function createTokenizer(json: string, settings: TokenizerSettings, where: string): Tokenizer {
-  const native = parseTokenizer(json, where);
-  native.disablePadding();
-  native.disableTruncation();
-  let wordEncoder: Promise<WordEncoder> | null = null;
-  const idOf = (token: string | null): number | null => (token === null ? null : native.tokenToId(token));
-  const specialTokenIds = settings.specialTokens.map(idOf).filter((id) => id !== null);
-  // Truncation is a setting of the shared native object, so calls wait for one another.
-  let lastCall: Promise<unknown> = Promise.resolve();
+/** A tokenizer over the library's. */
+export function createTokenizer(
+  { native, reader, samples }: Pick<BuiltTokenizer, 'native' | 'reader' | 'samples'>,
+  settings: TokenizerSettings,
+): Tokenizer {
+  const { maxLength, tokenTypes, truncationSide, cleansText } = settings;
+  let frames: Promise<Frames> | null = null;
+  const loadFrames = (): Promise<Frames> => {
+    frames ??= framesOf(native, samples, settings.where);
+    return frames;
+  };
+  const piecesOf = async (texts: readonly string[]): Promise<readonly (readonly number[])[]> => {
+    try {
+      const encodings = await reader.encodeBatch([...texts], { addSpecialTokens: false });
+      return encodings.map((encoding) => encoding.getIds());
+    } catch (cause) {
+      throw new RegmeanError('invalid-input', `${settings.where}: cannot tokenize: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  };
+  const cut = (pieces: readonly number[], kept: number): readonly number[] =>
+    truncationSide === 'left' ? pieces.slice(pieces.length - kept) : pieces.slice(0, kept);
 
-  const encodeChunk = async (inputs: readonly TextInput[], maxLength: number): Promise<TokenEncoding[]> => {
-    if (Number.isFinite(maxLength)) native.setTruncation(maxLength);
-    else native.disableTruncation();
-    const whole = inputs.every(({ textPair }) => textPair === null);
-    const encodings = whole
-      ? await native.encodeBatch(inputs.map(({ text }) => text))
-      : await Promise.all(inputs.map(({ text, textPair }) => native.encode(text, textPair)));
-    return encodings.map((encoding) => {
-      const inputIds = Int32Array.from(encoding.getIds());
-      const tokenTypeIds = settings.tokenTypes
-        ? Int32Array.from(encoding.getTypeIds())
-        : new Int32Array(inputIds.length);
-      const truncated = inputIds.length >= maxLength && encoding.getOverflowing().length > 0;
-      return { inputIds, tokenTypeIds, wordPositions: null, truncated };
+  const encodeChunk = async (inputs: readonly TextInput[], longest: number): Promise<TokenEncoding[]> => {
+    const { single, pair } = await loadFrames();
+    const first = await piecesOf(inputs.map(({ text }) => text));
+    const second = (await piecesOf(inputs.flatMap(({ textPair }) => textPair ?? []))).values();
+    return inputs.map(({ textPair }, index) => {
+      const own = first[index] ?? [];
+      const texts = textPair === null ? [own] : [own, second.next().value ?? []];
+      const frame = textPair === null ? single : pair;
+      const lengths = texts.map(({ length }) => length);
+      const kept = keptLengths(lengths, longest - frame.length);
+      const { inputIds, tokenTypeIds } = framed(
+        frame,
+        texts.map((pieces, text) => cut(pieces, kept[text] ?? 0)),
+      );
+      return {
+        inputIds,
+        tokenTypeIds: tokenTypes ? tokenTypeIds : new Int32Array(inputIds.length),
+        wordPositions: null,
+        truncated: kept.some((count, text) => count < (lengths[text] ?? 0)),
+      };
     });
   };
 
   return {
-    vocabSize: native.getVocabSize(),
-    padTokenId: idOf(settings.padToken),
-    maskTokenId: idOf(settings.maskToken),
-    specialTokenIds: [...new Set(specialTokenIds)].sort((a, b) => a - b),
-    maxLength: settings.maxLength,
-    async encodeTexts(inputs, maxLength) {
-      const run = lastCall.then(async () => {
-        const encodings: TokenEncoding[] = [];
-        for (let start = 0; start < inputs.length; start += inputsPerCall) {
-          encodings.push(...(await encodeChunk(inputs.slice(start, start + inputsPerCall), maxLength)));
-        }
-        return encodings;
+    maxLength,
+    async encodeTexts(inputs, longest) {
+      const encodings: TokenEncoding[] = [];
+      for (let start = 0; start < inputs.length; start += inputsPerCall) {
+        encodings.push(...(await encodeChunk(inputs.slice(start, start + inputsPerCall), longest)));
+      }
+      return encodings;
+    },
+    async encodeWords(sentences, longest) {
+      const { single } = await loadFrames();
+      const pieces = await piecesOfWords(new Set(sentences.flat()), piecesOf);
+      return sentences.map((words) => {
+        const wordIds = words.map((word) => pieces.get(word) ?? []);
+        const all = wordIds.flat();
+        const [kept = 0] = keptLengths([all.length], longest - single.length);
+        const first = truncationSide === 'left' ? all.length - kept : 0;
+        const { inputIds } = framed(single, [cut(all, kept)]);
+        return {
+          inputIds,
+          tokenTypeIds: new Int32Array(inputIds.length),
+          wordPositions: wordPositions(wordIds, { first, kept, before: single.ids[0]?.length ?? 0 }),
+          truncated: kept < all.length,
+        };
       });
-      lastCall = run.catch(() => undefined);
-      return run;
     },
-    async encodeWords(sentences, maxLength) {
-      wordEncoder ??= createWordEncoder(parseTokenizer(withPrefixSpace(json), where), where);
-      return (await wordEncoder).encode(sentences, maxLength);
+    async decode(ids) {
+      const text = await native.decode(Array.from(ids), true);
+      return cleansText ? withoutSpaces(text) : text;
     },
-    decode: (ids) => native.decode(Array.from(ids), true),
-    tokenOf: (id) => native.idToToken(id),
-    idOf,
   };
 }
 
-function parseTokenizer(json: string, where: string): NativeTokenizer {
-  try {
-    return NativeTokenizer.fromString(json);
-  } catch (cause) {
-    throw new RegmeanError('invalid-input', `${where}: is not a tokenizer: ${messageOf(cause)}`, { cause });
-  }
-}
+/** What `clean_up_tokenization_spaces` replaces, in this order. */
+const replacements = [
+  [' .', '.'],
+  [' ?', '?'],
+  [' !', '!'],
+  [' ,', ','],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+] as const;
 
-/**
- * The tokenizer.json with `add_prefix_space` on: byte-level models know a word inside a sentence by
- * the space before it, and words that come one by one have lost theirs.
- */
-function withPrefixSpace(json: string): string {
-  const tokenizer = JSON.parse(json);
-  const preTokenizer = tokenizer.pre_tokenizer;
-  for (const step of [preTokenizer, ...(preTokenizer?.pretokenizers ?? [])]) {
-    if (step?.type === 'ByteLevel') step.add_prefix_space = true;
-  }
-  return JSON.stringify(tokenizer);
+function withoutSpaces(text: string): string {
+  return replacements.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text);
 }

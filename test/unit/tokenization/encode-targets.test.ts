@@ -7,28 +7,20 @@ import { collate } from '../../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../../shared/examples/example.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import { encodeRows } from '../../../shared/tokenization/encode-rows.ts';
-import { createTokenizer, type Tokenizer } from '../../../shared/tokenization/tokenizer.ts';
+import { loadTokenizer } from '../../../shared/tokenization/load-tokenizer.ts';
+import type { Tokenizer } from '../../../shared/tokenization/tokenizer.ts';
 import { unigramIds, unigramTokenizerJson } from '../../support/unigram-tokenizer.ts';
 
 let folder: string;
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-targets-'));
-  tokenizer = createTokenizer(
-    JSON.stringify(unigramTokenizerJson(['yes', 'no', 'is', 'it', 'warm?', 'warm'])),
-    settings,
-    'tokenizer.json',
-  );
+  const json = unigramTokenizerJson(['yes', 'no', 'is', 'it', 'warm?', 'warm']);
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+  tokenizer = await loadTokenizer(folder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const settings = {
-  padToken: '<pad>',
-  maskToken: null,
-  specialTokens: ['<pad>', '</s>'],
-  maxLength: 16,
-  tokenTypes: false,
-};
 const { end } = unigramIds;
 
 async function encode(
