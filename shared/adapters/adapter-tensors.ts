@@ -119,7 +119,7 @@ async function sortTensors(
       await putOnce(file, own, suffix === 'bias' ? `${kind}.bias` : kind, stored);
     } else if (table !== undefined) {
       await putOnce(file, rows, table, stored);
-    } else if (/(^|\.)(lora_|token_adapter\.)/.test(name)) {
+    } else if (/(^|\.)(lora_|token_adapter\.(?!base_layer\.))/.test(name)) {
       throw unknownPart(file.path, stored);
     } else {
       await putOnce(file, whole, wholeName(name), stored);
@@ -137,7 +137,7 @@ const wrappers = /^(?:(?:_orig_mod|module)\.)*(?:base_model\.model\.)?(?:(?:_ori
 
 /** The parameter that a tensor stands for, without the name of an adapter. */
 function wholeName(name: string): string {
-  return name.replace(/\.modules_to_save\.(?:[^.]+\.)?/, '.').replaceAll('.base_layer.', '.');
+  return name.replace(/\.modules_to_save\.(?:[^.]+\.)?/, '.').replace(/(?:\.token_adapter)?\.base_layer\./, '.');
 }
 
 /**

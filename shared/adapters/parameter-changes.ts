@@ -115,14 +115,19 @@ function undeclared(path: string, tensor: string, configPath: string, key: strin
   );
 }
 
-/** PEFT names embeddings by the ends of their names. */
+/**
+ * PEFT names embeddings by the ends of their names. A head that is tied to them follows without
+ * being named.
+ */
 function tokensOf(
   path: string,
   module: string,
   tensor: string,
   { tokens, inputTokens, path: configPath }: AdapterConfig,
 ): readonly number[] {
-  const own = [...tokens].find(([end]) => module.endsWith(end))?.[1] ?? inputTokens;
+  const named = [...tokens].find(([end]) => module.endsWith(end))?.[1];
+  const [only = inputTokens, ...others] = tokens.values();
+  const own = named ?? (others.length === 0 ? only : []);
   if (own.length === 0) throw undeclared(path, tensor, configPath, 'trainable_token_indices');
   return own;
 }

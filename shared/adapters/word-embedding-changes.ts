@@ -47,7 +47,7 @@ export async function wordEmbeddingChanges(
     if (await same(input, other)) continue;
     throw new RegmeanError(
       'unsupported',
-      `${adapter.file.path}: ${input} and ${other} must have one value, the adapter gives them two`,
+      `${adapter.file.path}: ${input} and ${other} must have one value (tie_word_embeddings), got two`,
       { hint: 'they are one table in this family: train the adapter without them' },
     );
   }
@@ -74,8 +74,8 @@ export async function wordEmbeddingChanges(
   if (!words.canUntie) {
     throw new RegmeanError(
       'unsupported',
-      `${adapter.file.path}: ${input} and ${output} must have one value, the adapter gives them two`,
-      { hint: 'they are one table in this family (tie_word_embeddings): train the adapter without them' },
+      `${adapter.file.path}: ${input} and ${output} must have one value (tie_word_embeddings), got two`,
+      { hint: 'they are one table in this family: train the adapter without them' },
     );
   }
   return { changes: merged.set(output, changeOf(output)), isUntied: true };
