@@ -7,7 +7,7 @@ import { writeFullModel } from '../../../shared/adapters/write-full-model.ts';
 import { loadModel } from '../../../shared/formats/load-model.ts';
 import { readConfigJson } from '../../../shared/models/config-json.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
-import { createSession } from '../../../shared/runtime/session.ts';
+import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
 import type { TaskKind } from '../../../shared/task.ts';
 import '../../support/allclose.ts';
 import { oneThread } from '../../support/run-context.ts';
@@ -72,12 +72,12 @@ describe.each(bases)('adapters on $base', ({ base, task, adapters }) => {
     const shape = [inputIds.length, inputIds[0]?.length ?? 0];
     const integers = (value: (id: number) => number): Int32Array =>
       Int32Array.from(inputIds.flat(), (id) => value(id));
-    const feeds = new Map([
+    const feeds = new Map<string, RunTensor>([
       ['input_ids', { shape, data: integers((id) => id) }],
       ['attention_mask', { shape, data: integers(() => 1) }],
       ['token_type_ids', { shape, data: integers(() => 0) }],
     ]);
-    const results = await session.run(new Map([...model.weights, ...feeds]));
+    const results = await session.run(new Map<string, RunTensor>([...model.weights, ...feeds]));
     await session.dispose();
     const values = (logits[adapter] ?? []).flat(2);
     const actual = results.get('logits')?.data ?? [];
