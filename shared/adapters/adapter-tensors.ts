@@ -137,7 +137,9 @@ const wrappers = /^(?:(?:_orig_mod|module)\.)*(?:base_model\.model\.)?(?:(?:_ori
 
 /** The parameter that a tensor stands for, without the name of an adapter. */
 function wholeName(name: string): string {
-  return name.replace(/\.modules_to_save\.(?:[^.]+\.)?/, '.').replace(/(?:\.token_adapter)?\.base_layer\./, '.');
+  return name
+    .replace(/\.modules_to_save\.(?:[^.]+\.)?/, '.')
+    .replace(/(?:\.token_adapter)?\.base_layer\./, '.');
 }
 
 /**
