@@ -89,13 +89,13 @@ function wordsOf(values: Values, column: string): RowInput {
 function idsOf(values: Values, columns: readonly string[], task: TaskKind): RowInput {
   const inputIds = integers(values, 'input_ids', 0);
   if (inputIds.length === 0) throw new BadValue('input_ids: must not be empty');
-  const sameLength = (column: string): number[] | null => {
+  const sameLength = (column: string, from: Values = values): number[] | null => {
     if (!columns.includes(column)) return null;
-    const list = integers(values, column, 0);
+    const list = integers(from, column, 0);
     if (list.length !== inputIds.length) throw new BadValue(lengths(column, list, 'input_ids', inputIds));
     return list;
   };
-  const attentionMask = sameLength('attention_mask');
+  const attentionMask = sameLength('attention_mask', truthsAsNumbers(values, 'attention_mask'));
   if (attentionMask?.some((flag) => flag > 1)) throw new BadValue('attention_mask: must hold 0 and 1 only');
   if (attentionMask?.every((flag) => flag === 0)) {
     throw new BadValue('attention_mask: must let at least one token through');
@@ -112,7 +112,7 @@ function idsOf(values: Values, columns: readonly string[], task: TaskKind): RowI
 
 function featuresOf(values: Values): RowInput {
   const features = list(values, featuresColumn);
-  const bad = features.find((value) => typeof value !== 'number' || !Number.isFinite(value));
+  const bad = features.find((value) => !isFloat32(value));
   if (bad !== undefined) throw new BadValue(`${featuresColumn}: must hold finite numbers, got ${show(bad)}`);
   return { kind: 'features', features: features as number[] };
 }
@@ -128,7 +128,7 @@ function labelOf(values: Values, column: string | null, task: TaskKind, input: R
     }
     case 'regression': {
       const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-      if (typeof number === 'number' && Number.isFinite(number)) return number;
+      if (isFloat32(number)) return number;
       throw new BadValue(`${column}: must be a finite number, got ${show(value)}`);
     }
     case 'multi-label-classification': {
@@ -165,6 +165,11 @@ function labelOf(values: Values, column: string | null, task: TaskKind, input: R
   }
 }
 
+/** Whether a value is a number that stays finite as what is computed with. */
+function isFloat32(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(Math.fround(value));
+}
+
 function wordsIn(input: RowInput): readonly string[] {
   return input.kind === 'words' ? input.words : [];
 }
@@ -190,6 +195,13 @@ function integers(values: Values, column: string, least: number): number[] {
   if (bad !== undefined)
     throw new BadValue(`${column}: must hold integers from ${least} up, got ${show(bad)}`);
   return items as number[];
+}
+
+/** The values with a list of truth values as 1 and 0, as masks are written too. */
+function truthsAsNumbers(values: Values, column: string): Values {
+  const given = values[column];
+  if (!Array.isArray(given)) return values;
+  return { ...values, [column]: given.map((item) => (typeof item === 'boolean' ? Number(item) : item)) };
 }
 
 function classLabels(values: Values, column: string): (string | number)[] {

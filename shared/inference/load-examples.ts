@@ -34,7 +34,7 @@ export interface ExamplesRequest {
 
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
 export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
-  const { features, vocabSize } = request.inputs;
+  const { features, vocabSize, typeVocabSize } = request.inputs;
   const rows = await readRows(
     request.files,
     {
@@ -55,6 +55,7 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
     {
       maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.inputs.maxLength),
       vocabSize,
+      ...(typeVocabSize === undefined ? {} : { typeVocabSize }),
       ...(features === undefined ? {} : { features }),
     },
   );

@@ -85,6 +85,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
       return {
         inputs: {
           vocabSize: limits.vocabSize ?? config.vocab_size ?? Number.MAX_SAFE_INTEGER,
+          ...(limits.typeVocabSize === undefined ? {} : { typeVocabSize: limits.typeVocabSize }),
           maxLength: Math.min(
             config.max_position_embeddings ?? limits.positions ?? defaultMaxLength,
             limits.positions ?? Number.POSITIVE_INFINITY,
@@ -170,13 +171,18 @@ function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows
 }
 
 /**
- * How many tokens and positions the network's tables have: tables read by the tokens, and by
+ * How many tokens, token types and positions the network's tables have: tables read by the tokens, and by
  * nothing that comes from them.
  */
-function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positions?: number } {
+function limitsOf(graph: Graph): {
+  readonly vocabSize?: number;
+  readonly typeVocabSize?: number;
+  readonly positions?: number;
+} {
   const places = graph.inputs.find(({ name }) => name === 'position_ids');
   const fed = new Set<Value>(graph.inputs.filter((value) => value.role === 'input' && value !== places));
   let vocabSize: number | undefined;
+  let typeVocabSize: number | undefined;
   let positions: number | undefined;
   for (const { op, inputs, outputs } of graph.nodes) {
     const [table, indices] = inputs;
@@ -187,23 +193,24 @@ function limitsOf(graph: Graph): { readonly vocabSize?: number; readonly positio
     if (op.type !== 'Gather' || table?.role !== 'parameter' || indices === undefined || indices === null)
       continue;
     const rows = Number(table.shape[0]);
-    if (isTokens(indices)) vocabSize = rows;
+    if (isFed(indices, ['input_ids', 'decoder_input_ids'])) vocabSize = rows;
+    else if (isFed(indices, ['token_type_ids'])) typeVocabSize = rows;
     else if (!fed.has(indices) && isOnePerToken(indices)) positions = Math.min(positions ?? rows, rows);
   }
   return {
     ...(vocabSize === undefined ? {} : { vocabSize }),
+    ...(typeVocabSize === undefined ? {} : { typeVocabSize }),
     ...(positions === undefined ? {} : { positions }),
   };
 }
 
 /**
- * Whether a value is the tokens themselves, as they are fed or with other axes or another element
- * type.
+ * Whether a value is one of the inputs, as it is fed or with other axes or another element type.
  */
-function isTokens({ name, producer }: Value): boolean {
+function isFed({ name, producer }: Value, inputs: readonly string[]): boolean {
   const source = producer?.inputs[0] ?? null;
-  if (source === null) return name === 'input_ids' || name === 'decoder_input_ids';
-  return ['Cast', 'Identity', 'Reshape'].includes(producer?.op.type ?? '') && isTokens(source);
+  if (source === null) return inputs.includes(name);
+  return ['Cast', 'Identity', 'Reshape'].includes(producer?.op.type ?? '') && isFed(source, inputs);
 }
 
 /**

@@ -2,11 +2,11 @@ import { encodeLabels } from '../data/encode-labels.ts';
 import type { ExampleLabels } from '../data/example-labels.ts';
 import type { LabelSpace } from '../data/label-space.ts';
 import type { Row } from '../data/row.ts';
-import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
-import { encodeTargets, followingTokens, foreignTokenizerHint, strayToken } from './encode-targets.ts';
+import { checkEmptyRows, checkGivenInputs, checkTokenizedInputs, type EncodeLimits } from './check-inputs.ts';
+import { encodeTargets, followingTokens } from './encode-targets.ts';
 import type { TokenEncoding } from './token-encoding.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -18,19 +18,6 @@ export interface EncodedRows {
   readonly examples: readonly EncodedExample[];
   /** How many rows were cut to the maximum length. */
   readonly truncated: number;
-}
-
-/** Limits of the model that reads the examples. */
-export interface EncodeLimits {
-  /**
-   * The most tokens of an example, special tokens included; the tokenizer's own limit holds
-   * besides.
-   */
-  readonly maxLength: number;
-  /** Rows of `input_ids`, and tokens of texts, are checked against it. */
-  readonly vocabSize?: number;
-  /** How many numbers a row of `features` must be. */
-  readonly features?: number;
 }
 
 /**
@@ -52,7 +39,7 @@ export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
  * @param tokenizer null when no row needs one, see {@link needsTokenizer}
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels,
- *   rows of `input_ids` that are too long or outside the vocabulary, features of another number,
+ *   rows of `input_ids` that are too long or have tokens or token types that the model lacks, features of another number,
  *   rows that give no token, and text without a tokenizer or with one of another vocabulary
  */
 export async function encodeRows(
@@ -74,9 +61,9 @@ export async function encodeRows(
       ? await encodeTargets(rows, tokenizer, { ...limits, maxLength })
       : encodeLabels(rows, task, space);
   const encodings = await encodeInputs(rows, tokenizer, maxLength);
-  checkGivenIds(rows, limits);
+  checkGivenInputs(rows, task, limits);
   checkEmptyRows(rows, encodings);
-  checkTokenizedIds(rows, encodings, limits.vocabSize);
+  checkTokenizedInputs(rows, encodings, limits);
   const examples = rows.map(({ input, label, source }, index): EncodedExample => {
     const own = labels[index] ?? null;
     if (input.kind === 'features') {
@@ -174,56 +161,4 @@ function alignLabels(labels: ExampleLabels, { wordPositions, inputIds }: TokenEn
     if (position >= 0) aligned[position] = labels[word] as number;
   }
   return aligned;
-}
-
-function checkGivenIds(rows: readonly Row[], { maxLength, vocabSize, features }: EncodeLimits): void {
-  const problems = createRowProblems();
-  for (const { input, source } of rows) {
-    if (input.kind === 'features' && features !== undefined && input.features.length !== features)
-      problems.add(source, `features: must be ${features} numbers, got ${input.features.length}`);
-    if (input.kind !== 'ids') continue;
-    const { length } = input.inputIds;
-    const ids = [...input.inputIds, ...(input.decoderInputIds ?? [])];
-    const stray = vocabSize === undefined ? undefined : ids.find((id) => id >= vocabSize);
-    if (length > maxLength)
-      problems.add(source, `input_ids: must be at most ${maxLength} tokens, got ${length}`);
-    else if (stray !== undefined) {
-      problems.add(source, `input_ids: must be below the vocabulary size ${vocabSize}, got ${stray}`);
-    }
-  }
-  problems.throwIfAny();
-}
-
-/**
- * Nothing can be computed of no tokens: where the tokenizer adds no special tokens, an empty text,
- * or words of which it leaves nothing, is refused.
- */
-function checkEmptyRows(rows: readonly Row[], encodings: ReadonlyMap<number, TokenEncoding>): void {
-  const problems = createRowProblems();
-  for (const [index, { inputIds }] of encodings) {
-    const row = rows[index];
-    if (inputIds.length > 0 || row === undefined) continue;
-    const [column, given] =
-      row.input.kind === 'words'
-        ? ['tokens', row.input.words]
-        : ['text', row.input.kind === 'text' ? row.input.text : null];
-    problems.add(row.source, `${column}: must give at least one token, got none from ${show(given)}`);
-  }
-  problems.throwIfAny(
-    'the tokenizer leaves nothing of such a row: take it out of the file, or give it a text',
-  );
-}
-
-function checkTokenizedIds(
-  rows: readonly Row[],
-  encodings: ReadonlyMap<number, TokenEncoding>,
-  vocabSize = Number.POSITIVE_INFINITY,
-): void {
-  const problems = createRowProblems();
-  for (const [index, { inputIds }] of encodings) {
-    const stray = inputIds.find((id) => id >= vocabSize);
-    const row = rows[index];
-    if (stray !== undefined && row !== undefined) problems.add(row.source, strayToken(stray, vocabSize));
-  }
-  problems.throwIfAny(foreignTokenizerHint);
 }

@@ -119,7 +119,19 @@ describe('rows of input_ids', () => {
     expect(row?.label).toEqual([-100, 4, -100]);
   });
 
+  it('may have truth values for a mask, and integers that are written as floats', async () => {
+    const line = '{"input_ids": [2.0, 5.0, 3.0], "attention_mask": [true, true, false], "labels": [1, 1, 1]}';
+    const [row] = await read('rows.jsonl', line, 'token-classification');
+    expect(row?.input).toMatchObject({ inputIds: [2, 5, 3], attentionMask: [1, 1, 0] });
+  });
+
   it.each([
+    ['{"input_ids": [[2, 5]], "labels": [1]}', 'input_ids: must hold integers from 0 up, got [2,5]'],
+    ['{"input_ids": [2, 5.5], "labels": [1, 1]}', 'input_ids: must hold integers from 0 up, got 5.5'],
+    [
+      '{"input_ids": [2, 5], "token_type_ids": [0, -1], "labels": [1, 1]}',
+      'token_type_ids: must hold integers from 0 up, got -1',
+    ],
     ['{"input_ids": [], "labels": []}', 'input_ids: must not be empty'],
     ['{"input_ids": [1, -2], "labels": [1, 1]}', 'input_ids: must hold integers from 0 up, got -2'],
     [
@@ -183,7 +195,7 @@ describe('regression labels', () => {
     expect(rows.map(({ label }) => label)).toEqual([3.25, -0.01]);
   });
 
-  it.each(['nan', 'NaN', 'inf', 'high', ''])('reject %o', async (label) => {
+  it.each(['nan', 'NaN', 'inf', 'high', '', '1e39'])('reject %o', async (label) => {
     await expect(read('rows.csv', `text,label\na,${label}\n`, 'regression')).rejects.toThrow(
       `row 2: label: must be a finite number, got "${label}"`,
     );

@@ -94,7 +94,7 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
   it('has ONNX Runtime’s logits, and the sizes of its tables', async () => {
     const expected = await computed(encodeModel(onnx), 'logits');
     expect(await logitsOf(model, model.weights)).toBeAllclose(expected, { rtol: 1e-5, name: 'logits' });
-    expect(model.config).toMatchObject({ vocabSize: 9, maxLength: 6 });
+    expect(model.config.inputs).toMatchObject({ vocabSize: 9, typeVocabSize: 2, maxLength: 6 });
   });
 
   it('has a gradient of every parameter, the slope of finite differences', async () => {

@@ -127,6 +127,33 @@ describe('encodeRows', () => {
     expect(error).toContain('row 5: input_ids: must be below the vocabulary size 22, got 22');
   });
 
+  it('rejects what the model has no embedding of, in every column', async () => {
+    const given = { kind: 'ids', inputIds: [2, 5, 3], attentionMask: null } as const;
+    const rows = [
+      row({ ...given, tokenTypeIds: [0, 1, 2] }, null, 4),
+      row({ ...given, tokenTypeIds: null, decoderInputIds: [1, 30] }, null, 5),
+      row({ ...given, tokenTypeIds: [0, 1, 1] }, [2, 5, 30], 6),
+      row({ ...given, tokenTypeIds: null }, [2, -5, 3], 7),
+      row({ ...given, tokenTypeIds: [0, 1, 1] }, [-100, 5, 3], 8),
+    ];
+    const limits = { maxLength: 8, vocabSize: 22, typeVocabSize: 2 };
+    const error = await encodeRows(rows, 'causal-lm', null, null, limits).catch(String);
+    expect(error).toContain('4 bad rows:');
+    expect(error).toContain('row 4: token_type_ids: must be below 2, the token types of the model, got 2');
+    expect(error).toContain('row 5: decoder_input_ids: must be below the vocabulary size 22, got 30');
+    expect(error).toContain('row 6: labels: must be -100 or below the vocabulary size 22, got 30');
+    expect(error).toContain('row 7: labels: must be -100 or below the vocabulary size 22, got -5');
+    const one = encodeRows([rows[4] as Row], 'masked-lm', null, null, { ...limits, typeVocabSize: 1 });
+    await expect(one).rejects.toThrow('token_type_ids: must be 0, the one token type of the model, got 1');
+  });
+
+  it('rejects a tokenizer with more token types than the model', async () => {
+    const rows = [row(text('the film'), null, 3), row(text('the film', 'was'), null, 4)];
+    await expect(
+      encodeRows(rows, 'masked-lm', tokenizer, null, { maxLength: 32, typeVocabSize: 1 }),
+    ).rejects.toThrow('row 4: the tokenizer gives token type 1, must be below the 1 types of the model');
+  });
+
   it('rejects text without a tokenizer', async () => {
     const rows = [row(ids(2, 3)), row(text('a'), null, 2)];
     expect(needsTokenizer(rows, 'masked-lm')).toBe(true);
