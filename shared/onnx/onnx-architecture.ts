@@ -171,8 +171,8 @@ function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows
 }
 
 /**
- * How many tokens, token types and positions the network's tables have: tables read by the tokens, and by
- * nothing that comes from them.
+ * How many tokens, token types and positions the network's tables have: tables read by what is
+ * fed, and by nothing that comes from it.
  */
 function limitsOf(graph: Graph): {
   readonly vocabSize?: number;
