@@ -40,7 +40,8 @@ export function needsTokenizer(rows: readonly Row[], task: TaskKind): boolean {
  * @param space the classes; null for regression and language tasks, and when rows are unlabelled
  * @throws RegmeanError `usage` for a maximum length below 8; `invalid-input` for unknown labels,
  *   rows of `input_ids` that are too long or have tokens or token types that the model lacks,
- *   features of another number, rows that give no token, and text without a tokenizer or with one of another vocabulary
+ *   features of another number, rows that give no token, and text without a tokenizer or with one
+ *   of another vocabulary
  */
 export async function encodeRows(
   rows: readonly Row[],
