@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { classParameters } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
@@ -54,10 +55,13 @@ export async function writeAgentModels(
       const target = join(folder, headFolder(agent));
       await mkdir(target, { recursive: true });
       await copyCompanions(contribution.model, target);
-      const specs = [...weights.tensors].map(([name, { shape, dtype }]) => ({
-        ...{ name, shape },
-        dtype: isFloatDtype(dtype) ? ('F32' as const) : dtype,
-      }));
+      const own = classParameters(contribution);
+      const specs = [...weights.tensors]
+        .filter(([name]) => own?.has(name) ?? true)
+        .map(([name, { shape, dtype }]) => ({
+          ...{ name, shape },
+          dtype: isFloatDtype(dtype) ? ('F32' as const) : dtype,
+        }));
       await fillSafetensors(join(target, weightsFile), specs, { format: 'pt' }, async (sink) => {
         for (const { name, dtype } of specs) {
           const source = encoder.has(name) ? fused : weights;

@@ -2,6 +2,7 @@
  * @file Contributions can be merged when they are the same model, fine-tuned from the same base.
  */
 
+import { classParameters, taskOf } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
@@ -51,8 +52,22 @@ export function requireOneTask([first, ...others]: readonly Contribution[]): voi
   }
 }
 
-function parametersOf({ weights }: Contribution): readonly string[] {
-  return [...weights.tensors].filter(([, { dtype }]) => isFloatDtype(dtype)).map(([name]) => name);
+/**
+ * Names of the parameters of a contribution: those of its class; of a family that is not known its
+ * floating point tensors.
+ *
+ * @throws RegmeanError `invalid-input` naming a parameter that is missing
+ */
+export function parametersOf(contribution: Contribution): readonly string[] {
+  const { agent, model, weights } = contribution;
+  const own = classParameters(contribution);
+  if (own === null) {
+    return [...weights.tensors].filter(([, { dtype }]) => isFloatDtype(dtype)).map(([name]) => name);
+  }
+  const missing = [...own].find((name) => !weights.tensors.has(name));
+  if (missing === undefined) return [...own];
+  const className = model.className(taskOf(contribution));
+  throw new RegmeanError('invalid-input', `${agent}: parameter ${missing} of ${className} is missing`);
 }
 
 /** Compares a property that may be unknown for folders made elsewhere. */
@@ -88,7 +103,7 @@ function requireSameParameters(
     throw new RegmeanError('invalid-input', `parameter ${name}: shapes must be equal, ${shapes}`);
   }
   for (const name of otherParameters) {
-    if (!first.weights.tensors.has(name)) throw missing(name, other, first);
+    if (!parameters.includes(name)) throw missing(name, other, first);
   }
 }
 

@@ -65,8 +65,8 @@ export async function openBase(
     for (const name of excluded) requireInBase(base, name, first);
     const expected = first.manifest?.baseFingerprint;
     if (expected === undefined) return base;
+    if (await base.isIdentifiedBy(expected)) return base;
     const actual = await base.fingerprint();
-    if (actual === expected) return base;
     throw new RegmeanError(
       'invalid-input',
       `${folder}: must be the base ${expected}, its fingerprint is ${actual}`,

@@ -1,4 +1,5 @@
 /** @file What a merge makes of heads: one for all classes, or none beside agents' own. */
+import { classParameters, taskOf } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type ConfigChanges, labelMembers, withoutHead } from '../../shared/models/written-config.ts';
@@ -61,23 +62,43 @@ export function requireMergedClassRows({ classRows }: HeadPlan, excluded: readon
   });
 }
 
-/** Tensors of the fused model as they are stored. */
+/**
+ * Tensors of the fused model as they are stored: by name, so that equal models give equal bytes
+ * however theirs are called and ordered. Of a family that is not known they are the first
+ * contribution's, tensors of integers too.
+ */
 export function specsOf(
-  { weights }: Contribution,
+  contribution: Contribution,
   { parameters, united, classRows }: HeadPlan,
 ): TensorSpec[] {
   const wanted = new Set(parameters);
-  return [...weights.tensors]
-    .filter(([name, { dtype }]) => wanted.has(name) || !isFloatDtype(dtype))
-    .map(([name, { shape, dtype }]) => ({
-      name,
-      shape: united !== null && classRows.has(name) ? [united.names.length, ...shape.slice(1)] : shape,
-      dtype: isFloatDtype(dtype) ? 'F32' : dtype,
-    }));
+  const isKnown = classParameters(contribution) !== null;
+  const stored = [...contribution.weights.tensors].filter(
+    ([name, { dtype }]) => wanted.has(name) || (!isKnown && !isFloatDtype(dtype)),
+  );
+  const ordered = isKnown ? stored.sort(([a], [b]) => (a < b ? -1 : 1)) : stored;
+  return ordered.map(([name, { shape, dtype }]) => ({
+    name,
+    shape: united !== null && classRows.has(name) ? [united.names.length, ...shape.slice(1)] : shape,
+    dtype: isFloatDtype(dtype) ? 'F32' : dtype,
+  }));
 }
 
-/** What config.json says differently of the fused model. */
-export function configChanges({ heads }: HeadOptions, { united }: HeadPlan): ConfigChanges {
+/** What config.json says differently of the fused model than of the first contribution. */
+export function configChanges(
+  first: Contribution,
+  { heads }: HeadOptions,
+  { united }: HeadPlan,
+): ConfigChanges {
   if (heads === 'separate') return withoutHead;
-  return united === null ? {} : labelMembers(united.names);
+  return { ...classChanges(first), ...(united === null ? {} : labelMembers(united.names)) };
+}
+
+/** The class whose parameters are written, where config.json is of a checkpoint without its head. */
+function classChanges(contribution: Contribution): ConfigChanges {
+  const { model, manifest } = contribution;
+  const className = manifest === undefined ? null : model.className(taskOf(contribution));
+  const { architectures } = model.config.json;
+  const named: readonly unknown[] = Array.isArray(architectures) ? architectures : [];
+  return className === null || named.includes(className) ? {} : { architectures: [className] };
 }

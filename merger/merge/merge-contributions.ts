@@ -1,6 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { contributionLayers } from '../../shared/contribution/contribution-layers.ts';
+import {
+  classParameters,
+  contributionLayers,
+  taskOf,
+} from '../../shared/contribution/contribution-layers.ts';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
@@ -8,6 +12,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
+import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -69,6 +74,7 @@ export async function mergeContributions(
     const agents = contributions.map(({ agent }) => agent);
     const coefficients = coefficientsOf(resolved, agents);
     await requireOneNetwork(contributions);
+    for (const contribution of contributions) noteLeftOut(contribution, context);
     const heads = planHeads(contributions, resolved);
     const { merged, excluded } = splitParameters(heads.parameters, resolved);
     requireMergedClassRows(heads, excluded);
@@ -96,7 +102,7 @@ export async function mergeContributions(
           context,
           options.out,
         );
-        await copyCompanions(first.model, folder, configChanges(resolved, heads));
+        await copyCompanions(first.model, folder, configChanges(first, resolved, heads));
         await first.model.writeNetwork(folder);
         if (resolved.heads === 'separate') {
           await writeAgentModels(folder, contributions, new Set(heads.parameters));
@@ -138,6 +144,14 @@ function planSteps(
     ...(united === null ? [] : classRowSteps(prepared.steps, { ...common, parameters: byClass }, united)),
     ...excluded.map((parameter) => baseStep(inputs.base as TensorReader, parameter)),
   ];
+}
+
+/** Says which tensors of a contribution its class has no place for: they are in no merge. */
+function noteLeftOut(contribution: Contribution, context: RunContext): void {
+  const own = classParameters(contribution);
+  if (own === null) return;
+  const { agent, model } = contribution;
+  noteSurplus({ model: agent, task: taskOf(contribution), surplus: model.surplusBeside(own) }, context);
 }
 
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */

@@ -4,14 +4,13 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
+import type { TensorNames } from '../formats/model-format.ts';
+import { openModel } from '../formats/open-model.ts';
 import type { Architecture } from '../models/architecture.ts';
-import { readConfigText } from '../models/config-json.ts';
 import { findLinearLayers } from '../models/linear-layers.ts';
 import { buildModelGraph, type ModelGraph } from '../models/model-graph.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
-import { storedNames } from '../models/stored-names.ts';
-import { openModelWeights } from '../safetensors/model-weights.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
@@ -24,6 +23,8 @@ export interface BaseModel {
   readonly configText: string;
   /** The family; null where it is not known, so that nothing but the stored tensors is. */
   readonly architecture: Architecture | null;
+  /** How the family calls what files hold. */
+  readonly names: TensorNames;
   /** Weights of linear layers that are stored [in, out]; none of a family that is not known. */
   readonly inOutWeights: ReadonlySet<string>;
   /** Parameter -> shape, of the tensors that the base holds. */
@@ -58,42 +59,40 @@ export async function baseFolderOf(
 
 /** Opens the base of an adapter for a task. */
 export async function openBaseModel(folder: string, task: TaskKind): Promise<BaseModel> {
-  const { json: configJson, text: configText } = await readConfigText(folder);
-  const { model_type: modelType } = configJson;
-  const architecture = isKnownArchitecture(modelType) ? architectureOf(modelType) : null;
-  const graph = architecture === null ? null : graphOf(architecture, configJson, task, 1);
-  const weights = await openModelWeights(folder);
+  const model = await openModel(folder);
   try {
-    const tensorOf =
-      architecture === null || graph === null
-        ? new Map([...weights.tensors.keys()].map((name) => [name, name]))
-        : storedNames(weights.tensors.keys(), graph.parameters, architecture.backboneName);
+    const { config, weights, names } = model;
+    if (model.hasFixedHead) {
+      throw new RegmeanError('unsupported', `${folder}: the base of an adapter cannot be ${model.kind}`);
+    }
+    const { json: configJson, text: configText } = config;
+    const { model_type: modelType } = configJson;
+    const architecture = isKnownArchitecture(modelType) ? architectureOf(modelType) : null;
+    const graph = architecture === null ? null : graphOf(architecture, configJson, task, 1);
     const layers = graph === null ? [] : findLinearLayers(graph).layers;
     return {
       folder,
       configJson,
       configText,
       architecture,
+      names,
       inOutWeights: new Set(
         layers.flatMap(({ weight, orientation }) => (orientation === 'in-out' ? [weight] : [])),
       ),
-      shapes: new Map(
-        [...tensorOf].map(([name, tensor]) => [name, weights.tensors.get(tensor)?.shape ?? []]),
-      ),
+      shapes: new Map([...weights.tensors].map(([name, { shape }]) => [name, shape])),
       async read(parameter) {
-        const tensor = tensorOf.get(parameter) ?? parameter;
-        const { data } = await weights.readFloat32(tensor);
+        const { data } = await weights.readFloat32(parameter);
         const at = firstNotFinite(data);
         if (at < 0) return data;
         throw new RegmeanError(
           'invalid-input',
-          `${folder}: tensor ${tensor} must be finite, got ${data[at]} at element ${at}`,
+          `${folder}: tensor ${parameter} must be finite, got ${data[at]} at element ${at}`,
         );
       },
-      close: () => weights.close(),
+      close: () => model.close(),
     };
   } catch (error) {
-    await weights.close();
+    await model.close();
     throw error;
   }
 }

@@ -69,7 +69,7 @@ export async function planFullModel(
   const draft = parametersOf(architecture, base.configJson, request.task, 1);
   const words = isLanguageTask(request.task) ? wordEmbeddingsOf(architecture.modelType) : null;
   const known = new Set([...draft.keys(), ...(words === null ? [] : [...words.inputs, words.output])]);
-  const own = parameterChanges(adapter, config, placeIn(known, architecture, base));
+  const own = parameterChanges(adapter, config, placeIn(known, base));
   const model = { shapes: base.shapes, parameters: draft, spelled: spellingOf(adapter, architecture) };
   requireTargetedModules(adapter, config, model);
   requireSavedModules(adapter, config, model);
@@ -117,16 +117,11 @@ interface Family {
  * Where tensors belong by their names: checkpoints and adapters of the bare backbone leave its name
  * out.
  */
-function placeIn(
-  known: ReadonlySet<string>,
-  { backboneName, ignoredParameters }: Architecture,
-  { folder }: BaseModel,
-): Place {
+function placeIn(known: ReadonlySet<string>, { folder, names }: BaseModel): Place {
   return {
     model: folder,
-    parameterOf: (name) => [name, `${backboneName}.${name}`].find((own) => known.has(own)) ?? null,
-    isIgnored: (name) =>
-      ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`)),
+    parameterOf: (name) => [name, names.canonical(name)].find((own) => known.has(own)) ?? null,
+    isIgnored: (name) => names.isLeftOut(names.canonical(name)),
   };
 }
 
@@ -227,8 +222,7 @@ function surplusOf(
   { backboneName, ignoredParameters }: Architecture,
   parameters: ReadonlyMap<string, ParameterDeclaration>,
 ): readonly string[] {
-  const isIgnored = (name: string): boolean =>
-    ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`));
+  const isIgnored = (name: string): boolean => ignoredParameters.some((pattern) => pattern.test(name));
   const surplus = [...shapes.keys()].filter((name) => !parameters.has(name) && !isIgnored(name));
   const wrong = contradictions(surplus, parameters, backboneName, () => false);
   if (wrong.length === 0) return surplus;

@@ -1,13 +1,31 @@
 /** @file What is known of a contribution's network from its manifest or its configuration. */
 
-import { labelsOf } from '../models/labels.ts';
+import { labelsOf, outputNames } from '../models/labels.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
 import type { TaskKind } from '../task.ts';
 import type { Contribution } from './open-contribution.ts';
 
+type Described = Pick<Contribution, 'manifest' | 'model'>;
+
 /** The task of a contribution; of a folder made elsewhere, that of the class in config.json. */
-export function taskOf({ manifest, model }: Pick<Contribution, 'manifest' | 'model'>): TaskKind {
+export function taskOf({ manifest, model }: Described): TaskKind {
   return manifest?.task ?? model.task ?? 'text-classification';
+}
+
+/** Names of classes, in the order of the head's outputs. */
+function labelsFor({ manifest, model }: Described, task: TaskKind): readonly string[] {
+  return outputNames(task, manifest?.labels ?? labelsOf(model.config.json, task, model.folder));
+}
+
+/**
+ * Names of the parameters of a contribution's class, in the order of the network; null where only
+ * its files tell them.
+ */
+export function classParameters(contribution: Described): ReadonlySet<string> | null {
+  const { manifest, model } = contribution;
+  const task = manifest?.task ?? model.task;
+  const declared = task === null ? null : model.parametersFor(task, labelsFor(contribution, task));
+  return declared === null ? null : new Set(declared.keys());
 }
 
 /**
@@ -16,10 +34,7 @@ export function taskOf({ manifest, model }: Pick<Contribution, 'manifest' | 'mod
  *
  * @throws RegmeanError when config.json or the graph beside it cannot be read
  */
-export function contributionLayers(
-  contribution: Pick<Contribution, 'manifest' | 'model'>,
-): Promise<LayerIndex | null> {
-  const { manifest, model } = contribution;
+export function contributionLayers(contribution: Described): Promise<LayerIndex | null> {
   const task = taskOf(contribution);
-  return model.linearLayers(task, manifest?.labels ?? labelsOf(model.config.json, task, model.folder));
+  return contribution.model.linearLayers(task, labelsFor(contribution, task));
 }

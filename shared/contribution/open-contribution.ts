@@ -5,6 +5,7 @@ import { listFolder } from '../files/atomic-folder.ts';
 import type { OpenModel } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
+import { canonicalFisher, canonicalGrams } from './canonical-files.ts';
 import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';
 import { type FisherFile, openFisher } from './open-fisher.ts';
@@ -28,7 +29,7 @@ export interface Contribution {
   readonly config: z.infer<typeof configSchema>;
   /** Class names in the order of the head's outputs; absent when config.json has no `id2label`. */
   readonly labels: readonly string[] | undefined;
-  /** The model's weights. */
+  /** The model's weights, like Grams and Fisher information under the names of its network. */
   readonly weights: TensorReader;
   /** Absent when the folder has no `grams.safetensors`. */
   readonly grams: GramFile | undefined;
@@ -56,8 +57,12 @@ export async function openContribution(folder: string): Promise<Contribution> {
     const names = (await listFolder(folder)) ?? [];
     const config = checkedConfig(folder, model.config.json);
     const manifest = names.includes(manifestFile) ? await readManifest(folder) : undefined;
-    if (names.includes(gramsFile)) grams = await openGrams(join(folder, gramsFile));
-    if (names.includes(fisherFile)) fisher = await openFisher(join(folder, fisherFile));
+    if (names.includes(gramsFile)) {
+      grams = canonicalGrams(await openGrams(join(folder, gramsFile)), model.names);
+    }
+    if (names.includes(fisherFile)) {
+      fisher = canonicalFisher(await openFisher(join(folder, fisherFile)), model.names);
+    }
     const agent = manifest?.agent ?? basename(resolve(folder));
     const { weights } = model;
     return {

@@ -61,7 +61,7 @@ export async function validateContribution(
     if (manifest === undefined) throw refused(`${folder}: must hold ${manifestFile}`);
     checkManifest(folder, manifest, expectations);
     checkLabels(contribution, manifest);
-    checkTensors(contribution, expectations);
+    await checkTensors(contribution, expectations);
     if (expectations.grams === true && contribution.grams === undefined) {
       throw refused(`${folder}: must hold Grams`);
     }
@@ -114,17 +114,28 @@ function checkLabels({ folder, labels }: Contribution, manifest: ContributionMan
   }
 }
 
-function checkTensors({ folder, weights }: Contribution, expected: ContributionExpectations): void {
+/**
+ * Compares the tensors with those that there must be. Others are refused by name, unless the base
+ * has them too or they are of another head of its family: these are left out of every merge.
+ */
+async function checkTensors(
+  { folder, weights }: Contribution,
+  expected: ContributionExpectations,
+): Promise<void> {
   for (const [name, { shape }] of expected.tensors ?? []) {
     const entry = weights.tensors.get(name);
     if (entry === undefined) throw refused(`${folder}: tensor ${name} is missing`);
     requireShape(folder, name, entry.shape, shape);
   }
-  for (const name of weights.tensors.keys()) {
-    if (expected.tensors !== undefined && !expected.tensors.has(name)) {
-      throw refused(`${folder}: tensor ${name} is not one of the model`);
-    }
-  }
+  const others = [...weights.tensors.keys()].filter((name) => expected.tensors?.has(name) === false);
+  if (others.length === 0) return;
+  const stranger =
+    expected.networkOf === undefined
+      ? others[0]
+      : await withModel(expected.networkOf, async (base) =>
+          others.find((name) => !base.names.isOfFamily(name) && !base.weights.tensors.has(name)),
+        );
+  if (stranger !== undefined) throw refused(`${folder}: tensor ${stranger} is not one of the model`);
 }
 
 async function checkNetwork({ folder, model }: Contribution, base: string): Promise<void> {

@@ -1,21 +1,25 @@
 /** @file Hugging Face model folders: config.json, safetensors, tokenizer files. */
 import { RegmeanError } from '../errors.ts';
-import { configFile, readConfigText } from '../models/config-json.ts';
+import { changeJson } from '../files/json-text.ts';
+import type { Architecture, ModelConfig } from '../models/architecture.ts';
+import { type FamilyNames, familyNames } from '../models/canonical-names.ts';
+import { type ConfigText, readConfigText } from '../models/config-json.ts';
 import { namedLabels, outputNames } from '../models/labels.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
-import { type LoadedModel, type LoadRequest, listed, readModel } from '../models/model-folder.ts';
+import { type LoadedModel, listed, readModel } from '../models/model-folder.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
-import { copyTravellingFiles } from '../models/side-files.ts';
-import { contradictions } from '../models/surplus-tensors.ts';
+import { contradictions, surplusOf } from '../models/surplus-tensors.ts';
 import { taskOfClass } from '../models/task-of-class.ts';
 import { openModelWeights } from '../safetensors/model-weights.ts';
+import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import type { TaskKind } from '../task.ts';
-import { copyFiles } from './copy-files.ts';
-import { fingerprintWeights } from './fingerprint-weights.ts';
-import type { GraphModel, ModelFormat } from './model-format.ts';
+import { type CanonicalWeights, canonicalWeights, unwrappedWeights } from './canonical-weights.ts';
+import { fingerprintWeights, formerFingerprint } from './fingerprint-weights.ts';
+import { type GraphModel, type ModelFormat, namesAsStored } from './model-format.ts';
+import { writeModelFolder } from './write-model-folder.ts';
 
 /** Every path that no other format takes is one, so that errors speak of the usual kind. */
 export const huggingFace: ModelFormat = {
@@ -24,22 +28,36 @@ export const huggingFace: ModelFormat = {
   open: openHuggingFace,
 };
 
+/** A family with a configuration. */
+interface Family {
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  readonly names: FamilyNames;
+}
+
+/** A folder's configuration, and its weights under the names of the family's graph. */
+interface ReadFolder extends CanonicalWeights {
+  readonly config: ConfigText;
+  /** Null for a family that is not known, or does not take this configuration. */
+  readonly family: Family | null;
+}
+
 /**
  * Opens a Hugging Face model folder. The family need not be known: its weights can be merged, but
  * not run.
  */
 async function openHuggingFace(path: string): Promise<GraphModel> {
-  const config = await readConfigText(path);
+  const given = await readConfigText(path);
+  const files = await openModelWeights(path);
+  const { config, family, weights, untied } = await readFolder(given, files).catch(async (error: unknown) => {
+    await files.close();
+    throw error;
+  });
   const { model_type: modelType } = config.json;
-  const weights = await openModelWeights(path);
   const identityFor = (task: TaskKind, labels: readonly string[]): ModelIdentity => {
     const architecture = architectureOf(modelType);
-    return {
-      architecture,
-      config: architecture.parseConfig(config.json),
-      task,
-      labels: outputNames(task, labels),
-    };
+    const names = outputNames(task, labels);
+    return { architecture, config: architecture.parseConfig(config.json), task, labels: names };
   };
   const declared = (task: TaskKind, labels: readonly string[]): ReadonlyMap<string, ParameterDeclaration> =>
     buildModelGraph(identityFor(task, labels), { withLoss: false, dropoutSeed: null }).parameters;
@@ -50,52 +68,107 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     kind: 'a Hugging Face model',
     config,
     weights,
-    task: isKnownArchitecture(modelType) ? taskOfClass(architectureOf(modelType), config.json) : null,
+    names: family?.names ?? namesAsStored,
+    task: family === null ? null : taskOfClass(family.architecture, config.json),
     inputs: async () => architectureOf(modelType).parseConfig(config.json).inputs,
     hasFixedHead: false,
     classNames: async (task) => namedLabels(config.json, task, path),
     parametersFor: (task, labels) => (isKnownArchitecture(modelType) ? declared(task, labels) : null),
     linearLayers: async (task, labels) => {
       if (!isKnownArchitecture(modelType)) return null;
-      const identity = identityFor(task, labels);
-      return indexLayers(linearLayersOf(identity), identity.architecture.backboneName);
+      return indexLayers(linearLayersOf(identityFor(task, labels)));
     },
     tensorsFor: async (task, labels) =>
       new Map(
         [...declared(task, labels)].map(([name, { value }]) => [name, { shape: value.shape.map(Number) }]),
       ),
     fingerprint: () => fingerprintWeights(weights),
+    isIdentifiedBy: async (fingerprint) =>
+      (await fingerprintWeights(weights)) === fingerprint || (await formerFingerprint(files)) === fingerprint,
     differenceFrom: async () => null,
     writeNetwork: async () => {},
+    className: (task) => family?.architecture.classNames[task] ?? null,
+    surplusBeside: (parameters) => {
+      if (family === null) return [];
+      const surplus = surplusOf(weights.tensors.keys(), parameters, family);
+      requireNoContradiction(path, family.architecture, surplus, parameters);
+      return surplus;
+    },
     load: async (request) => {
-      const source = {
-        where: path,
-        config,
-        architecture: architectureOf(modelType),
-        weights,
-      };
-      const loaded = await readModel(source, request);
-      requireNoContradiction(path, loaded, request);
+      const architecture = architectureOf(modelType);
+      const loaded = await readModel({ where: path, config, architecture, weights }, request);
+      requireTied(path, loaded, untied);
+      const { headParameters, weights: parameters } = loaded.model;
+      const isNew = (name: string): boolean => request.headSeed !== undefined && headParameters.has(name);
+      requireNoContradiction(path, architecture, loaded.surplus, parameters, isNew);
       return loaded;
     },
-    writeFolder: async (folder) => {
-      await copyTravellingFiles(path, folder);
-      await copyFiles(path, folder, [configFile, ...weights.files]);
+    writeFolder: (folder, task, labels) => {
+      const target =
+        family === null ? null : { ...identityFor(task, labels), parameters: declared(task, labels) };
+      return writeModelFolder(folder, { path, given, config, files, weights }, target);
     },
-    close: () => weights.close(),
+    close: () => files.close(),
   };
 }
 
-/** Refuses tensors that say that config.json is not these weights'. */
+async function readFolder(given: ConfigText, stored: TensorReader): Promise<ReadFolder> {
+  const family = familyOf(given.json);
+  if (family === null) return { config: given, family, weights: unwrappedWeights(stored), untied: [] };
+  const read = await canonicalWeights(stored, family.names);
+  if (read.untied.length === 0) return { config: given, family, ...read };
+  // Where a tied copy has values of its own the configuration is wrong, as `transformers` has it.
+  const changes = { tie_word_embeddings: false };
+  const config = { json: { ...given.json, ...changes }, text: changeJson(given.text, changes) };
+  const untied = familyOf(config.json);
+  if (untied === null || read.untied.every((copy) => untied.names.copies.has(copy))) {
+    return { config: given, family, ...read };
+  }
+  return { config, family: untied, ...(await canonicalWeights(stored, untied.names)) };
+}
+
+function familyOf(json: ConfigText['json']): Family | null {
+  if (!isKnownArchitecture(json.model_type)) return null;
+  const architecture = architectureOf(json.model_type);
+  try {
+    const config = architecture.parseConfig(json);
+    return { architecture, config, names: familyNames(architecture, config) };
+  } catch (error) {
+    // What this program cannot run may be merged all the same; running it says what is wrong.
+    if (error instanceof RegmeanError) return null;
+    throw error;
+  }
+}
+
+/**
+ * Refuses tensors that say that config.json is not these weights'.
+ *
+ * @param isNew whether a parameter begins anew, so that what was beside it is of another head
+ */
 function requireNoContradiction(
   path: string,
-  { model, surplus }: LoadedModel,
-  { headSeed }: LoadRequest,
+  { backboneName }: Architecture,
+  surplus: readonly string[],
+  parameters: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>,
+  isNew: (name: string) => boolean = () => false,
 ): void {
-  const isNew = (name: string): boolean => headSeed !== undefined && model.headParameters.has(name);
-  const wrong = contradictions(surplus, model.weights, model.architecture.backboneName, isNew);
+  const wrong = contradictions(surplus, parameters, backboneName, isNew);
   if (wrong.length === 0) return;
   throw new RegmeanError('invalid-input', `${path}: weights must fit config.json: ${listed(wrong)}`, {
     hint: 'take config.json from where the weights are from',
   });
+}
+
+/** Refuses a tied copy with values of its own in a part of the model that is computed. */
+function requireTied(path: string, { model }: LoadedModel, untied: readonly string[]): void {
+  const copy = untied.find((name) => {
+    const part = `${name.split('.')[0]}.`;
+    return [...model.weights.keys()].some((own) => own.startsWith(part));
+  });
+  if (copy === undefined) return;
+  const table = model.architecture.tiedCopies(model.config)[copy];
+  throw new RegmeanError(
+    'unsupported',
+    `${path}: ${copy} must equal ${table}, which it is tied to here, differs`,
+  );
 }

@@ -4,6 +4,7 @@
  *   folder asks which kind a model is.
  */
 import { RegmeanError } from '../errors.ts';
+import type { FamilyNames } from '../models/canonical-names.ts';
 import type { ConfigText } from '../models/config-json.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
@@ -15,6 +16,16 @@ import type { TaskKind } from '../task.ts';
 /** Name and shape of every tensor. */
 export type TensorShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
+/** How the tensors of a model's files are called. */
+export type TensorNames = Pick<FamilyNames, 'canonical' | 'isOfFamily' | 'isLeftOut'>;
+
+/** Names that are what files say. */
+export const namesAsStored: TensorNames = {
+  canonical: (stored) => stored,
+  isOfFamily: () => false,
+  isLeftOut: () => false,
+};
+
 /** A model of any kind, open for reading: little is read before it is asked for. */
 interface AnyModel {
   /** What the user named: a folder or a file. */
@@ -25,7 +36,9 @@ interface AnyModel {
   readonly kind: string;
   /** config.json; what it would say where the model needs none and has none. */
   readonly config: ConfigText;
+  /** Under the names of the network: canonical ones, whatever the files call them. */
   readonly weights: TensorReader;
+  readonly names: TensorNames;
   /** The task of the class that config.json names; null where it is none that is known. */
   readonly task: TaskKind | null;
   /** What its inputs are for a task: which tokens or numbers, how many. */
@@ -40,6 +53,14 @@ interface AnyModel {
    * @throws RegmeanError `unsupported` when it has no head for the task
    */
   parametersFor(task: TaskKind, labels: readonly string[]): ReadonlyMap<string, ParameterDeclaration> | null;
+  /** The Hugging Face class for a task; null where there is none. */
+  className(task: TaskKind): string | null;
+  /**
+   * The tensors that a network with these parameters has no place for, heads of pretraining aside.
+   *
+   * @throws RegmeanError `invalid-input` where they say that the configuration is another model's
+   */
+  surplusBeside(parameters: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>): readonly string[];
   /**
    * The linear layers of the network with a head for a task; null where only a Gram file tells
    * them.
@@ -53,6 +74,8 @@ interface AnyModel {
   tensorsFor(task: TaskKind, labels: readonly string[]): Promise<TensorShapes>;
   /** Identifies the model by its values; see fingerprint-weights.ts. */
   fingerprint(): Promise<string>;
+  /** Whether a fingerprint is this model's, also one that an earlier version of this program gave. */
+  isIdentifiedBy(fingerprint: string): Promise<boolean>;
   /**
    * Where the networks of two models of one kind differ, in words; null where equal names and
    * shapes of weights mean the same in both.

@@ -14,8 +14,8 @@ import { readsSafetensors } from '../onnx/open-weights.ts';
 import { copyOnnx } from '../onnx/write-onnx.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
 import { copyFiles } from './copy-files.ts';
-import { fingerprintWeights } from './fingerprint-weights.ts';
-import type { GraphModel, ModelFormat } from './model-format.ts';
+import { fingerprintWeights, formerFingerprint } from './fingerprint-weights.ts';
+import { type GraphModel, type ModelFormat, namesAsStored } from './model-format.ts';
 
 /** The configuration of an ONNX file with none beside it. */
 const withoutConfig: ConfigText = {
@@ -52,6 +52,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     kind: 'an ONNX network',
     config,
     weights,
+    names: namesAsStored,
     task: null,
     inputs: async () => {
       const { config: own, architecture } = await openNetwork(file, path);
@@ -60,15 +61,19 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     hasFixedHead: true,
     classNames: async (task) => (await load({ task })).model.labels,
     parametersFor: () => null,
+    className: () => null,
+    surplusBeside: () => [],
     linearLayers: async (task, labels) => {
       const { config: own, architecture, weights: unused } = await openNetwork(file, path);
       await unused.close();
       const names = outputNames(task, labels);
       const identity = { architecture, config: architecture.parseConfig(own.json), task, labels: names };
-      return indexLayers(linearLayersOf(identity), '');
+      return indexLayers(linearLayersOf(identity));
     },
     tensorsFor: async () => weights.tensors,
     fingerprint: () => fingerprintWeights(weights),
+    isIdentifiedBy: async (fingerprint) =>
+      [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
     differenceFrom: async (other) => graphDifference(await readGraph(folder), await readGraph(other.folder)),
     writeNetwork: (to) => copyOnnx(folder, to),
     load,

@@ -20,8 +20,8 @@ import {
   writeLayersFiles,
 } from '../tensorflow/layers-model.ts';
 import { copyFiles } from './copy-files.ts';
-import { fingerprintWeights } from './fingerprint-weights.ts';
-import type { LayersModel, ModelFormat } from './model-format.ts';
+import { fingerprintWeights, formerFingerprint } from './fingerprint-weights.ts';
+import { type LayersModel, type ModelFormat, namesAsStored } from './model-format.ts';
 
 /** The configuration of a LayersModel with none beside it. */
 const withoutConfig: ConfigText = {
@@ -54,6 +54,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
     kind: 'a TensorFlow.js model',
     config,
     weights,
+    names: namesAsStored,
     task: null,
     inputs: async (task) => {
       const { buildNetwork } = await import('../tensorflow/network.ts');
@@ -64,9 +65,13 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
     hasFixedHead: true,
     classNames: async (task) => namedLabels(config.json, task, folder),
     parametersFor: () => null,
-    linearLayers: async () => indexLayers(await layersModelLayers(path), ''),
+    className: () => null,
+    surplusBeside: () => [],
+    linearLayers: async () => indexLayers(await layersModelLayers(path)),
     tensorsFor: async () => weights.tensors,
     fingerprint: () => fingerprintWeights(weights),
+    isIdentifiedBy: async (fingerprint) =>
+      [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
     differenceFrom: async (other) => {
       const [own, theirs] = [await openLayersModel(folder), await openLayersModel(other.folder)];
       return topologyText(own) === topologyText(theirs) ? null : 'the topology of model.json';

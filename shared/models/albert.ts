@@ -71,7 +71,11 @@ export const albert: Architecture<AlbertConfig> = {
     regression: 'AlbertForSequenceClassification',
     'token-classification': 'AlbertForTokenClassification',
   },
-  ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^(predictions|sop_classifier)\./],
+  tiedCopies: () => ({
+    'predictions.decoder.weight': 'albert.embeddings.word_embeddings.weight',
+    'predictions.decoder.bias': 'predictions.bias',
+  }),
+  ignoredParameters: [/^(predictions|sop_classifier)\./],
   parseConfig(json) {
     const raw = parseConfigJson(albertConfigSchema, json);
     return {

@@ -102,9 +102,13 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
    */
   head(scope: ModuleScope, config: C, hidden: Value, request: HeadRequest): Value;
   /**
-   * Tensors of checkpoints that mean nothing here: buffers, tied copies. Those of the backbone
-   * begin with its name here.
+   * Tensors that checkpoints may hold again under another name, by that name: a decoder that is
+   * tied to the word embeddings. Several checkpoints hold the other name alone.
    */
+  tiedCopies(config: C): Readonly<Record<string, string>>;
+  /** Tensors of checkpoints that follow from the configuration, beside those that many families have. */
+  readonly buffers?: readonly RegExp[];
+  /** Heads of pretraining that checkpoints hold and nobody misses here. */
   readonly ignoredParameters: readonly RegExp[];
   /** What the user of this model should know, of families that are read from its files. */
   readonly notes?: readonly string[];

@@ -163,7 +163,11 @@ export const bert: Architecture<BertConfig> = {
     'token-classification': 'BertForTokenClassification',
     'masked-lm': 'BertForMaskedLM',
   },
-  ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^cls\.predictions\.decoder\.(weight|bias)$/],
+  tiedCopies: () => ({
+    'cls.predictions.decoder.weight': 'bert.embeddings.word_embeddings.weight',
+    'cls.predictions.decoder.bias': 'cls.predictions.bias',
+  }),
+  ignoredParameters: [],
   parseConfig: parseBertConfig,
   backbone(scope, config, inputs) {
     const module = at(scope, 'bert');

@@ -265,7 +265,11 @@ export const debertaV2: Architecture<DebertaConfig> = {
     regression: 'DebertaV2ForSequenceClassification',
     'token-classification': 'DebertaV2ForTokenClassification',
   },
-  ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^(cls|lm_predictions|mask_predictions)\./],
+  tiedCopies: () => ({
+    'cls.predictions.decoder.weight': 'deberta.embeddings.word_embeddings.weight',
+    'cls.predictions.decoder.bias': 'cls.predictions.bias',
+  }),
+  ignoredParameters: [/^(cls|lm_predictions|mask_predictions)\./],
   parseConfig: parseDebertaConfig,
   backbone(scope, config, inputs) {
     const module = at(scope, 'deberta');

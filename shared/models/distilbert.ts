@@ -116,7 +116,8 @@ export const distilbert: Architecture<DistilBertConfig> = {
     'token-classification': 'DistilBertForTokenClassification',
     'masked-lm': 'DistilBertForMaskedLM',
   },
-  ignoredParameters: [/(^|\.)embeddings\.position_ids$/, /^vocab_projector\.weight$/],
+  tiedCopies: () => ({ 'vocab_projector.weight': 'distilbert.embeddings.word_embeddings.weight' }),
+  ignoredParameters: [],
   parseConfig: parseDistilBertConfig,
   backbone(scope, config, inputs: BackboneInputs) {
     const module = at(scope, 'distilbert');

@@ -25,10 +25,8 @@ export const electra: Architecture<ElectraConfig> = {
     regression: 'ElectraForSequenceClassification',
     'token-classification': 'ElectraForTokenClassification',
   },
-  ignoredParameters: [
-    /(^|\.)embeddings\.position_ids$/,
-    /^(discriminator_predictions|generator_predictions|generator_lm_head)\./,
-  ],
+  tiedCopies: () => ({ 'generator_lm_head.weight': 'electra.embeddings.word_embeddings.weight' }),
+  ignoredParameters: [/^(discriminator_predictions|generator_predictions|generator_lm_head)\./],
   parseConfig(json) {
     const config = parseBertConfig(json);
     const { embedding_size } = parseConfigJson(electraConfigSchema, json);

@@ -150,7 +150,9 @@ export const gpt2: Architecture<Gpt2Config> = {
     regression: 'GPT2ForSequenceClassification',
     'token-classification': 'GPT2ForTokenClassification',
   },
-  ignoredParameters: [/(^|\.)attn\.(masked_)?bias$/, /^lm_head\.weight$/],
+  tiedCopies: ({ tied }) => (tied ? { 'lm_head.weight': 'transformer.wte.weight' } : {}),
+  buffers: [/(^|\.)attn\.(masked_)?bias$/],
+  ignoredParameters: [/^lm_head\.weight$/],
   parseConfig: parseGpt2Config,
   backbone: (scope, config, inputs) => gpt2Backbone(scope, config, wholeContext(inputs)),
   head(scope, config, hidden, request) {

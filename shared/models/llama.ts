@@ -226,7 +226,8 @@ export function llamaFamily(
       regression: `${prefix}ForSequenceClassification`,
       'token-classification': `${prefix}ForTokenClassification`,
     },
-    ignoredParameters: [/(^|\.)rotary_emb\.inv_freq$/, /^lm_head\.weight$/],
+    tiedCopies: ({ tied }) => (tied ? { 'lm_head.weight': 'model.embed_tokens.weight' } : {}),
+    ignoredParameters: [/^lm_head\.weight$/],
     parseConfig: (json) => ({ ...parseLlamaConfig(withDefaults(defaults, json)), ...blocks }),
     backbone: (scope, config, inputs) => llamaBackbone(scope, config, wholeContext(inputs)),
     head(scope, config, hidden, request) {

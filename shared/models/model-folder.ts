@@ -18,7 +18,7 @@ import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
 import { copySideFiles } from './side-files.ts';
-import { storedNames } from './stored-names.ts';
+import { surplusOf } from './surplus-tensors.ts';
 import { headMembers, writeConfig } from './written-config.ts';
 
 /** A model in memory. */
@@ -55,6 +55,7 @@ export interface ModelSource {
   readonly where: string;
   readonly config: ConfigText;
   readonly architecture: Architecture;
+  /** Under the names of the graph. */
   readonly weights: TensorReader;
 }
 
@@ -149,19 +150,16 @@ async function readParameters(
   identity: ModelIdentity,
   parameters: ReadonlyMap<string, ParameterDeclaration>,
   request: LoadRequest,
-): Promise<{ weights: StateDict; initialized: string[]; surplus: string[] }> {
-  const { backboneName, ignoredParameters } = identity.architecture;
-  const stored = storedNames(file.tensors.keys(), parameters, backboneName);
+): Promise<Omit<LoadedModel, 'model'> & { readonly weights: StateDict }> {
   const weights = new Map<string, FloatTensor>();
   const initialized: string[] = [];
   const problems: string[] = [];
   for (const [name, declared] of parameters) {
     const shape = declared.value.shape.map(Number);
-    const key = stored.get(name);
-    const found = key === undefined ? undefined : file.tensors.get(key);
+    const found = file.tensors.get(name);
     const renewed = declared.inHead && request.headSeed !== undefined;
-    if (key !== undefined && found !== undefined && sameShape(found.shape, shape)) {
-      const tensor = await file.readFloat32(key);
+    if (found !== undefined && sameShape(found.shape, shape)) {
+      const tensor = await file.readFloat32(name);
       const bad = firstNotFinite(tensor.data);
       if (bad >= 0) problems.push(`${name} must be finite, got ${tensor.data[bad]} at element ${bad}`);
       weights.set(name, tensor);
@@ -176,7 +174,6 @@ async function readParameters(
     } else {
       problems.push(`${name} must be ${formatShape(shape)}, got ${formatShape(found.shape)}`);
     }
-    if (key !== undefined) stored.delete(name);
   }
   if (problems.length > 0) {
     throw new RegmeanError(
@@ -184,10 +181,7 @@ async function readParameters(
       `${where}: weights must fit config.json and be finite: ${listed(problems)}`,
     );
   }
-  const isIgnored = (name: string): boolean =>
-    ignoredParameters.some((pattern) => pattern.test(name) || pattern.test(`${backboneName}.${name}`));
-  const surplus = [...stored].flatMap(([name, tensor]) => (isIgnored(name) ? [] : [tensor]));
-  return { weights, initialized, surplus };
+  return { weights, initialized, surplus: surplusOf(file.tensors.keys(), parameters, identity) };
 }
 
 /** The first ten of several problems, and how many more there are. */

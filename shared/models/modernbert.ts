@@ -258,7 +258,8 @@ export const modernBert: Architecture<ModernBertConfig> = {
     regression: 'ModernBertForSequenceClassification',
     'token-classification': 'ModernBertForTokenClassification',
   },
-  ignoredParameters: [/^decoder\.weight$/],
+  tiedCopies: () => ({ 'decoder.weight': 'model.embeddings.tok_embeddings.weight' }),
+  ignoredParameters: [],
   parseConfig: parseModernBertConfig,
   backbone: (scope, config, inputs) => modernBertModel(at(scope, 'model'), config, inputs),
   head(scope, config, hidden, { task, labelCount, attentionMask }) {

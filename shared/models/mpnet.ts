@@ -61,11 +61,11 @@ export const mpnet: Architecture<MpnetConfig> = {
     regression: 'MPNetForSequenceClassification',
     'token-classification': 'MPNetForTokenClassification',
   },
-  ignoredParameters: [
-    /(^|\.)embeddings\.position_ids$/,
-    /^lm_head\./,
-    /^mpnet\.pooler\.dense\.(weight|bias)$/,
-  ],
+  tiedCopies: () => ({
+    'lm_head.decoder.weight': 'mpnet.embeddings.word_embeddings.weight',
+    'lm_head.decoder.bias': 'lm_head.bias',
+  }),
+  ignoredParameters: [/^lm_head\./, /^mpnet\.pooler\.dense\.(weight|bias)$/],
   parseConfig(json) {
     const raw = parseConfigJson(mpnetConfigSchema, json);
     const { inputs, ...config } = parseBertConfig(raw);

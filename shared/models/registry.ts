@@ -24,6 +24,7 @@ function register<C extends ModelConfig>(architecture: Architecture<C>): Archite
   return {
     ...architecture,
     backbone: (scope, config, inputs) => architecture.backbone(scope, config as C, inputs),
+    tiedCopies: (config) => architecture.tiedCopies(config as C),
     head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),
     ...(architecture.decoding === undefined ? {} : { decoding: registerDecoding(architecture.decoding) }),
   };

@@ -56,11 +56,11 @@ export const roberta: Architecture<BertConfig> = {
     'token-classification': 'RobertaForTokenClassification',
     'masked-lm': 'RobertaForMaskedLM',
   },
-  ignoredParameters: [
-    /(^|\.)embeddings\.position_ids$/,
-    /^lm_head\.decoder\.(weight|bias)$/,
-    /^roberta\.pooler\.dense\.(weight|bias)$/,
-  ],
+  tiedCopies: () => ({
+    'lm_head.decoder.weight': 'roberta.embeddings.word_embeddings.weight',
+    'lm_head.decoder.bias': 'lm_head.bias',
+  }),
+  ignoredParameters: [/^roberta\.pooler\.dense\.(weight|bias)$/],
   parseConfig: parseRobertaConfig,
   backbone(scope, config, inputs) {
     const module = at(scope, 'roberta');

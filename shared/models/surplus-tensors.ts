@@ -4,6 +4,7 @@
  */
 import type { RunContext } from '../runtime/run-context.ts';
 import type { TaskKind } from '../task.ts';
+import type { ModelIdentity } from './model-graph.ts';
 
 type Parameters = Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>;
 
@@ -23,6 +24,23 @@ export function noteSurplus({ model, task, surplus }: Surplus, context: Pick<Run
   const more = surplus.length > shownNames ? `, and ${surplus.length - shownNames} more` : '';
   const shown = surplus.slice(0, shownNames).join(', ');
   context.note(`${model}: not used by ${task}: ${shown}${more}`);
+}
+
+/**
+ * Tensors that a model has no place for, without those that every reader knows: heads of
+ * pretraining, copies of tied parameters.
+ *
+ * @param tensors canonical names
+ */
+export function surplusOf(
+  tensors: Iterable<string>,
+  parameters: Parameters,
+  { architecture, config }: Pick<ModelIdentity, 'architecture' | 'config'>,
+): readonly string[] {
+  const copies = architecture.tiedCopies(config);
+  const isKnown = (name: string): boolean =>
+    Object.hasOwn(copies, name) || architecture.ignoredParameters.some((pattern) => pattern.test(name));
+  return [...tensors].filter((name) => !parameters.has(name) && !isKnown(name));
 }
 
 /**

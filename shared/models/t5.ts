@@ -289,7 +289,12 @@ export const t5: Architecture<T5Config> = {
   modelType: 't5',
   backboneName: '',
   classNames: { text2text: 'T5ForConditionalGeneration' },
-  ignoredParameters: [/^(encoder|decoder)\.embed_tokens\.weight$/, /^lm_head\.weight$/],
+  tiedCopies: ({ tied }) => ({
+    'encoder.embed_tokens.weight': 'shared.weight',
+    'decoder.embed_tokens.weight': 'shared.weight',
+    ...(tied ? { 'lm_head.weight': 'shared.weight' } : {}),
+  }),
+  ignoredParameters: [],
   parseConfig: parseT5Config,
   backbone(scope, config, inputs) {
     if (inputs.decoderInputIds === null) throw new RegmeanError('unsupported', 't5: text2text only');

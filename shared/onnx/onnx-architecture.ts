@@ -77,6 +77,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
     outputs,
     overVocabulary,
     classNames: classNamesOf(rows, overVocabulary),
+    tiedCopies: () => ({}),
     ignoredParameters: [],
     notes: network.notes,
     parseConfig: (json): ModelConfig => {

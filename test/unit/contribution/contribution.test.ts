@@ -226,7 +226,7 @@ describe('baseFingerprint', () => {
   it('depends on names, shapes and values, not on files or order', async () => {
     const plain = await baseFingerprint(model);
     const bytes = Buffer.concat([
-      Buffer.from('regmean-base/1\nkey.weight [1,2]\n'),
+      Buffer.from('regmean-base/2\nkey.weight [1,2]\n'),
       Buffer.from(Float32Array.of(7, 8).buffer),
       Buffer.from('query.bias [3]\n'),
       Buffer.from(Float32Array.of(1, 2, 3).buffer),

@@ -10,7 +10,6 @@ import { type Contribution, openContribution } from '../../../shared/contributio
 import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
 import { loadModel } from '../../../shared/formats/load-model.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
-import { indexLayers } from '../../../shared/models/layer-index.ts';
 import { findLinearLayers, linearLayersOf } from '../../../shared/models/linear-layers.ts';
 import { createModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
@@ -234,18 +233,5 @@ describe('the linear layers of a family', () => {
     };
     const averaged = layersOfModel(t5, 'text2text').filter(({ gram }) => gram === null);
     expect(averaged.map(({ module, kind }) => [module, kind])).toEqual([['shared', 'embedding']]);
-  });
-
-  it('are found by names without the backbone’s, and behind those of wrappers', () => {
-    const index = indexLayers(layersOfModel(bert), 'bert');
-    for (const name of [
-      'bert.pooler.dense',
-      'pooler.dense',
-      'module.bert.pooler.dense',
-      '_orig_mod.pooler.dense',
-    ]) {
-      expect(index.find(name)?.weight).toBe('bert.pooler.dense.weight');
-    }
-    expect(index.find('pooler')).toBeUndefined();
   });
 });
