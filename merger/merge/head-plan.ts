@@ -94,7 +94,9 @@ export function configChanges(
   return { ...classChanges(first), ...(united === null ? {} : labelMembers(united.names)) };
 }
 
-/** The class whose parameters are written, where config.json is of a checkpoint without its head. */
+/**
+ * The class whose parameters are written, where config.json is of a checkpoint without its head.
+ */
 function classChanges(contribution: Contribution): ConfigChanges {
   const { model, manifest } = contribution;
   const className = manifest === undefined ? null : model.className(taskOf(contribution));

@@ -74,7 +74,9 @@ interface AnyModel {
   tensorsFor(task: TaskKind, labels: readonly string[]): Promise<TensorShapes>;
   /** Identifies the model by its values; see fingerprint-weights.ts. */
   fingerprint(): Promise<string>;
-  /** Whether a fingerprint is this model's, also one that an earlier version of this program gave. */
+  /**
+   * Whether a fingerprint is this model's, also one that an earlier version of this program gave.
+   */
   isIdentifiedBy(fingerprint: string): Promise<boolean>;
   /**
    * Where the networks of two models of one kind differ, in words; null where equal names and

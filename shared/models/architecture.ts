@@ -106,7 +106,10 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
    * tied to the word embeddings. Several checkpoints hold the other name alone.
    */
   tiedCopies(config: C): Readonly<Record<string, string>>;
-  /** Tensors of checkpoints that follow from the configuration, beside those that many families have. */
+  /**
+   * Tensors of checkpoints that follow from the configuration, beside those that many families
+   * have.
+   */
   readonly buffers?: readonly RegExp[];
   /** Heads of pretraining that checkpoints hold and nobody misses here. */
   readonly ignoredParameters: readonly RegExp[];

@@ -10,7 +10,9 @@ import { buildModelGraph } from './model-graph.ts';
 
 /** Names of a family's checkpoints. */
 export interface FamilyNames {
-  /** The name that the graph has for a tensor; that of a tensor which it has not, as it would be. */
+  /**
+   * The name that the graph has for a tensor; that of a tensor which it has not, as it would be.
+   */
   canonical(stored: string): string;
   /** Tensors that checkpoints may hold again under another name: canonical copy -> parameter. */
   readonly copies: ReadonlyMap<string, string>;
