@@ -2,8 +2,9 @@
 import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { loadModel } from '../../shared/formats/load-model.ts';
-import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import { examplesOf } from '../../shared/inference/load-examples.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
+import { createSharedData } from '../../shared/inference/shared-data.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { EvaluateOptions, Score } from './evaluate-options.ts';
@@ -22,17 +23,18 @@ export async function evaluateLanguageModels(
   if (ensemble)
     throw new RegmeanError('usage', `--ensemble: needs a task with classes or values, got ${task}`);
   const scores: Score[] = [];
+  const files = createSharedData(options);
   for (const folder of options.models) {
-    const { model, surplus } = await loadModel(folder, { task });
+    const { model, surplus, folder: modelFolder } = await loadModel(folder, { task });
     noteSurplus({ model: folder, task, surplus }, context);
     const scorer = await createScorer(model, model.weights, context.compute);
     try {
       for (const file of options.dataFiles) {
-        const { examples, truncated } = await loadModelExamples(model, {
-          files: [file],
-          columns: options.columns,
-          modelFolder: folder,
-          labelled: true,
+        const rows = await files.rowsFor([file], model.config.inputs);
+        const { examples, truncated } = await examplesOf(rows, {
+          ...model,
+          inputs: model.config.inputs,
+          modelFolder,
           maxLength: options.maxLength,
         });
         noteCutRows(file, truncated, context);

@@ -11,9 +11,10 @@ import {
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { type ModelLogits, unitedClasses } from '../../shared/inference/class-logits.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { loadModelExamples } from '../../shared/inference/load-examples.ts';
+import { examplesOf } from '../../shared/inference/load-examples.ts';
 import { type OpenPredictor, openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
+import { createSharedData, type SharedData } from '../../shared/inference/shared-data.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
@@ -45,6 +46,7 @@ export async function evaluateModels(
   if (isLanguageTask(task)) return evaluateLanguageModels(options, context);
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
+  const files = createSharedData(options);
   for (const folder of options.models) {
     const opened = await openPredictor(folder, task, context);
     const { model, predictor, folder: modelFolder } = opened;
@@ -52,7 +54,7 @@ export async function evaluateModels(
     const learned = await learnedLabels(modelFolder);
     try {
       for (const file of options.dataFiles) {
-        const data = await loadLabelled(model, modelFolder, file, options, context);
+        const data = await loadLabelled(files, opened, file, options, context);
         const { examples } = data;
         const evaluation = { batchSize: options.batchSize, name: `scoring ${folder} on ${file}` };
         const logits = await predictor.predict(examples, evaluation, context);
@@ -75,17 +77,17 @@ export async function evaluateModels(
 
 /** Reads a file for a model, and says which of its classes the model does not know. */
 async function loadLabelled(
-  model: OpenPredictor['model'],
-  folder: string,
+  files: SharedData,
+  { model, folder }: Pick<OpenPredictor, 'model' | 'folder'>,
   file: string,
-  { task, columns, maxLength }: EvaluateOptions,
+  { task, maxLength }: EvaluateOptions,
   context: RunContext,
 ): Promise<LabelledExamples> {
-  const labels = await classesOfData([file], task, model.labels, folder, columns);
-  const { examples, truncated } = await loadModelExamples(
-    { ...model, labels },
-    { files: [file], columns, modelFolder: folder, labelled: true, maxLength },
-  );
+  const { inputs } = model.config;
+  const rows = await files.rowsFor([file], inputs);
+  const labels = classesOfData(rows, model, folder);
+  const request = { task, labels, inputs, modelFolder: folder, maxLength };
+  const { examples, truncated } = await examplesOf(rows, request);
   noteCutRows(file, truncated, context);
   const unknown = labels.slice(model.labels.length);
   if (unknown.length > 0) {

@@ -1,5 +1,7 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
+
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
+import type { Row } from '../../shared/data/row.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchesOf } from '../../shared/examples/batches-of.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
@@ -9,8 +11,14 @@ import { requireNewFolder, writeFolderAtomically } from '../../shared/files/atom
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { createLayersPredictor } from '../../shared/inference/layers-predictor.ts';
-import { labelsInFiles, loadExamples } from '../../shared/inference/load-examples.ts';
+import {
+  classesOfRows,
+  examplesOf,
+  type LoadedExamples,
+  readDataFor,
+} from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
+import type { InputSpec } from '../../shared/models/input-spec.ts';
 import { copySideFiles } from '../../shared/models/side-files.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
@@ -45,24 +53,19 @@ export async function trainLayersModel(
 ): Promise<TrainingResult> {
   const startedAt = performance.now();
   await requireNewFolder(options.out);
-  const { task, trainFiles, columns } = options;
-  const labels =
-    options.labels ??
-    classesOfFixedHead(await labelsInFiles(trainFiles, task, columns), await classesOf(options));
-  const opened = await loadLayersModel(options.model, options.task, context, labels);
+  const { task, trainFiles, devFiles, columns, maxLength } = options;
+  const base = await baseOf(options);
+  const read = async (files: readonly string[]): Promise<readonly Row[]> =>
+    (await readDataFor({ files, columns, task, labelled: true, inputs: base.inputs })).rows;
+  const trainRows = await read(trainFiles);
+  const devRows = devFiles.length === 0 ? [] : await read(devFiles);
+  const labels = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), base.classNames);
+  const opened = await loadLayersModel(options.model, task, context, labels);
   const { network, file } = opened;
-  const load = (files: readonly string[]) =>
-    loadExamples({
-      ...opened,
-      ...network,
-      files,
-      columns,
-      modelFolder: file.folder,
-      labelled: true,
-      maxLength: options.maxLength,
-    });
-  const { examples: train, truncated } = await load(options.trainFiles);
-  const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
+  const encode = (rows: readonly Row[]): Promise<LoadedExamples> =>
+    examplesOf(rows, { ...opened, inputs: network.inputs, modelFolder: file.folder, maxLength });
+  const { examples: train, truncated } = await encode(trainRows);
+  const dev = devRows.length === 0 ? [] : (await encode(devRows)).examples;
   requireReadable(network, [...train, ...dev]);
   const trained = [...network.variables].filter(
     ([name]) => network.trainable.has(name) && !options.freeze.some((pattern) => pattern.test(name)),
@@ -127,8 +130,14 @@ export async function trainLayersModel(
   };
 }
 
-function classesOf({ model, task }: TrainingOptions): Promise<readonly string[] | null> {
-  return withModel(model, (base) => base.classNames(task));
+function baseOf({
+  model,
+  task,
+}: TrainingOptions): Promise<{ inputs: InputSpec; classNames: readonly string[] | null }> {
+  return withModel(model, async (base) => ({
+    inputs: await base.inputs(task),
+    classNames: await base.classNames(task),
+  }));
 }
 
 function better(

@@ -2,17 +2,23 @@
  * @file Everything a training needs before its first step: model, examples, optimizer, and the
  *   state to continue from.
  */
+
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ReadData } from '../../shared/data/read-rows.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
-import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { type GraphModel, requireGraphModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { trainingStateFolder } from '../../shared/formats/unfinished-training.ts';
-import { labelsInFiles, loadModelExamples } from '../../shared/inference/load-examples.ts';
+import {
+  classesOfRows,
+  examplesOf,
+  type LoadedExamples,
+  readDataFor,
+} from '../../shared/inference/load-examples.ts';
 import { createScorer, type Scorer } from '../../shared/inference/scorer.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
@@ -57,22 +63,24 @@ async function prepareFrom(
   options: TrainingOptions,
   context: RunContext,
 ): Promise<TrainingRun> {
-  const inBase = await base.classNames(options.task);
-  const labels = options.labels ?? (await labelsFor(base, options, inBase));
+  const { trainFiles, devFiles, columns, task, maxLength } = options;
+  const inputs = await base.inputs(task);
+  const read = (files: readonly string[]): Promise<ReadData> =>
+    readDataFor({ files, columns, task, labelled: true, inputs });
+  const trainData = await read(trainFiles);
+  const devData = devFiles.length === 0 ? null : await read(devFiles);
+  const inBase = await base.classNames(task);
+  const labels = options.labels ?? headClasses(base, classesOfRows(trainData.rows, task), inBase);
   const loaded = await base.load({ task: options.task, labels, headSeed: options.headSeed });
   const ofHead = checkKeptHead(loaded, inBase, options.model);
   const notes = [...(ofHead === null ? [] : [ofHead]), ...(loaded.model.architecture.notes ?? [])];
   for (const note of notes) context.note(note);
-  const load = (files: readonly string[]) =>
-    loadModelExamples(loaded.model, {
-      files,
-      columns: options.columns,
-      modelFolder: base.folder,
-      labelled: true,
-      maxLength: options.maxLength,
-    });
-  const { examples: train, truncated } = await load(options.trainFiles);
-  const dev = options.devFiles.length > 0 ? (await load(options.devFiles)).examples : [];
+  const encode = ({ rows }: ReadData): Promise<LoadedExamples> => {
+    const { model } = loaded;
+    return examplesOf(rows, { ...model, inputs: model.config.inputs, modelFolder: base.folder, maxLength });
+  };
+  const { examples: train, truncated } = await encode(trainData);
+  const dev = devData === null ? [] : (await encode(devData)).examples;
 
   const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));
   if (trained.length === 0)
@@ -92,7 +100,8 @@ async function prepareFrom(
   );
   const model: Model = { ...loaded.model, weights };
   const fingerprint = await base.fingerprint();
-  const identity = await identityOf(options, labels, fingerprint);
+  const files = [...(await trainData.digests()), ...((await devData?.digests()) ?? [])];
+  const identity = identityOf(options, { labels, fingerprint, files });
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
   // From here on the folder is known as an unfinished training, even when it stops between its
   // model and its state.
@@ -124,23 +133,20 @@ async function prepareFrom(
  * The classes of the training files; of a network whose head cannot be renewed its own, where it
  * knows them all.
  */
-async function labelsFor(
+function headClasses(
   { hasFixedHead }: GraphModel,
-  { task, trainFiles, columns }: TrainingOptions,
+  inData: readonly string[],
   inBase: readonly string[] | null,
-): Promise<readonly string[]> {
-  const inData = await labelsInFiles(trainFiles, task, columns);
+): readonly string[] {
   return hasFixedHead ? classesOfFixedHead(inData, inBase) : classesInBaseOrder(inData, inBase);
 }
 
 /** What must be equal for a saved state to continue this training. */
-async function identityOf(
+function identityOf(
   options: TrainingOptions,
-  labels: readonly string[],
-  fingerprint: string,
-): Promise<string> {
-  const { model: _, out: __, freeze, trainFiles, devFiles, ...rest } = options;
-  const files = await Promise.all([...trainFiles, ...devFiles].map(sha256OfFile));
-  const text = JSON.stringify({ ...rest, labels, fingerprint, files, freeze: freeze.map(String) });
+  depends: { labels: readonly string[]; fingerprint: string; files: readonly string[] },
+): string {
+  const { model: _, out: __, freeze, trainFiles: ___, devFiles: ____, ...rest } = options;
+  const text = JSON.stringify({ ...rest, ...depends, freeze: freeze.map(String) });
   return createHash('sha256').update(text).digest('hex');
 }

@@ -2,17 +2,20 @@
  * @file Coefficients chosen on the central developer's own labelled data: every candidate is merged
  *   and scored.
  */
+
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openContribution } from '../../shared/contribution/open-contribution.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
 import { loadModel } from '../../shared/formats/load-model.ts';
 import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { loadModelExamples, type ModelExamplesRequest } from '../../shared/inference/load-examples.ts';
+import { examplesOf } from '../../shared/inference/load-examples.ts';
 import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
 import { createScorer } from '../../shared/inference/scorer.ts';
+import { createSharedData, type SharedData } from '../../shared/inference/shared-data.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
@@ -73,13 +76,14 @@ export async function mergeBySearch(
   let metric = '';
   const progress = context.progress({ label: 'searching', total: candidates.length, unit: 'merges' });
   const ofTrial = withoutProgress(context);
+  const validation = { task, files: createSharedData({ ...search, task }) };
   try {
     for (const [index, { coefficients, values }] of candidates.entries()) {
       progress.update(index, best === null ? undefined : `best so far ${best.score.toFixed(4)}`);
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, ...values, coefficients, out };
       const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
-      const result = await scoreFolder(out, task, search, ofTrial);
+      const result = await scoreFolder(out, validation, search, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, options: values, score });
@@ -123,24 +127,31 @@ async function taskOf(folders: readonly string[]): Promise<TaskKind> {
   throw new RegmeanError('usage', '--task: needed with --validation, no contribution says its task');
 }
 
+/** The developer's data, read once for all trials. */
+interface ValidationData {
+  readonly task: TaskKind;
+  readonly files: SharedData;
+}
+
 async function scoreFolder(
   folder: string,
-  task: TaskKind,
-  { validationFiles, columns, maxLength }: SearchOptions,
+  { task, files }: ValidationData,
+  { validationFiles, maxLength }: SearchOptions,
   context: RunContext,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   if (isLanguageTask(task)) {
     const { model } = await loadModel(folder, { task });
-    const request = { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength };
-    return scoreLanguageModel(model, request, context);
+    const { inputs } = model.config;
+    const rows = await files.rowsFor(validationFiles, inputs);
+    const { examples } = await examplesOf(rows, { ...model, inputs, modelFolder: folder, maxLength });
+    return scoreLanguageModel(model, examples, context);
   }
   const { model, predictor } = await openPredictor(folder, task, context);
   try {
-    const labels = await classesOfData(validationFiles, task, model.labels, 'the merged model', columns);
-    const { examples } = await loadModelExamples(
-      { ...model, labels },
-      { files: validationFiles, columns, modelFolder: folder, labelled: true, maxLength },
-    );
+    const { inputs } = model.config;
+    const rows = await files.rowsFor(validationFiles, inputs);
+    const labels = classesOfData(rows, model, 'the merged model');
+    const { examples } = await examplesOf(rows, { task, labels, inputs, modelFolder: folder, maxLength });
     const logits = await predictor.predict(examples, { batchSize }, context);
     const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
     return { ...score, examples: examples.length };
@@ -151,10 +162,9 @@ async function scoreFolder(
 
 async function scoreLanguageModel(
   model: Model,
-  request: ModelExamplesRequest,
+  examples: readonly EncodedExample[],
   context: RunContext,
 ): Promise<NamedMetrics & { readonly examples: number }> {
-  const { examples } = await loadModelExamples(model, request);
   const scorer = await createScorer(model, model.weights, context.compute);
   try {
     return {

@@ -22,7 +22,7 @@ export async function* readConll(path: string, context: ReaderContext): AsyncGen
     return record;
   };
 
-  for await (const text of readLines(path)) {
+  for await (const text of readLines(path, context.onBytes)) {
     line++;
     // Spaces and tabs only: a token may be or hold other white space, such as a no-break space.
     const fields = text.replace(/^[ \t]+|[ \t]+$/g, '').split(/[ \t]+/);

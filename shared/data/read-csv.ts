@@ -59,7 +59,7 @@ async function* readDelimited(
   dialectOf: (header: string) => Dialect,
   context: ReaderContext,
 ): AsyncGenerator<FileRecord> {
-  const { first, chunks } = await withFirstLine(readUtf8(path));
+  const { first, chunks } = await withFirstLine(readUtf8(path, context.onBytes));
   const parser = parse({ ...dialectOf(first), info: true, relax_column_count: true });
   const source = Readable.from(chunks);
   source.on('error', (error) => parser.destroy(error));

@@ -11,7 +11,7 @@ import { show } from './row-problems.ts';
 export async function* readJsonLines(path: string, context: ReaderContext): AsyncGenerator<FileRecord> {
   let row = 0;
   let first = true;
-  for await (const line of readLines(path)) {
+  for await (const line of readLines(path, context.onBytes)) {
     row++;
     if (line.trim() === '') continue;
     if (first && /^\s*\[/.test(line)) {

@@ -7,11 +7,15 @@ import { readUtf8 } from './read-utf8.ts';
  * Not `node:readline`, which also breaks lines at U+2028 and U+2029: both may stand inside a JSON
  * string.
  *
+ * @param onBytes is shown the bytes that the lines are from
  * @throws RegmeanError `invalid-input` at bytes that are not UTF-8
  */
-export async function* readLines(path: string): AsyncGenerator<string> {
+export async function* readLines(
+  path: string,
+  onBytes?: (bytes: Uint8Array) => void,
+): AsyncGenerator<string> {
   let pending: string[] = [];
-  for await (const chunk of readUtf8(path)) {
+  for await (const chunk of readUtf8(path, onBytes)) {
     const lines = chunk.split('\n');
     const last = lines.pop() ?? '';
     for (const line of lines) {

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { RegmeanError } from '../errors.ts';
+import { sha256OfFile } from '../files/checksum.ts';
 import type { TaskKind } from '../task.ts';
 import {
   checkColumnNames,
@@ -38,21 +40,40 @@ import { rowMaker } from './to-row.ts';
 export async function readRows(
   files: readonly string[],
   purpose: RowPurpose,
+  columns?: DataColumns,
+): Promise<readonly Row[]> {
+  return (await readData(files, purpose, columns)).rows;
+}
+
+/** Rows, and the files that they are from. */
+export interface ReadData {
+  readonly rows: readonly Row[];
+  /** SHA-256 of each file, taken while it was read where its format is read from start to end. */
+  digests(): Promise<readonly string[]>;
+}
+
+/** Reads data files as `readRows` does. */
+export async function readData(
+  files: readonly string[],
+  purpose: RowPurpose,
   columns: DataColumns = {},
-): Promise<Row[]> {
+): Promise<ReadData> {
   if (files.length === 0) throw new RegmeanError('usage', 'data: needs at least one file, got none');
   const rows: Row[] = [];
+  const digests: (() => Promise<string>)[] = [];
   const problems = createRowProblems();
   let hint: string | undefined;
   for (const file of files) {
     const read = readerOf(file, purpose.task);
-    await checkFile(file);
+    const digest = createDigest(file, await sizeOfFile(file));
+    digests.push(digest.value);
     const names = columnsOfFile(columns, file);
     checkColumnNames(names, purpose.task);
     const before = rows.length + problems.count;
     const toRow = rowMaker(file, purpose, names);
     const texts = watchForText(file, names);
     const context: ReaderContext = {
+      onBytes: digest.add,
       reject: (row, problem) => problems.add({ file, row }, problem),
       checkColumns: (present) => {
         const chosen = chooseColumns(present, purpose, names);
@@ -87,7 +108,7 @@ export async function readRows(
     if (overlooked !== null) throw overlooked;
   }
   problems.throwIfAny(hint);
-  return rows;
+  return { rows, digests: () => Promise.all(digests.map((value) => value())) };
 }
 
 function readerOf(file: string, task: TaskKind): FormatReader {
@@ -113,7 +134,23 @@ function readerOf(file: string, task: TaskKind): FormatReader {
   });
 }
 
-async function checkFile(file: string): Promise<void> {
+/** The SHA-256 of the bytes that a reader goes through; of a file that it jumps in, its own. */
+function createDigest(
+  file: string,
+  size: number,
+): { add(bytes: Uint8Array): void; value(): Promise<string> } {
+  const hash = createHash('sha256');
+  let seen = 0;
+  return {
+    add(bytes) {
+      hash.update(bytes);
+      seen += bytes.length;
+    },
+    value: async () => (seen === size ? hash.copy().digest('hex') : sha256OfFile(file)),
+  };
+}
+
+async function sizeOfFile(file: string): Promise<number> {
   const status = await stat(file).catch((cause: unknown) => {
     throw new RegmeanError('not-found', `${file}: no such file`, { cause });
   });
@@ -121,4 +158,5 @@ async function checkFile(file: string): Promise<void> {
   if (status.size === 0) {
     throw new RegmeanError('invalid-input', `${file}: must hold at least one row, got an empty file`);
   }
+  return status.size;
 }

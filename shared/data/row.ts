@@ -60,6 +60,8 @@ export interface ReaderContext {
    * another may have theirs there, and a text must not be left out unsaid.
    */
   isOfUse(column: string, isText: boolean): boolean;
+  /** Is shown the file's bytes in order, by formats that read them so. */
+  onBytes?(bytes: Uint8Array): void;
 }
 
 /** Reads the records of one file in order, without holding the file in memory. */

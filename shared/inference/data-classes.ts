@@ -1,8 +1,7 @@
-import type { DataColumns } from '../data/column-names.ts';
 import { createLabelSpace } from '../data/label-space.ts';
+import type { Row } from '../data/row.ts';
 import { RegmeanError } from '../errors.ts';
-import type { TaskKind } from '../task.ts';
-import { labelsInFiles } from './load-examples.ts';
+import { classesOfRows, type ExampleReader } from './load-examples.ts';
 
 /**
  * The classes that a model's data may be labelled with: the model's, in their order, and those that
@@ -11,19 +10,18 @@ import { labelsInFiles } from './load-examples.ts';
  * @param who the model, for the message
  * @throws RegmeanError `invalid-input` when the model knows no class of the data
  */
-export async function classesOfData(
-  files: readonly string[],
-  task: TaskKind,
-  labels: readonly string[],
+export function classesOfData(
+  rows: readonly Row[],
+  { task, labels }: Pick<ExampleReader, 'task' | 'labels'>,
   who: string,
-  columns: DataColumns = {},
-): Promise<readonly string[]> {
+): readonly string[] {
   if (task === 'regression') return labels;
-  const inData = await labelsInFiles(files, task, columns);
+  const inData = classesOfRows(rows, task);
   if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
   const { idOf } = createLabelSpace(labels);
   const unknown = inData.filter((name) => idOf(name) === null);
   if (unknown.length < inData.length) return [...labels, ...unknown];
+  const files = [...new Set(rows.map(({ source }) => source.file))];
   throw new RegmeanError(
     'invalid-input',
     `${who}: must know a class of ${files.join(', ')}, which has ${inData.join(', ')}; it knows ${labels.join(', ')}`,

@@ -1,7 +1,7 @@
 /** @file From data files to examples that a model can read. */
 import type { DataColumns } from '../data/column-names.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
-import { readRows } from '../data/read-rows.ts';
+import { type ReadData, readData, readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
@@ -18,48 +18,61 @@ export interface LoadedExamples {
   readonly truncated: number;
 }
 
-/** Which data, for which model. */
-export interface ExamplesRequest {
+/** Which data files, and what their rows are read for. */
+export interface DataRequest {
   readonly files: readonly string[];
   /** What their columns are called, where the usual names do not say it. */
   readonly columns?: DataColumns | undefined;
   readonly task: TaskKind;
+  readonly labelled: boolean;
+  /** What the model reads: tokens, or numbers. */
+  readonly inputs: Pick<InputSpec, 'features'>;
+}
+
+/** Which examples are made of rows, for which model. */
+export interface EncodingRequest {
+  readonly task: TaskKind;
   readonly labels: readonly string[];
-  /** The folder that the model's tokenizer lies in. */
+  /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
   readonly modelFolder: string;
   readonly inputs: InputSpec;
-  readonly labelled: boolean;
   readonly maxLength?: number | undefined;
 }
 
-/** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
-export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
-  const { features, vocabSize, typeVocabSize } = request.inputs;
-  const rows = await readRows(
-    request.files,
-    {
-      task: request.task,
-      labelled: request.labelled,
-      reads: features === undefined ? 'text' : 'features',
-    },
-    request.columns,
-  );
-  const tokenizer = needsTokenizer(rows, request.task) ? await loadTokenizer(request.modelFolder) : null;
-  const named = request.task !== 'regression' && !isLanguageTask(request.task);
+/** Both. */
+export type ExamplesRequest = EncodingRequest & Omit<DataRequest, 'inputs'>;
+
+/** Reads data files for a model. Throws naming file and row of what is wrong. */
+export function readDataFor({ files, columns, task, labelled, inputs }: DataRequest): Promise<ReadData> {
+  const reads = inputs.features === undefined ? 'text' : 'features';
+  return readData(files, { task, labelled, reads }, columns);
+}
+
+/** Tokenizes rows for a model. Throws naming file and row of what is wrong. */
+export async function examplesOf(rows: readonly Row[], request: EncodingRequest): Promise<LoadedExamples> {
+  const { task, labels, modelFolder, inputs } = request;
+  const { features, vocabSize, typeVocabSize } = inputs;
+  const tokenizer = needsTokenizer(rows, task) ? await loadTokenizer(modelFolder) : null;
+  const named = task !== 'regression' && !isLanguageTask(task);
   const labelled = rows.some((row) => row.label !== null);
   const { examples, truncated } = await encodeRows(
     rows,
-    request.task,
+    task,
     tokenizer,
-    named && labelled ? createLabelSpace(request.labels) : null,
+    named && labelled ? createLabelSpace(labels) : null,
     {
-      maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, request.inputs.maxLength),
+      maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, inputs.maxLength),
       vocabSize,
       ...(typeVocabSize === undefined ? {} : { typeVocabSize }),
       ...(features === undefined ? {} : { features }),
     },
   );
   return { rows, examples, truncated };
+}
+
+/** Reads and tokenizes data files. Throws naming file and row of what is wrong. */
+export async function loadExamples(request: ExamplesRequest): Promise<LoadedExamples> {
+  return examplesOf((await readDataFor(request)).rows, request);
 }
 
 /** What is read for a model, beside what the model itself says. */
@@ -79,15 +92,19 @@ export function loadModelExamples(
 }
 
 /**
- * The classes that occur in data files, sorted by name; one name for regression, none for language
- * tasks.
+ * The classes that occur in rows, sorted by name; one name for regression, none for language tasks.
  */
+export function classesOfRows(rows: readonly Row[], task: TaskKind): readonly string[] {
+  if (isLanguageTask(task)) return [];
+  return collectLabels(rows, task)?.names ?? ['LABEL_0'];
+}
+
+/** The classes that occur in data files. */
 export async function labelsInFiles(
   files: readonly string[],
   task: TaskKind,
   columns: DataColumns = {},
 ): Promise<readonly string[]> {
   if (isLanguageTask(task)) return [];
-  const rows = await readRows(files, { task, labelled: true, reads: 'any' }, columns);
-  return collectLabels(rows, task)?.names ?? ['LABEL_0'];
+  return classesOfRows(await readRows(files, { task, labelled: true, reads: 'any' }, columns), task);
 }
