@@ -124,7 +124,8 @@ function labelOf(values: Values, column: string | null, task: TaskKind, input: R
     case 'text-classification': {
       const label = classLabelOf(value);
       if (label !== null) return label;
-      throw new BadValue(`${column}: must be a class name or index, got ${show(value)}`);
+      const kind = Array.isArray(value) ? ', lists are for multi-label-classification' : '';
+      throw new BadValue(`${column}: must be a class name or index, got ${show(value)}${kind}`);
     }
     case 'regression': {
       const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
