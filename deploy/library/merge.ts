@@ -1,6 +1,7 @@
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../merger/merge/merge-options.ts';
 import type { MergeReport } from '../../merger/merge/merge-report.ts';
+import { defaultMethod } from '../../merger/methods/registry.ts';
 import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
 import type { WithDefaults } from './with-defaults.ts';
 
@@ -18,7 +19,7 @@ export interface MergeRequest extends WithDefaults<MergeOptions, 'method'> {
  */
 export async function merge(request: MergeRequest, run: RunContextOptions = {}): Promise<MergeReport> {
   const { contributions, ...options } = request;
-  return mergeContributions(contributions, { method: 'regmean', ...options }, createRunContext(run), {
+  return mergeContributions(contributions, { method: defaultMethod, ...options }, createRunContext(run), {
     checkFiles: true,
   });
 }
