@@ -59,7 +59,10 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
       return architecture.parseConfig(own.json).inputs;
     },
     hasFixedHead: true,
-    classNames: async (task) => (await load({ task })).model.labels,
+    classNames: async (task) => {
+      const { labels } = (await load({ task })).model;
+      return labels.length === 0 ? null : labels;
+    },
     parametersFor: () => null,
     className: () => null,
     surplusBeside: () => [],
