@@ -101,6 +101,7 @@ async function describe(report: MergeReport, out: string): Promise<string> {
     `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
     `parameters: ${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`,
   ];
+  lines.push(...averagedLines(report));
   if (report.search !== null) {
     const { metric, examples: count, trials } = report.search;
     const best = Math.max(...trials.map(({ score }) => score));
@@ -128,4 +129,21 @@ async function describe(report: MergeReport, out: string): Promise<string> {
     lines.push(`  ${name}: ${reasons.join(', ')}; undetermined weights are the average`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+const shownLayers = 5;
+
+/** Linear layers that were averaged, by reason, and Grams that were not used. */
+function averagedLines({ parameters: { averagedLayers, unusedGrams } }: MergeReport): string[] {
+  const shown = (names: readonly string[]): string => {
+    const more = names.length > shownLayers ? ` and ${names.length - shownLayers} more` : '';
+    return `${names.slice(0, shownLayers).join(', ')}${more}`;
+  };
+  const reasons = [...new Set(averagedLayers.map(({ reason }) => reason))];
+  const layersOf = (reason: string): string[] =>
+    averagedLayers.flatMap((own) => (own.reason === reason ? [own.layer] : []));
+  return [
+    ...reasons.map((reason) => `averaged: ${shown(layersOf(reason))}: ${reason}`),
+    ...(unusedGrams.length === 0 ? [] : [`Grams of no layer of the model: ${shown(unusedGrams)}`]),
+  ];
 }

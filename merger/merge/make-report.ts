@@ -1,7 +1,9 @@
+import { gramLayers } from '../../shared/contribution/gram-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
+import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import { labelsOf, type UnitedLabels } from '../heads/label-spaces.ts';
-import type { LayerGroupReport, MergeStep } from '../methods/merge-step.ts';
+import type { AveragedLayer, LayerGroupReport, MergeStep } from '../methods/merge-step.ts';
 import type { HeadPlan } from './head-plan.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
@@ -19,6 +21,8 @@ export interface FinishedMerge {
   readonly groups: readonly LayerGroupReport[];
   readonly files: MergeReport['files'];
   readonly search: SearchReport | null;
+  /** The models' linear layers, where the method solves for them and they are known. */
+  readonly layers: LayerIndex | null;
 }
 
 /** The report of a merge. */
@@ -50,6 +54,8 @@ export function makeReport(merge: FinishedMerge): MergeReport {
       averaged: merged.length - solved,
       excluded,
       patterns: patternsOf(options),
+      averagedLayers: averagedLayersOf(steps),
+      unusedGrams: unusedGramsOf(merge),
     },
     groups,
     memory: largestOf(steps),
@@ -73,6 +79,24 @@ function namedOptions({
     gramScale: gramScale === undefined ? null : String(gramScale),
     fisher: smoothing === null ? null : { smoothing, normalize: String(fisherNormalize) },
   };
+}
+
+/** The linear layers that are averaged, each once: those of heads come once per set of classes. */
+function averagedLayersOf(steps: readonly MergeStep[]): readonly AveragedLayer[] {
+  const found = steps.flatMap(({ averaged }) => averaged ?? []);
+  return [...new Map(found.map((own) => [own.layer, own])).values()];
+}
+
+/** Modules that have Grams and are no layers of the models. */
+function unusedGramsOf({ options, contributions, layers }: FinishedMerge): readonly string[] {
+  if (!options.method.needs.includes('grams')) return [];
+  const unused = contributions.flatMap(({ grams, weights: { tensors } }) => {
+    if (grams === undefined) return [];
+    const { strangers, weights } = gramLayers(grams, layers);
+    const hasNoWeight = [...weights].filter(([, { parameter }]) => !tensors.has(parameter));
+    return [...strangers, ...hasNoWeight.map(([module]) => module)];
+  });
+  return [...new Set(unused)];
 }
 
 function largestOf(steps: readonly MergeStep[]): MergeReport['memory'] {

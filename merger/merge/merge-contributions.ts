@@ -81,15 +81,9 @@ export async function mergeContributions(
     const first = contributions[0] as Contribution;
     base = await openBase(resolved, excluded, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
-    const steps = planSteps(
-      resolved,
-      heads,
-      { merged, excluded },
-      {
-        ...{ contributions, coefficients, gemm, base: base?.weights },
-        layers: resolved.method.needs.includes('grams') ? await contributionLayers(first) : null,
-      },
-    );
+    const layers = resolved.method.needs.includes('grams') ? await contributionLayers(first) : null;
+    const inputs = { contributions, coefficients, base: base?.weights, gemm, layers };
+    const steps = planSteps(resolved, heads, { merged, excluded }, inputs);
     return await writeFolderAtomically(
       options.out,
       async (folder) => {
@@ -110,7 +104,7 @@ export async function mergeContributions(
         const files = await describeFiles(folder);
         const report = makeReport({
           ...{ options: resolved, contributions, coefficients, heads, merged, excluded, steps, groups },
-          ...{ files, search: search ?? null },
+          ...{ files, search: search ?? null, layers },
         });
         await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
         await writeFile(join(folder, 'README.md'), modelCard(report));

@@ -1,5 +1,5 @@
 import type { HeadMerging } from '../methods/common-options.ts';
-import type { LayerGroupReport } from '../methods/merge-step.ts';
+import type { AveragedLayer, LayerGroupReport } from '../methods/merge-step.ts';
 import type { MethodName } from '../methods/registry.ts';
 
 /** Name of the report in a merged folder. */
@@ -65,6 +65,10 @@ export interface MergeReport {
     /** Kept from the base, because `include` or `exclude` says so. */
     readonly excluded: readonly string[];
     readonly patterns: Readonly<Record<'include' | 'exclude' | 'average', readonly string[]>>;
+    /** Linear layers that a method which solves for them averaged, and why. */
+    readonly averagedLayers: readonly AveragedLayer[];
+    /** Modules with Grams that are no layers of the models. */
+    readonly unusedGrams: readonly string[];
   };
   readonly groups: readonly LayerGroupReport[];
   /** The step that takes the most memory, and about how much. */

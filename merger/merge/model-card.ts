@@ -41,6 +41,7 @@ export function modelCard(report: MergeReport): string {
           ),
         ]),
     ...(report.groups.length === 0 ? [] : ['## Linear layers', describeGroups(report)]),
+    ...averagedLayers(report),
     '## Files',
     table(['file', 'bytes', 'SHA-256'], fileRows(report)),
   ];
@@ -127,6 +128,23 @@ function describeGroups(report: MergeReport): string {
       ]),
     ),
   ].join('\n\n');
+}
+
+/** Linear layers that were not solved for, and why. */
+function averagedLayers({ parameters: { averagedLayers: layers, unusedGrams } }: MergeReport): string[] {
+  const unused = unusedGrams.map((module) => `\`${module}\``).join(', ');
+  return [
+    ...(layers.length === 0
+      ? []
+      : [
+          '## Linear layers that were averaged',
+          table(
+            ['layer', 'why'],
+            layers.map(({ layer, reason }) => [`\`${layer}\``, reason]),
+          ),
+        ]),
+    ...(unused === '' ? [] : [`Grams that belong to no layer of the model were not used: ${unused}.`]),
+  ];
 }
 
 function fileRows({ files }: MergeReport): string[][] {

@@ -1,22 +1,19 @@
-/** @file The linear layers of a model: which share a Gram, and how their weights are stored. */
+/** @file The linear layers that are solved for: which share a Gram, and which are averaged. */
 
-import { type LayerWeight, layerWeight } from '../../shared/contribution/layer-weights.ts';
+import { type GramLayers, gramLayers } from '../../shared/contribution/gram-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import type { LayerIndex } from '../../shared/models/layer-index.ts';
-import type { Orientation } from '../../shared/models/linear-layers.ts';
+import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { formatShape } from '../../shared/tensor.ts';
-
-/** One linear layer. */
-export interface LinearLayer {
-  readonly module: string;
-  /** Name of its weight. */
-  readonly parameter: string;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly orientation: Orientation;
-}
+import {
+  noGrams,
+  possibleLayers,
+  requireGramOfParameter,
+  whyAveraged,
+  whyWithoutGram,
+} from './averaged-layers.ts';
+import type { AveragedLayer, MergeInputs } from './merge-step.ts';
 
 /**
  * Layers that read the same activation in every contribution: one system of equations with one
@@ -27,131 +24,146 @@ export interface LayerGroup {
   readonly name: string;
   /** Input features d. */
   readonly dimension: number;
-  readonly layers: readonly LinearLayer[];
+  readonly layers: readonly SolvedLayer[];
   /** Name of the group's Gram in each contribution. */
   readonly gramNames: readonly string[];
 }
 
 /**
- * Groups the layers that have Grams by the Gram they read. Layers whose Grams are separate in one
- * contribution (made elsewhere, one per module) are separate groups. A module without a weight of
- * its own (a decoder tied to the embeddings) is in no group.
- *
- * @param contributions all with Grams
- * @param wanted parameters that are merged; layers with other weights are left out
- * @param known the models' own layers; null for a family that is not known
- * @throws RegmeanError `invalid-input` when only some contributions have a layer's Gram, or it does
- *   not fit the weight
+ * A layer with a Gram: where its weight is, how it is stored, and its size in the contributions.
  */
-export function groupLayers(
-  contributions: readonly Contribution[],
-  wanted: ReadonlySet<string>,
-  known: LayerIndex | null,
-): readonly LayerGroup[] {
-  const files = contributions.flatMap(({ grams }) => grams ?? []);
-  const groups = new Map<string, { layers: LinearLayer[]; gramNames: string[] }>();
-  for (const module of files[0]?.layers.keys() ?? []) {
-    if (isUnwanted(contributions[0] as Contribution, module, wanted, known)) continue;
-    const gramNames = files.map((file, index) => gramNameOf(file, module, contributions, index));
-    const layer = linearLayerOf(contributions, files, module, gramNames, known);
-    if (layer === undefined) continue;
-    const key = JSON.stringify(gramNames);
-    const group = groups.get(key) ?? { layers: [], gramNames };
-    group.layers.push(layer);
-    groups.set(key, group);
+export type SolvedLayer = Pick<LinearLayer, 'module' | 'weight' | 'orientation' | 'inputs' | 'outputs'>;
+
+/** What becomes of the linear layers. */
+export interface LayerGroups {
+  readonly groups: readonly LayerGroup[];
+  /** Those that have no Gram, by the name of their weight. */
+  readonly averaged: ReadonlyMap<string, AveragedLayer>;
+}
+
+type Inputs = Pick<MergeInputs, 'contributions' | 'parameters' | 'allParameters' | 'layers' | 'isAveraged'>;
+
+/**
+ * Groups the layers of the network by the Grams that they read. Layers whose Grams are separate in
+ * one contribution (made elsewhere, one per module) are separate groups. Of a model family that is
+ * not known the layers are those of the Gram files.
+ *
+ * @param inputs contributions with Grams; layers whose weights are not among its parameters are
+ *   left out
+ * @throws RegmeanError `invalid-input` when a layer has no Gram and nothing says why, only some
+ *   contributions have it, or it does not fit the weight
+ */
+export function groupLayers(inputs: Inputs): LayerGroups {
+  const { contributions, layers } = inputs;
+  const files = contributions.map(({ grams }) => grams as GramFile);
+  const grams = files.map((file) => gramLayers(file, layers));
+  if (layers === null) requireGramOfParameter(inputs, grams);
+  const candidates = layersIn(inputs, grams);
+  const averaged = new Map<string, AveragedLayer>();
+  const missing: SolvedLayer[] = [];
+  const groups = new Map<string, { layers: SolvedLayer[]; gramNames: readonly string[] }>();
+  for (const layer of candidates) {
+    const decided = whyAveraged(layer, inputs.isAveraged(layer.weight));
+    const gramNames = decided === null ? gramsOf(layer, contributions, grams) : null;
+    const reason = decided ?? (gramNames === null ? whyWithoutGram(layer) : null);
+    if (reason !== null) averaged.set(layer.weight, { layer: layer.module, reason });
+    else if (gramNames === null) missing.push(layer);
+    else {
+      requireFit(layer, gramNames, contributions, grams);
+      const key = JSON.stringify(gramNames);
+      const group = groups.get(key) ?? { layers: [], gramNames };
+      group.layers.push(layer);
+      groups.set(key, group);
+    }
   }
-  requireNoOtherLayers(files, contributions, wanted, known);
-  return [...groups.values()].map(({ layers, gramNames }) => {
-    const first = layers[0] as LinearLayer;
-    return { name: first.module, dimension: first.inputs, layers, gramNames };
+  if (missing.length > 0) throw noGrams(missing, contributions, grams);
+  const solved = new Set([...groups.values()].flatMap((group) => group.layers.map(({ weight }) => weight)));
+  return {
+    groups: [...groups.values()].map(({ layers: own, gramNames }) => {
+      const first = own[0] as SolvedLayer;
+      return { name: first.module, dimension: first.inputs, layers: own, gramNames };
+    }),
+    averaged: layers === null ? possibleLayers(inputs, solved) : averaged,
+  };
+}
+
+/** A layer of the contributions, and whether a Gram can describe what it reads. */
+export interface Candidate extends SolvedLayer, Pick<LinearLayer, 'gram' | 'kind'> {}
+
+/** The layers whose weights are merged, with their sizes. */
+function layersIn(
+  { contributions, parameters, layers }: Inputs,
+  grams: readonly GramLayers[],
+): readonly Candidate[] {
+  const first = contributions[0] as Contribution;
+  const wanted = new Set(parameters);
+  const isMerged = ({ weight }: Pick<LinearLayer, 'weight'>): boolean => wanted.has(weight);
+  const found = (layers?.layers ?? unknownLayers(grams, contributions)).filter(isMerged);
+  return found.map((layer) => {
+    const shape = first.weights.tensors.get(layer.weight)?.shape ?? [];
+    const [inputs = 0, outputs = 0] = layer.orientation === 'in-out' ? shape : [...shape].reverse();
+    return { ...layer, inputs, outputs };
   });
 }
 
-/** Whether a layer's weight is a parameter that is not merged, or not by solving. */
-function isUnwanted(
-  contribution: Contribution,
-  module: string,
-  wanted: ReadonlySet<string>,
-  known: LayerIndex | null,
-): boolean {
-  const { parameter } = weightOf(contribution, module, known);
-  return contribution.weights.tensors.has(parameter) && !wanted.has(parameter);
-}
-
-/** The weight of a module of a contribution with Grams. */
-function weightOf({ grams }: Contribution, module: string, known: LayerIndex | null): LayerWeight {
-  return layerWeight(module, grams?.weights ?? new Map(), known);
-}
-
-function gramNameOf(
-  file: GramFile,
-  module: string,
+/**
+ * The layers of Gram files. A module without a weight of its own (a decoder tied to the embeddings)
+ * is none, but either all contributions have it or none.
+ */
+function unknownLayers(
+  grams: readonly GramLayers[],
   contributions: readonly Contribution[],
-  index: number,
-): string {
-  const name = file.layers.get(module);
-  if (name !== undefined) return name;
-  const [first, other] = [contributions[0]?.agent, contributions[index]?.agent];
+): readonly Omit<Candidate, 'inputs' | 'outputs'>[] {
+  const weights = new Map(grams.toReversed().flatMap((own) => [...own.weights]));
+  for (const [module, { parameter }] of weights) {
+    if (contributions[0]?.weights.tensors.has(parameter) === false) gramsOf({ module }, contributions, grams);
+  }
+  return [...weights].map(([module, { parameter, orientation }]) => ({
+    ...{ module, weight: parameter, orientation, gram: module, kind: 'encoder' as const },
+  }));
+}
+
+/** Name of a layer's Gram in each contribution; null where none has one. */
+function gramsOf(
+  { module }: Pick<SolvedLayer, 'module'>,
+  contributions: readonly Contribution[],
+  grams: readonly GramLayers[],
+): readonly string[] | null {
+  const names = grams.map(({ byModule }) => byModule.get(module));
+  if (names.every((name) => name === undefined)) return null;
+  const lacking = names.indexOf(undefined);
+  if (lacking < 0) return names as readonly string[];
+  const [own, other] = [contributions[lacking], contributions[names.findIndex((name) => name !== undefined)]];
   throw new RegmeanError(
     'invalid-input',
-    `${file.path}: no Gram of layer ${module}; ${first} has one, ${other} not`,
+    `${own?.grams?.path}: no Gram of layer ${module}; ${other?.agent} has one, ${own?.agent} not`,
+    { hint: 'collect the Grams of all layers: `regmean stats` does' },
   );
 }
 
-function requireNoOtherLayers(
-  files: readonly GramFile[],
-  contributions: readonly Contribution[],
-  wanted: ReadonlySet<string>,
-  known: LayerIndex | null,
-): void {
-  const first = files[0]?.layers;
-  for (const [index, { layers }] of files.entries()) {
-    for (const module of layers.keys()) {
-      if (first?.has(module) || isUnwanted(contributions[index] as Contribution, module, wanted, known))
-        continue;
-      const [ours, other] = [contributions[0]?.agent, contributions[index]?.agent];
-      const message = `${files[0]?.path}: no Gram of layer ${module}; ${other} has one, ${ours} not`;
-      throw new RegmeanError('invalid-input', message);
-    }
-  }
-}
-
-function linearLayerOf(
-  contributions: readonly Contribution[],
-  files: readonly GramFile[],
-  module: string,
+function requireFit(
+  { module, weight, orientation, inputs }: SolvedLayer,
   gramNames: readonly string[],
-  known: LayerIndex | null,
-): LinearLayer | undefined {
-  const first = contributions[0] as Contribution;
-  const { parameter, orientation } = weightOf(first, module, known);
-  const shape = first.weights.tensors.get(parameter)?.shape;
-  if (shape === undefined) return undefined;
-  const [inputs = 0, outputs = 0] = orientation === 'in-out' ? shape : [...shape].reverse();
-  for (const [index, file] of files.entries()) {
-    requireSameStorage(first, contributions[index] as Contribution, module, known);
-    const dimension = file.grams.get(gramNames[index] as string)?.dimension;
+  contributions: readonly Contribution[],
+  grams: readonly GramLayers[],
+): void {
+  for (const [index, { grams: file, weights }] of contributions.entries()) {
+    const path = file?.path;
+    const name = gramNames[index] as string;
+    const stated = grams[index]?.weights.get(module);
+    if (stated !== undefined && (stated.parameter !== weight || stated.orientation !== orientation)) {
+      const got = `${stated.parameter} (${stated.orientation})`;
+      throw new RegmeanError(
+        'invalid-input',
+        `${path}: layer ${module} must have its weight in ${weight} (${orientation}), got ${got}`,
+      );
+    }
+    const dimension = file?.grams.get(name)?.dimension;
+    const shape = weights.tensors.get(weight)?.shape ?? [];
     if (shape.length === 2 && dimension === inputs) continue;
-    const weight = `${parameter} ${formatShape(shape)}`;
     throw new RegmeanError(
       'invalid-input',
-      `${file.path}: Gram ${gramNames[index]} of dimension ${dimension} does not fit ${weight}`,
+      `${path}: Gram ${name} of dimension ${dimension} does not fit ${weight} ${formatShape(shape)}`,
     );
   }
-  return { module, parameter, inputs, outputs, orientation };
-}
-
-function requireSameStorage(
-  first: Contribution,
-  other: Contribution,
-  module: string,
-  known: LayerIndex | null,
-): void {
-  const [a, b] = [weightOf(first, module, known), weightOf(other, module, known)];
-  if (a.parameter === b.parameter && a.orientation === b.orientation) return;
-  throw new RegmeanError(
-    'invalid-input',
-    `${other.agent}: layer ${module} must have its weight in ${a.parameter} (${a.orientation}) as with ${first.agent}, ` +
-      `got ${b.parameter} (${b.orientation})`,
-  );
 }

@@ -40,12 +40,21 @@ export interface MergeStep {
   readonly parameters: readonly string[];
   /** About how many bytes of memory it takes at most, however many contributions there are. */
   readonly bytes: number;
+  /** The linear layer whose weight is averaged here, and why; absent elsewhere. */
+  readonly averaged?: AveragedLayer;
   /** Merges and writes the step's parameters; returns what to report of a layer group. */
   run(output: MergeOutput): Promise<LayerGroupReport | undefined>;
 }
 
 /** Divides `inputs.parameters` into steps, each parameter in exactly one. */
 export type MergeStrategy = (inputs: MergeInputs) => readonly MergeStep[];
+
+/** A linear layer that is averaged by a method that solves for others. */
+export interface AveragedLayer {
+  /** Its module, or its weight where no module is known. */
+  readonly layer: string;
+  readonly reason: string;
+}
 
 /** How the layers that share a Gram were solved. */
 export interface LayerGroupReport {

@@ -17,13 +17,10 @@
  */
 
 import { z } from 'zod';
-import { layerWeight } from '../../shared/contribution/layer-weights.ts';
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
-import { RegmeanError } from '../../shared/errors.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
-import { groupLayers, type LayerGroup, type LinearLayer } from './layer-groups.ts';
+import { groupLayers, type LayerGroup, type SolvedLayer } from './layer-groups.ts';
 import { meanStep } from './mean-step.ts';
 import type { LayerGroupReport, MergeInputs, MergeOutput } from './merge-step.ts';
 import { defineMethod } from './method.ts';
@@ -72,19 +69,21 @@ export const regmean = defineMethod({
     return { alpha: alpha ?? (ridge === undefined ? 0.9 : 1), ridge: ridge ?? 0, gramScale };
   },
   steps(inputs, settings) {
-    const wanted = new Set(inputs.parameters.filter((parameter) => !inputs.isAveraged(parameter)));
-    requireGramOfParameter(inputs);
-    const groups = groupLayers(inputs.contributions, wanted, inputs.layers);
-    const inGroups = new Set(groups.flatMap(({ layers }) => layers.map(({ parameter }) => parameter)));
-    const others = inputs.parameters.filter((parameter) => !inGroups.has(parameter));
+    const { groups, averaged } = groupLayers(inputs);
+    const solved = new Set(groups.flatMap(({ layers }) => layers.map(({ weight }) => weight)));
+    const others = inputs.parameters.filter((parameter) => !solved.has(parameter));
     return [
       ...groups.map((group) => ({
         name: group.name,
-        parameters: group.layers.map(({ parameter }) => parameter),
+        parameters: group.layers.map(({ weight }) => weight),
         bytes: bytesOf(group),
         run: (output: MergeOutput) => mergeGroup(inputs, settings, group, output),
       })),
-      ...others.map((parameter) => meanStep(inputs, parameter)),
+      ...others.map((parameter) => {
+        const layer = averaged.get(parameter);
+        const step = meanStep(inputs, parameter);
+        return layer === undefined ? step : { ...step, averaged: layer };
+      }),
     ];
   },
 });
@@ -106,20 +105,6 @@ function bytesOf(group: LayerGroup): number {
 
 function outputsOf({ layers }: LayerGroup): number {
   return layers.reduce((sum, { outputs }) => sum + outputs, 0);
-}
-
-/**
- * Grams that are named like nothing in the models would leave every layer averaged without a word.
- */
-function requireGramOfParameter({ contributions, allParameters, layers }: MergeInputs): void {
-  const all = new Set(allParameters);
-  const { grams } = contributions[0] as Contribution;
-  if (grams === undefined) return;
-  const isKnown = (module: string): boolean => all.has(layerWeight(module, grams.weights, layers).parameter);
-  if ([...grams.layers.keys()].some(isKnown)) return;
-  throw new RegmeanError('invalid-input', 'regmean: no Gram belongs to a parameter of the models', {
-    hint: 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query',
-  });
 }
 
 /**
@@ -192,8 +177,8 @@ async function stackWeights(
 ): Promise<Matrix> {
   const stack = zeros(outputs, dimension);
   let offset = 0;
-  for (const { parameter, inputs, outputs: rows, orientation } of layers) {
-    const data = (await contributions[index]?.weights.readFloat64(parameter)) ?? new Float64Array();
+  for (const { weight: name, inputs, outputs: rows, orientation } of layers) {
+    const data = (await contributions[index]?.weights.readFloat64(name)) ?? new Float64Array();
     const weight = orientation === 'out-in' ? data : transpose({ rows: inputs, columns: rows, data }).data;
     stack.data.set(weight, offset);
     offset += weight.length;
@@ -201,12 +186,12 @@ async function stackWeights(
   return stack;
 }
 
-async function writeStack(stack: Matrix, layers: readonly LinearLayer[], output: MergeOutput): Promise<void> {
+async function writeStack(stack: Matrix, layers: readonly SolvedLayer[], output: MergeOutput): Promise<void> {
   let offset = 0;
-  for (const { parameter, inputs, outputs, orientation } of layers) {
+  for (const { weight, inputs, outputs, orientation } of layers) {
     const data = stack.data.subarray(offset, offset + inputs * outputs);
     const stored = orientation === 'out-in' ? data : transpose({ rows: outputs, columns: inputs, data }).data;
-    await output.write(parameter, stored);
+    await output.write(weight, stored);
     offset += data.length;
   }
 }

@@ -6,13 +6,17 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
+<<<<<<< HEAD
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
+=======
+import { linearLayersOf } from '../../shared/models/linear-layers.ts';
+>>>>>>> fc1f660 (fix(merge): a linear layer of the network without a Gram is refused, or reported with why it is averaged)
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, normal } from '../../shared/random.ts';
 import type { FloatTensor } from '../../shared/tensor.ts';
 import { modelWriter } from './model-writer.ts';
 
-const layers = 2;
+const layerCount = 2;
 const hiddenSize = 16;
 const intermediateSize = 32;
 const gramRows = 64;
@@ -32,7 +36,7 @@ function configJson({ vocabSize = 50 }: BaseShape) {
     model_type: 'bert',
     vocab_size: vocabSize,
     hidden_size: hiddenSize,
-    num_hidden_layers: layers,
+    num_hidden_layers: layerCount,
     num_attention_heads: 2,
     intermediate_size: intermediateSize,
     max_position_embeddings: 16,
@@ -71,20 +75,8 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
   await mkdir(modelFolder, { recursive: true });
   await saveModel(modelFolder, { ...model, weights }, { sideFilesFrom: shape.base });
   const random = createRandom(deriveSeed(7, shape.agent));
-  const gramOf = new Map<string, string>();
-  const dimensions = new Map<string, number>();
-  for (let layer = 0; layer < layers; layer++) {
-    const prefix = `bert.encoder.layer.${layer}`;
-    for (const module of ['query', 'key', 'value']) {
-      gramOf.set(`${prefix}.attention.self.${module}`, `${prefix}.attention.self.query`);
-    }
-    for (const module of ['attention.output.dense', 'intermediate.dense', 'output.dense']) {
-      gramOf.set(`${prefix}.${module}`, `${prefix}.${module}`);
-    }
-  }
-  for (const name of gramOf.values()) {
-    dimensions.set(name, /\d\.output\.dense$/.test(name) ? intermediateSize : hiddenSize);
-  }
+  const layers = linearLayersOf(model);
+  const dimensions = new Map(layers.map(({ gram, module, inputs }) => [gram ?? module, inputs]));
   await writeContribution(dir, {
     writeModel: modelWriter(modelFolder, 'text-classification', labels),
     grams: [...dimensions].map(([name, dimension]) => ({
@@ -93,7 +85,7 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
       rows: gramRows,
       packed: packUpper(randomGram(dimension, random), dimension),
     })),
-    layers: gramOf,
+    layers: new Map(layers.map(({ module, gram }) => [module, gram ?? module])),
     manifest: {
       agent: shape.agent,
       baseFingerprint: shape.claimedBase ?? (await baseFingerprint(shape.base)),

@@ -252,6 +252,8 @@ describe('exclude', () => {
       averaged: 0,
       excluded: ['dense.bias'],
       patterns: { include: [], exclude: ['bias$'], average: [] },
+      averagedLayers: [],
+      unusedGrams: [],
     });
   });
 

@@ -85,13 +85,15 @@ describe('two parameters of one module', () => {
   it('have Grams of their own in a contribution, which the merge finds', async () => {
     const weights = [weight('dense.P', 4, 5), weight('dense.weight', 3, 5)];
     const { contribution, said } = await contributionOf(network(perToken, weights));
-    const groups = groupLayers(
-      [contribution, contribution],
-      new Set(contribution.weights.tensors.keys()),
-      await contributionLayers(contribution),
-    );
+    const parameters = [...contribution.weights.tensors.keys()];
+    const { groups } = groupLayers({
+      contributions: [contribution, contribution],
+      ...{ parameters, allParameters: parameters },
+      layers: await contributionLayers(contribution),
+      isAveraged: () => false,
+    });
     await contribution.close();
-    expect(groups.map(({ name, dimension, layers }) => [name, dimension, layers[0]?.parameter])).toEqual([
+    expect(groups.map(({ name, dimension, layers }) => [name, dimension, layers[0]?.weight])).toEqual([
       ['dense.P', 4, 'dense.P'],
       ['dense', 5, 'dense.weight'],
     ]);
