@@ -3,6 +3,7 @@ import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { listed } from '../../shared/listed.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import { inWords } from '../methods/option.ts';
@@ -131,19 +132,13 @@ async function describe(report: MergeReport, out: string): Promise<string> {
   return `${lines.join('\n')}\n`;
 }
 
-const shownLayers = 5;
-
 /** Linear layers that were averaged, by reason, and Grams that were not used. */
 function averagedLines({ parameters: { averagedLayers, unusedGrams } }: MergeReport): string[] {
-  const shown = (names: readonly string[]): string => {
-    const more = names.length > shownLayers ? ` and ${names.length - shownLayers} more` : '';
-    return `${names.slice(0, shownLayers).join(', ')}${more}`;
-  };
   const reasons = [...new Set(averagedLayers.map(({ reason }) => reason))];
   const layersOf = (reason: string): string[] =>
     averagedLayers.flatMap((own) => (own.reason === reason ? [own.layer] : []));
   return [
-    ...reasons.map((reason) => `averaged: ${shown(layersOf(reason))}: ${reason}`),
-    ...(unusedGrams.length === 0 ? [] : [`Grams of no layer of the model: ${shown(unusedGrams)}`]),
+    ...reasons.map((reason) => `averaged: ${listed(layersOf(reason))}: ${reason}`),
+    ...(unusedGrams.length === 0 ? [] : [`Grams of no layer of the model: ${listed(unusedGrams)}`]),
   ];
 }

@@ -3,7 +3,9 @@
  *   function.
  */
 import { join } from 'node:path';
+import { contributionLayers } from '../../shared/contribution/contribution-layers.ts';
 import { fisherFile, fisherFormat } from '../../shared/contribution/fisher.ts';
+import { gramLayers } from '../../shared/contribution/gram-layers.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
@@ -13,6 +15,7 @@ import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts'
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { copyTravellingFiles } from '../../shared/models/side-files.ts';
 import { writeConfig } from '../../shared/models/written-config.ts';
@@ -52,7 +55,8 @@ export async function permuteContribution(
       await writeConfig(target, model.config.text, 'F32');
       await writePermuted(weights, orders, join(target, weightsFile), { format: 'pt' });
       await model.writeNetwork(target);
-      if (grams !== undefined) await permuteGrams(grams, orders, join(target, gramsFile));
+      if (grams !== undefined)
+        await permuteGrams(grams, await contributionLayers(contribution), orders, join(target, gramsFile));
       if (fisher !== undefined) {
         const { variant, reduction, examples } = fisher;
         await writePermuted(fisher, orders, join(target, fisherFile), {
@@ -103,8 +107,14 @@ async function writePermuted(
   });
 }
 
-async function permuteGrams(file: GramFile, orders: readonly NeuronOrder[], path: string): Promise<void> {
-  const orderOf = new Map(orders.map(({ second, order }) => [file.layers.get(second.module), order]));
+async function permuteGrams(
+  file: GramFile,
+  known: LayerIndex | null,
+  orders: readonly NeuronOrder[],
+  path: string,
+): Promise<void> {
+  const { byModule } = gramLayers(file, known);
+  const orderOf = new Map(orders.map(({ second, order }) => [byModule.get(second.module), order]));
   const grams = [...file.grams].map(([name, { dimension, rows }]) => {
     if (rows === undefined) {
       throw new RegmeanError(

@@ -2,6 +2,7 @@
 import type { GramLayers } from '../../shared/contribution/gram-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { listed } from '../../shared/listed.ts';
 import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { AveragedLayer, MergeInputs } from './merge-step.ts';
@@ -43,8 +44,6 @@ export function possibleLayers(
     names.map((name) => [name, { layer: name, reason: isAveraged(name) ? reasons.asked : unknown }]),
   );
 }
-
-const shownNames = 5;
 
 /** Linear layers that no contribution has a Gram of. Averaging them silently is no merge. */
 export function noGrams(
@@ -97,8 +96,3 @@ export function requireGramOfParameter(
 }
 
 const namesHint = 'Grams are named by module, for instance bert.encoder.layer.0.attention.self.query';
-
-function listed(names: readonly string[]): string {
-  const more = names.length > shownNames ? ` and ${names.length - shownNames} more` : '';
-  return `${names.slice(0, shownNames).join(', ')}${more}`;
-}

@@ -1,6 +1,7 @@
 /** @file What a round asks of a contribution. */
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
+import type { Recipe } from '../recipe/recipe.ts';
 import type { StoredRound } from './round-store.ts';
 
 /**
@@ -20,8 +21,16 @@ export async function expectationsOf(
     task: recipe.task,
     labels: recipe.labels,
     grams: recipe.statistics.grams,
+    needsGram: (weight) => isSolvedFor(weight, recipe),
     fisher: recipe.statistics.fisher !== undefined,
     tensors: await withModel(paths.base, (model) => model.tensorsFor(recipe.task, recipe.labels)),
     networkOf: paths.base,
   };
+}
+
+/** Whether the recipe leaves a parameter to the merge method. */
+function isSolvedFor(parameter: string, { merge: { average, include, exclude } }: Recipe): boolean {
+  const matches = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => new RegExp(pattern).test(parameter));
+  return !matches(average) && !matches(exclude) && (include.length === 0 || matches(include));
 }

@@ -10,6 +10,7 @@ import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
 import type { TensorShapes } from '../formats/model-format.ts';
 import { withModel } from '../formats/open-model.ts';
+import { listed } from '../listed.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
@@ -17,6 +18,7 @@ import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { contributionLayers } from './contribution-layers.ts';
+import { gramLayers } from './gram-layers.ts';
 import { layerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
@@ -31,6 +33,10 @@ export interface ContributionExpectations {
   readonly labels?: readonly string[];
   /** Whether there must be Grams. */
   readonly grams?: boolean;
+  /**
+   * Whether the weight of a linear layer needs a Gram, where there must be Grams; all by default.
+   */
+  readonly needsGram?: (weight: string) => boolean;
   /** Whether there must be Fisher information. */
   readonly fisher?: boolean;
   /**
@@ -70,7 +76,11 @@ export async function validateContribution(
     }
     if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
     if (contribution.grams !== undefined) {
-      checkGramLayers(contribution, contribution.grams, await contributionLayers(contribution));
+      const known = await contributionLayers(contribution);
+      checkGramLayers(contribution, contribution.grams, known);
+      if (expectations.grams === true && known !== null) {
+        checkAllLayers(contribution.grams, known, expectations.needsGram ?? (() => true));
+      }
     }
     await checkFiles(folder, manifest);
     if (expectations.networkOf !== undefined) await checkNetwork(contribution, expectations.networkOf);
@@ -165,6 +175,20 @@ function checkGramLayers({ folder, weights }: Contribution, file: GramFile, know
       throw refused(`${path}: Gram ${gramName} of dimension ${dimension} does not fit ${weight}`);
     }
   }
+}
+
+/** Refuses Grams without those of some linear layers: a merge could only average these. */
+function checkAllLayers(file: GramFile, known: LayerIndex, needsGram: (weight: string) => boolean): void {
+  const { byModule } = gramLayers(file, known);
+  const missing = known.layers.flatMap(({ module, weight, gram }) =>
+    gram === null || byModule.has(module) || !needsGram(weight) ? [] : [module],
+  );
+  if (missing.length === 0) return;
+  throw new RegmeanError(
+    'refused',
+    `${file.path}: Grams of all linear layers must be there, none of ${listed(missing)}`,
+    { hint: 'collect them with `regmean stats`' },
+  );
 }
 
 function checkFisherTensors({ folder, weights }: Contribution, { path, tensors }: FisherFile): void {

@@ -6,11 +6,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
-<<<<<<< HEAD
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
-=======
 import { linearLayersOf } from '../../shared/models/linear-layers.ts';
->>>>>>> fc1f660 (fix(merge): a linear layer of the network without a Gram is refused, or reported with why it is averaged)
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, normal } from '../../shared/random.ts';
 import type { FloatTensor } from '../../shared/tensor.ts';
@@ -57,6 +54,8 @@ export interface ContributionShape extends BaseShape {
   readonly base: string;
   /** Changes the weights before they are written. */
   readonly change?: (weights: Map<string, FloatTensor>) => void;
+  /** A linear layer that gets no Gram. */
+  readonly withoutGram?: string;
   /** The fingerprint to claim instead of the base model's. */
   readonly claimedBase?: string;
 }
@@ -75,7 +74,7 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
   await mkdir(modelFolder, { recursive: true });
   await saveModel(modelFolder, { ...model, weights }, { sideFilesFrom: shape.base });
   const random = createRandom(deriveSeed(7, shape.agent));
-  const layers = linearLayersOf(model);
+  const layers = linearLayersOf(model).filter(({ module }) => module !== shape.withoutGram);
   const dimensions = new Map(layers.map(({ gram, module, inputs }) => [gram ?? module, inputs]));
   await writeContribution(dir, {
     writeModel: modelWriter(modelFolder, 'text-classification', labels),

@@ -33,6 +33,12 @@ const stacked = findStackedLayers(
   buildModelGraph(createModel(tinyConfig, task, labels, 1), { withLoss: false, dropoutSeed: null }),
 )[0] as StackedLayers;
 
+const albert = { ...tinyConfig, model_type: 'albert', embedding_size: 8, hidden_act: 'gelu' };
+const gpt2 = {
+  ...{ model_type: 'gpt2', vocab_size: 12, n_embd: 16, n_layer: 1, n_head: 2, n_positions: 12 },
+  ...{ activation_function: 'relu', pad_token_id: 0, initializer_range: 0.2 },
+};
+
 let folder: string;
 let data: string;
 let left: string;
@@ -113,7 +119,6 @@ describe('stacked layers', () => {
   });
 
   it('that are used several times are one pair, whose activations are those of all uses', () => {
-    const albert = { ...tinyConfig, model_type: 'albert', embedding_size: 8, hidden_act: 'gelu' };
     const model = createModel({ ...albert, num_hidden_layers: 3 }, task, labels, 1);
     const [pair, ...others] = findStackedLayers(
       buildModelGraph(model, { withLoss: false, dropoutSeed: null }),
@@ -143,6 +148,25 @@ describe('a permuted contribution', () => {
     expect((await readWeights(scrambled)).get(`${first}.weight`)).not.toEqual(
       (await readWeights(left)).get(`${first}.weight`),
     );
+  });
+
+  it.each([
+    ['weights stored [in, out]', gpt2],
+    ['layers that are used several times', { ...albert, num_hidden_layers: 3 }],
+  ])('computes the same function with %s', async (_, config) => {
+    const model = createModel({ ...config }, task, labels, 3);
+    const [source, out] = [join(folder, config.model_type), join(folder, `${config.model_type}-permuted`)];
+    await mkdir(source);
+    await saveModel(source, model);
+    const [pair] = findStackedLayers(buildModelGraph(model, { withLoss: false, dropoutSeed: null }));
+    const { first: inner, second: outer } = pair as StackedLayers;
+    const reversed = Int32Array.from({ length: inner.outputs }, (_, at) => inner.outputs - 1 - at);
+    const contribution = await openContribution(source);
+    await permuteContribution(contribution, [{ first: inner, second: outer, order: reversed }], out);
+    await contribution.close();
+    const [before, after] = [await logitsOf(source), await logitsOf(out)];
+    for (const [index, value] of after.entries()) expect(value).toBeCloseTo(before[index] as number, 5);
+    expect((await readWeights(out)).get(inner.weight)).not.toEqual(model.weights.get(inner.weight));
   });
 
   it('has the Gram and the Fisher information that would be collected from it', async () => {

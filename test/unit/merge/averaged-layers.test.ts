@@ -26,7 +26,7 @@ const gpt2 = {
 };
 const layer = 'bert.encoder.layer.0.output.dense';
 
-/** A Gram of two rows of ones and of half of what `share` is, square as hooks in PyTorch make it. */
+/** A Gram as hooks in PyTorch make it: square, 1 + share on the diagonal, share beside it. */
 function gramOf(name: string, size: number, share: number): TensorToWrite {
   const data = Float32Array.from({ length: size * size }, (_, at) =>
     at % (size + 1) === 0 ? 1 + share : share,
