@@ -152,7 +152,7 @@ async function isThere(out: string, files: readonly FolderFile[]): Promise<boole
     if (names.includes(name) && (await sha256OfFile(join(out, name))) === sha256) continue;
     throw new RegmeanError(
       'invalid-input',
-      `${out}: expected a new folder or this very model, ${name} differs`,
+      `${out}: must be a new folder or this very model, ${name} differs`,
       {
         hint: 'choose another --out, or remove this folder first',
       },

@@ -73,7 +73,7 @@ export async function takePart(
   if (!names.includes(options.name)) {
     throw new RegmeanError(
       'usage',
-      `--name ${options.name}: expected one of the round's agents (${names.join(', ')})`,
+      `--name ${options.name}: must be one of the round's agents (${names.join(', ')})`,
     );
   }
   const { work, trainFiles, devFiles } = options;

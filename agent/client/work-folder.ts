@@ -6,11 +6,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { readJson } from '../../shared/files/read-json.ts';
+import { z } from '../../shared/zod.ts';
 
 /** The steps that leave a folder of their name. */
 export type Step = 'base' | 'model' | 'contribution';

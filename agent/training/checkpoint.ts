@@ -4,12 +4,12 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { trainingStateFolder } from '../../shared/formats/unfinished-training.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../../shared/safetensors/write-safetensors.ts';
+import { z } from '../../shared/zod.ts';
 import type { AdamW } from './adamw.ts';
 import type { ParameterArena } from './parameter-arena.ts';
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 import type { AgentPaths, DemoPaths } from './demo-folder.ts';
 import type { Processes } from './processes.ts';
 

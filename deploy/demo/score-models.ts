@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import type { TaskKind } from '../../shared/task.ts';
+import { z } from '../../shared/zod.ts';
 import type { DemoPaths } from './demo-folder.ts';
 import type { Processes } from './processes.ts';
 import type { ModelScores, Results } from './results.ts';

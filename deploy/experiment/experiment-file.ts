@@ -3,7 +3,6 @@
  *   experiment.
  */
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
 import {
   foreignOption,
@@ -16,6 +15,7 @@ import { fisherSchema, plainNameSchema, trainingSchema } from '../../merger/reci
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
+import { z } from '../../shared/zod.ts';
 import { settings } from './results.ts';
 
 const task = z.enum(taskKinds).exclude(languageTasks);
@@ -143,19 +143,19 @@ export const experimentSchema = z
     };
     const { data: source, methods } = value;
     const given = [source.corpus, source.domains, source.joint].filter((part) => part !== undefined).length;
-    if (given !== 1) complain(['data'], `expected one of corpus, domains and joint, got ${given} of them`);
+    if (given !== 1) complain(['data'], `must have one of corpus, domains and joint, got ${given} of them`);
     if (source.joint !== undefined && source.partition === undefined) {
-      complain(['data', 'partition'], 'expected how joint files are divided');
+      complain(['data', 'partition'], 'must say how joint files are divided');
     }
     if (source.domains !== undefined && source.partition !== undefined) {
-      complain(['data', 'partition'], 'expected with joint or corpus only; domains are divided already');
+      complain(['data', 'partition'], 'must be absent with domains, which are divided already');
     }
     if (source.joint !== undefined && source.task !== 'text-classification') {
-      complain(['data', 'task'], 'expected text-classification, which a partition by class needs');
+      complain(['data', 'task'], 'must be text-classification, which a partition by class needs');
     }
     for (const [index, domain] of (source.domains ?? []).entries()) {
       if (domain.task === undefined && source.task === undefined) {
-        complain(['data', 'domains', index, 'task'], 'expected a task here or in data');
+        complain(['data', 'domains', index, 'task'], 'must be given here or in data');
       }
     }
     const agents = source.domains?.map(({ name }) => name) ?? [];
@@ -164,13 +164,13 @@ export const experimentSchema = z
       if (absent === undefined) continue;
       complain(
         ['methods', index, 'coefficients'],
-        `expected a coefficient for every domain, ${absent} has none`,
+        `must hold a coefficient for every domain, ${absent} has none`,
       );
     }
     const twice = methods.find(({ label }, index) => methods.findIndex((m) => m.label === label) < index);
-    if (twice !== undefined) complain(['methods'], `expected different labels, got ${twice.label} twice`);
+    if (twice !== undefined) complain(['methods'], `must differ, got ${twice.label} twice`);
     if (value.heads.merging === 'separate' && value.settings.includes('multi-task')) {
-      complain(['settings'], 'expected no multi-task: agents with heads of their own have no common task');
+      complain(['settings'], 'must not hold multi-task: agents with heads of their own have no common task');
     }
   });
 

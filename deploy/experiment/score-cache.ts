@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { readJson } from '../../shared/files/read-json.ts';
+import { z } from '../../shared/zod.ts';
 
 const scoreSchema = z.object({ score: z.number() });
 

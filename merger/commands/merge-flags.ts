@@ -1,6 +1,6 @@
 /** @file The flags of merging, made from the declarations of the methods and their options. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 import {
   type GivenOptions,
   type MergeOption,

@@ -45,7 +45,7 @@ export function registerMergeRoundCommand(parent: Command): void {
       if (absent !== undefined || agents.length === 0) {
         const found =
           contributed.length === 0 ? 'nobody has contributed' : `stored are ${contributed.join(', ')}`;
-        throw new RegmeanError('usage', `--agents: expected agents with a stored contribution, ${found}`);
+        throw new RegmeanError('usage', `--agents: must be agents with a stored contribution, ${found}`);
       }
       const { method, given } = readMergeFlags(flags, round.recipe.merge.method);
       const report = await mergeRound(

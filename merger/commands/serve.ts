@@ -38,6 +38,6 @@ export function registerMergerServeCommand(parent: Command): void {
 }
 
 function parseListen(value: string): string {
-  if (!/^.+:\d{1,5}$/.test(value)) throw new InvalidArgumentError('expected host:port');
+  if (!/^.+:\d{1,5}$/.test(value)) throw new InvalidArgumentError('must be host:port');
   return value;
 }

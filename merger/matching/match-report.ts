@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 
 /** Name of the report in the folder of a matching. */
 export const matchReportFile = 'matching.json';

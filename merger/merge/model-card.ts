@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { z } from 'zod';
+import type { z } from '../../shared/zod.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
 import type { LayerGroupReport } from '../methods/merge-step.ts';
 import { inWords, metaOf } from '../methods/option.ts';

@@ -1,12 +1,12 @@
 /** @file The options that every merge method has. */
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 import { option } from './option.ts';
 
 /** A regular expression, searched anywhere in a parameter's name. */
-export const patternSchema = z.string().refine(isRegularExpression, 'expected a regular expression');
+export const patternSchema = z.string().refine(isRegularExpression, 'must be a regular expression');
 
 const patterns = z.array(patternSchema).readonly().default([]);
-const coefficient = z.number('expected positive numbers').positive('expected positive numbers');
+const coefficient = z.number('must be positive numbers').positive('must be positive numbers');
 
 /** Weights of the contributions by the agents' names. */
 export const coefficientsByAgent = z.record(z.string(), coefficient);
@@ -14,7 +14,7 @@ export const coefficientsByAgent = z.record(z.string(), coefficient);
 /** The same, or in the order of the contributions. */
 const coefficients = z.union(
   [z.array(coefficient).readonly(), coefficientsByAgent],
-  'expected positive numbers',
+  'must be positive numbers',
 );
 
 /** What they are, in the order of `--help`. */

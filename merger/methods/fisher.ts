@@ -8,12 +8,13 @@
  * tensor or over all merged tensors of the agent. The smoothing inside the normalisation is how the
  * paper's published code has it.
  */
-import { z } from 'zod';
+
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { FisherFile } from '../../shared/contribution/open-fisher.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { readFloatBlocks } from '../../shared/safetensors/float-blocks.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import { z } from '../../shared/zod.ts';
 import { meanStep } from './mean-step.ts';
 import type { MergeInputs, MergeStep } from './merge-step.ts';
 import { defineMethod } from './method.ts';

@@ -2,8 +2,9 @@
  * @file The options of all methods as keys: what stands in a recipe, an experiment file, a call or
  *   on a command line.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../../shared/errors.ts';
+import { z } from '../../shared/zod.ts';
 import { commonOptions } from './common-options.ts';
 import type { MergeMethod } from './method.ts';
 import { type Bare, bare, inWords, metaOf, type OptionMeta } from './option.ts';

@@ -1,5 +1,5 @@
 /** @file What a merge method is: one module says all of it, and everything else follows from it. */
-import type { z } from 'zod';
+import type { z } from '../../shared/zod.ts';
 import type { MergeInputs, MergeStep, MergeStrategy } from './merge-step.ts';
 import { type Need, requireNeeds } from './needs.ts';
 import { readOptions } from './option.ts';

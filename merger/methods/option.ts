@@ -2,8 +2,9 @@
  * @file An option of merging: a zod schema with its help. It is declared once; the command line,
  *   recipes, experiment files, reports and model cards are made from the declarations.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../../shared/errors.ts';
+import { z } from '../../shared/zod.ts';
 
 /** What people are told of an option. */
 export interface OptionMeta {
@@ -102,7 +103,8 @@ export function complaintAbout(schema: z.ZodType, value: unknown): Complaint | u
   const at = issue.path[0];
   const element = typeof at === 'number' ? elementOf(wanted) : undefined;
   const got = element === undefined ? value : (value as readonly unknown[])[Number(at)];
-  const own = /^expected (.*)/.exec(issue.message)?.[1];
+  // Words of the schema's own; those for types and bounds name the value, which is told by itself.
+  const own = /^must be (?!.*, got )(.*)/.exec(issue.message)?.[1];
   return { rule: `must be ${own ?? requirementOf(element ?? wanted)}`, got: format(got) };
 }
 

@@ -16,10 +16,10 @@
  * one nearest to the mean sum_i c_i W_i: there the merged layer is the average of the agents'.
  */
 
-import { z } from 'zod';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
+import { z } from '../../shared/zod.ts';
 import { groupLayers, type LayerGroup, type SolvedLayer } from './layer-groups.ts';
 import { meanStep } from './mean-step.ts';
 import type { LayerGroupReport, MergeInputs, MergeOutput } from './merge-step.ts';

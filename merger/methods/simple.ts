@@ -1,5 +1,5 @@
 /** @file Simple averaging: theta = sum_i c_i theta_i. */
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 import { meanStep } from './mean-step.ts';
 import { defineMethod } from './method.ts';
 

@@ -1,5 +1,5 @@
 /** @file How a recipe says to merge. */
-import { z } from 'zod';
+import { z } from '../../shared/zod.ts';
 import { coefficientsByAgent, commonOptions } from '../methods/common-options.ts';
 import {
   foreignOption,

@@ -1,9 +1,10 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
-import { z } from 'zod';
+
 import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
+import { z } from '../../shared/zod.ts';
 import { patternSchema } from '../methods/common-options.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
 import { mergeSection } from './merge-section.ts';
@@ -13,7 +14,7 @@ export const plainNameSchema = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    'expected letters, digits, dots, dashes and underscores, at most 64',
+    'must be letters, digits, dots, dashes and underscores, at most 64',
   );
 const seed = z.int().min(0).max(0xffffffff);
 
@@ -66,45 +67,44 @@ export const recipeSchema = z
     };
     const labelsWanted = value.task !== 'regression' && !isLanguageTask(value.task);
     if (labelsWanted && value.labels.length < 2 && value.task !== 'multi-label-classification') {
-      complain(['labels'], `expected at least 2 labels for ${value.task}, got ${value.labels.length}`);
+      complain(['labels'], `must be at least 2 for ${value.task}, got ${value.labels.length}`);
     }
     if (value.task === 'multi-label-classification' && value.labels.length < 1) {
-      complain(['labels'], `expected at least 1 label for ${value.task}, got 0`);
+      complain(['labels'], `must be at least 1 for ${value.task}, got 0`);
     }
-    if (!labelsWanted && value.labels.length > 0)
-      complain(['labels'], `expected no labels for ${value.task}`);
+    if (!labelsWanted && value.labels.length > 0) complain(['labels'], `must be absent for ${value.task}`);
     for (const key of columnKeys) {
       if (value.data[key] !== undefined && columnsForTask(value.data, value.task)[key] === undefined) {
-        complain(['data', key], `expected no such column for ${value.task}`);
+        complain(['data', key], `must be absent for ${value.task}`);
       }
     }
     const labelTwice = firstRepeated(value.labels);
-    if (labelTwice !== undefined) complain(['labels'], `expected different labels, got ${labelTwice} twice`);
+    if (labelTwice !== undefined) complain(['labels'], `must differ, got ${labelTwice} twice`);
     const agentTwice = firstRepeated(value.agents.map((name) => name.toLowerCase()));
     if (agentTwice !== undefined) {
-      complain(['agents'], `expected names that differ in more than case, got ${agentTwice} twice`);
+      complain(['agents'], `must differ in more than case, got ${agentTwice} twice`);
     }
     if (value.quorum !== undefined && value.quorum > value.agents.length) {
       complain(
         ['quorum'],
-        `expected at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
+        `must be at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
       );
     }
     const { name: method, needs } = methodNamed(value.merge.method);
     if (needs.includes('grams') && !value.statistics.grams) {
-      complain(['statistics', 'grams'], `expected true, the ${method} method needs Grams`);
+      complain(['statistics', 'grams'], `must be true, the ${method} method needs Grams`);
     }
     if (needs.includes('fisher') && value.statistics.fisher === undefined) {
-      const message = `expected a variant, the ${method} method needs Fisher information`;
+      const message = `must have a variant, the ${method} method needs Fisher information`;
       complain(['statistics', 'fisher'], message);
     }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {
       for (const name of value.agents.filter((agent) => !(agent in coefficients))) {
-        complain(['merge', 'coefficients'], `expected a coefficient for every agent, ${name} has none`);
+        complain(['merge', 'coefficients'], `must hold a coefficient for every agent, ${name} has none`);
       }
       for (const name of Object.keys(coefficients).filter((key) => !value.agents.includes(key))) {
-        complain(['merge', 'coefficients', name], 'expected the name of an agent of this round');
+        complain(['merge', 'coefficients', name], 'must be the name of an agent of this round');
       }
     }
   });

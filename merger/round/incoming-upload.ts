@@ -163,7 +163,7 @@ function growingUpload(
         if (offsetOf(name) < size) {
           throw new RegmeanError(
             'refused',
-            `${where}: ${name}: expected ${size} bytes, got ${offsetOf(name)}`,
+            `${where}: ${name}: must have ${size} bytes, got ${offsetOf(name)}`,
           );
         }
         if (size === 0) await (await open(join(folder, name), 'a')).close();

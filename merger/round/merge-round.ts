@@ -32,7 +32,7 @@ export async function mergeRound(
   if (stranger !== undefined) {
     throw new RegmeanError(
       'usage',
-      `${stranger}: expected one of the round's agents (${recipe.agents.join(', ')})`,
+      `${stranger}: must be one of the round's agents (${recipe.agents.join(', ')})`,
     );
   }
   const ordered = recipe.agents.filter((agent) => agents.includes(agent));

@@ -5,9 +5,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
+import { z } from '../../shared/zod.ts';
 
 const claimSchema = z.object({ host: z.string(), pid: z.int() });
 

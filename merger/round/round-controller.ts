@@ -195,7 +195,7 @@ export async function startRound(
     if (!recipe.agents.includes(agent)) {
       throw new RegmeanError(
         'refused',
-        `${agent}: expected one of the round's agents (${recipe.agents.join(', ')})`,
+        `${agent}: must be one of the round's agents (${recipe.agents.join(', ')})`,
       );
     }
     const digest = digestOf(manifest);

@@ -15,13 +15,13 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { syncFolder, writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
+import { z } from '../../shared/zod.ts';
 import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { filesFolder } from './incoming-upload.ts';
@@ -111,7 +111,7 @@ export async function openRound(
 export async function readRound(store: string, name: string): Promise<StoredRound> {
   const paths = roundPaths(store, name);
   if (!(await exists(paths.record))) {
-    throw new RegmeanError('not-found', `${store}: expected the round ${name}, there is no ${paths.record}`);
+    throw new RegmeanError('not-found', `${store}: must hold the round ${name}, there is no ${paths.record}`);
   }
   const recipe = parseRecipe(await readFile(paths.recipe, 'utf8'), paths.recipe);
   const record = roundRecord.parse(JSON.parse(await readFile(paths.record, 'utf8')));
@@ -122,7 +122,7 @@ export async function readRound(store: string, name: string): Promise<StoredRoun
 export async function listRounds(store: string): Promise<string[]> {
   const dir = join(resolve(store), 'rounds');
   const names = await readdir(dir).catch((cause: unknown) => {
-    throw new RegmeanError('not-found', `${store}: expected a merger's store, there is no ${dir}`, { cause });
+    throw new RegmeanError('not-found', `${store}: must be a merger's store, there is no ${dir}`, { cause });
   });
   return names.filter((name) => !name.startsWith('.')).sort();
 }
@@ -230,7 +230,7 @@ async function requireCompatible(stored: StoredRound, recipe: Recipe): Promise<v
   if (missing !== undefined) {
     throw new RegmeanError(
       'usage',
-      `recipe: agents: expected ${missing}, which has contributed already`,
+      `recipe: agents: must hold ${missing}, which has contributed already`,
       remedy,
     );
   }

@@ -3,7 +3,6 @@
  *   travels.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import {
   type ContributionManifest,
   manifestFile as contributionFile,
@@ -11,6 +10,7 @@ import {
 } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { digestOfFiles, mayTravel } from '../../shared/wire/folder-files.ts';
+import { z } from '../../shared/zod.ts';
 import type { UploadLimits } from './upload-limits.ts';
 
 /** The schema of a manifest as it arrives and as it is kept beside an upload. */
@@ -19,9 +19,9 @@ export const manifestSchema = z.object({
   files: z
     .array(
       z.object({
-        name: z.string().refine(mayTravel, 'expected the name of a model or statistics file'),
+        name: z.string().refine(mayTravel, 'must be the name of a model or statistics file'),
         size: z.int().min(0),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits'),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits'),
       }),
     )
     .min(1)
@@ -61,7 +61,7 @@ export function checkManifest(received: unknown, limits: UploadLimits): UploadMa
     if (file.size <= limit) continue;
     throw new RegmeanError(
       'refused',
-      `${where}: ${file.name}: expected at most ${limit} bytes for this base model, got ${file.size}`,
+      `${where}: ${file.name}: must have at most ${limit} bytes for this base model, got ${file.size}`,
     );
   }
   return manifest;

@@ -26,7 +26,7 @@ export async function takeContribution(
   const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<ContributeRequest__Output>;
   const first = await requests.next();
   if (first.done === true || !first.value.manifest) {
-    throw new RegmeanError('refused', 'contribute: expected the manifest first');
+    throw new RegmeanError('refused', 'contribute: the manifest must come first');
   }
   const { manifest } = first.value;
   authorize(manifest.agent);
@@ -58,7 +58,7 @@ async function takeChunks(
       throw new RegmeanError('refused', 'contribute: the stream ended before the commit');
     const { chunk, commit } = request.value;
     if (commit) return;
-    if (!chunk) throw new RegmeanError('refused', 'contribute: expected a chunk or the commit');
+    if (!chunk) throw new RegmeanError('refused', 'contribute: what follows must be a chunk or the commit');
     const committed = await turn.upload.write(chunk);
     if (committed !== undefined) call.write({ committed });
   }

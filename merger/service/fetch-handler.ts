@@ -25,10 +25,16 @@ export async function sendFile(
   const file = files.find((candidate) => candidate.name === name);
   if (file === undefined) {
     const names = files.map((candidate) => candidate.name).join(', ');
-    throw new RegmeanError('not-found', `fetch: expected one of ${names}, got ${JSON.stringify(name)}`);
+    throw new RegmeanError(
+      'not-found',
+      `fetch: the file must be one of ${names}, got ${JSON.stringify(name)}`,
+    );
   }
   if (offset > file.size) {
-    throw new RegmeanError('refused', `fetch: ${name}: expected an offset up to ${file.size}, got ${offset}`);
+    throw new RegmeanError(
+      'refused',
+      `fetch: ${name}: the offset must be at most ${file.size}, got ${offset}`,
+    );
   }
   for await (const chunk of readChunks(join(dir, name), name, offset)) {
     if (call.cancelled) return;

@@ -32,7 +32,7 @@ export async function onlyRound(store: string): Promise<string> {
   const [name] = names;
   if (name !== undefined && names.length === 1) return name;
   const found = names.length === 0 ? 'it holds none' : `it holds ${names.join(', ')}`;
-  throw new RegmeanError('usage', `${store}: expected one round, ${found}`, {
+  throw new RegmeanError('usage', `${store}: must hold one round, ${found}`, {
     hint: 'name the round with --round',
   });
 }

@@ -3,11 +3,11 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { readJson } from '../files/read-json.ts';
 import { adapterConfigFile } from '../models/config-json.ts';
+import { z } from '../zod.ts';
 import { mergeWithPeft, requireKnownKeys, shown } from './adapter-keys.ts';
 import { endsWithPattern } from './python-pattern.ts';
 

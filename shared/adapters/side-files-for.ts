@@ -3,11 +3,11 @@
  *   adapter where it was trained with other tokens.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { readJson } from '../files/read-json.ts';
 import { sideFilesOf } from '../models/side-files.ts';
+import { z } from '../zod.ts';
 
 /** Side files to copy, and what is to be said of them. */
 export interface SideFiles {

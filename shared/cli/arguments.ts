@@ -6,7 +6,7 @@ import { type TaskKind, taskKinds } from '../task.ts';
 export function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('expected a whole number from 1');
+    throw new InvalidArgumentError('must be a whole number from 1');
   return value;
 }
 
@@ -14,7 +14,7 @@ export function positiveInteger(text: string): number {
 export function nonNegativeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '') {
-    throw new InvalidArgumentError('expected a whole number from 0');
+    throw new InvalidArgumentError('must be a whole number from 0');
   }
   return value;
 }
@@ -22,7 +22,7 @@ export function nonNegativeInteger(text: string): number {
 /** A number above 0. */
 export function positiveNumber(text: string): number {
   const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number above 0');
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('must be a number above 0');
   return value;
 }
 
@@ -30,7 +30,7 @@ export function positiveNumber(text: string): number {
 export function nonNegativeNumber(text: string): number {
   const value = Number(text);
   if (!(value >= 0) || !Number.isFinite(value) || text.trim() === '') {
-    throw new InvalidArgumentError('expected a number from 0');
+    throw new InvalidArgumentError('must be a number from 0');
   }
   return value;
 }
@@ -39,7 +39,7 @@ export function nonNegativeNumber(text: string): number {
 export function fraction(text: string): number {
   const value = Number(text);
   if (!(value >= 0 && value <= 1) || text.trim() === '') {
-    throw new InvalidArgumentError('expected a number from 0 to 1');
+    throw new InvalidArgumentError('must be a number from 0 to 1');
   }
   return value;
 }
@@ -47,7 +47,7 @@ export function fraction(text: string): number {
 /** A comma-separated list of names. */
 export function nameList(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
-  if (names.some((name) => name === '')) throw new InvalidArgumentError('expected names separated by commas');
+  if (names.some((name) => name === '')) throw new InvalidArgumentError('must be names separated by commas');
   return names;
 }
 
@@ -56,7 +56,7 @@ export function patternList(text: string, previous: readonly RegExp[] = []): Reg
   try {
     return [...previous, new RegExp(text)];
   } catch {
-    throw new InvalidArgumentError('expected a regular expression');
+    throw new InvalidArgumentError('must be a regular expression');
   }
 }
 
@@ -65,6 +65,6 @@ const trainable: readonly TaskKind[] = taskKinds.filter((task) => task !== 'mask
 /** One of the tasks that models are fine-tuned for. */
 export function taskKind(text: string): TaskKind {
   const task = trainable.find((kind) => kind === text);
-  if (task === undefined) throw new InvalidArgumentError(`expected one of ${trainable.join(', ')}`);
+  if (task === undefined) throw new InvalidArgumentError(`must be one of ${trainable.join(', ')}`);
   return task;
 }

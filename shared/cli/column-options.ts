@@ -12,7 +12,7 @@ export function addColumnOptions(command: Command): Command {
   for (const key of columnKeys) {
     const { description = '' } = columnNamesSchema.shape[key];
     command.option(`${columnFlag(key)} <name>`, description, (text: string) => {
-      if (text === '') throw new InvalidArgumentError('expected the name of a column');
+      if (text === '') throw new InvalidArgumentError('must be the name of a column');
       return text;
     });
   }

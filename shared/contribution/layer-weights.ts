@@ -1,7 +1,8 @@
 /** @file Which parameter is the weight of a linear layer, and how it is stored. */
-import { z } from 'zod';
+
 import type { LayerIndex } from '../models/layer-index.ts';
 import { orientations } from '../models/linear-layers.ts';
+import { z } from '../zod.ts';
 
 /** The weight of a linear layer. */
 export const layerWeightSchema = z.object({

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { readJson } from '../files/read-json.ts';
 import { taskKinds } from '../task.ts';
+import { z } from '../zod.ts';
 import { fisherReductions, fisherVariants } from './fisher.ts';
 
 /** Name of the manifest in a contribution folder. */

@@ -1,10 +1,10 @@
 import { basename, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import type { OpenModel } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
+import { z } from '../zod.ts';
 import { canonicalFisher, canonicalGrams } from './canonical-files.ts';
 import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';

@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { openSafetensors, type TensorReader } from '../safetensors/open-safetensors.ts';
+import { z } from '../zod.ts';
 import {
   type FisherReduction,
   type FisherVariant,

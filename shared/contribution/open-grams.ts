@@ -1,9 +1,9 @@
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { formatShape } from '../tensor.ts';
+import { z } from '../zod.ts';
 import { checkSymmetric } from './check-gram-values.ts';
 import { dimensionOfPacked, type GramFactors, unpackSymmetric } from './gram-packing.ts';
 import { type LayerWeight, layerWeightSchema } from './layer-weights.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
 import { trainingStateFolder } from '../formats/unfinished-training.ts';
 import { taskKinds } from '../task.ts';
+import { z } from '../zod.ts';
 import { sha256Schema } from './manifest.ts';
 
 /** Name of the record that `regmean train` leaves in a fine-tuned folder. */

@@ -3,9 +3,9 @@
  *   declares these options: flags of commands, keys of recipes and experiment files, and what the
  *   reader takes follow from this schema.
  */
-import { z } from 'zod';
+import { z } from '../zod.ts';
 
-const name = z.string().min(1, 'expected the name of a column');
+const name = z.string().min(1, 'must be the name of a column');
 
 /** The options that name columns; what is absent is found by its usual names. */
 export const columnNamesSchema = z.object({

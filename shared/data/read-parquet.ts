@@ -8,9 +8,9 @@ import {
   parquetReadObjects,
   type SchemaElement,
 } from 'hyparquet';
-import { z } from 'zod';
 import { messageOf, RegmeanError } from '../errors.ts';
 import { pointerBytes, refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { z } from '../zod.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 
 /** ZSTD, LZ4 in both framings and Snappy; of the others Node.js has its own, which are faster. */

@@ -1,8 +1,8 @@
 /** @file YAML files that people write, checked against a schema, with the line of every mistake. */
 import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
 import { messageOf, RegmeanError } from '../errors.ts';
+import type { z } from '../zod.ts';
 
 /**
  * Reads a YAML file.
@@ -12,7 +12,7 @@ import { messageOf, RegmeanError } from '../errors.ts';
  */
 export async function readYamlText(path: string, what: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    const message = `${path}: expected ${what}, it cannot be read: ${messageOf(cause)}`;
+    const message = `${path}: must be ${what}, cannot be read: ${messageOf(cause)}`;
     throw new RegmeanError('not-found', message, { cause });
   });
 }

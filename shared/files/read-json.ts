@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
+import type { z } from '../zod.ts';
 import { refuseLfsPointer } from './lfs-pointer.ts';
 
 /**

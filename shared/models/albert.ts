@@ -3,9 +3,10 @@
  *   many times over. A layer's Gram sums the rows of all its uses. Parameter names are Hugging
  *   Face's.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, parseBertConfig } from './bert.ts';

@@ -2,9 +2,10 @@
  * @file BERT (Devlin et al., 2019), top to bottom: config, embeddings, attention, layer, encoder,
  *   heads. Function names follow Hugging Face's modules, parameter names are theirs.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, HeadRequest, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';

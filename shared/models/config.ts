@@ -1,6 +1,7 @@
 /** @file How families read config.json. */
-import { z } from 'zod';
+
 import { RegmeanError } from '../errors.ts';
+import { z } from '../zod.ts';
 
 const mostLayers = 1000;
 

@@ -3,9 +3,10 @@
  *   keeps contents and relative positions apart, a convolution beside the first layer in v2, a
  *   pooler over the first token. Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';

@@ -2,10 +2,11 @@
  * @file What decoder-only families share: positions and masks with and without a past, keys and
  *   values that are kept, heads.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../errors.ts';
 import type { Shape, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type {
   BackboneInputs,
   Decoding,

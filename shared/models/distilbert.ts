@@ -1,7 +1,8 @@
 /** @file DistilBERT (Sanh et al., 2019): config, embeddings, attention, layer, encoder, heads. */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';

@@ -2,8 +2,9 @@
  * @file ELECTRA's discriminator (Clark et al., 2020): BERT's encoder, embeddings that may be
  *   narrower than the hidden states, and a head of two layers. Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { type BertConfig, bertConfigSchema, bertEmbeddings, bertEncoder, parseBertConfig } from './bert.ts';
 import { classificationHead } from './classification-head.ts';

@@ -2,9 +2,10 @@
  * @file GPT-2 (Radford et al., 2019), top to bottom. Its linear layers are `Conv1D`: weights stored
  *   [in, out]. Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';

@@ -3,9 +3,10 @@
  *   rotary positions, keys and values shared by groups of query heads, a gated feed-forward block.
  *   Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads, withDefaults } from './config.ts';

@@ -3,9 +3,10 @@
  *   block, a gated feed-forward block, and attention over the whole text in some layers only, over
  *   the neighbourhood of each token in the others. Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import {
   activation,

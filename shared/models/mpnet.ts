@@ -2,9 +2,10 @@
  * @file MPNet (Song et al., 2020): BERT's encoder with RoBERTa's positions, no token types, and one
  *   relative position bias for all layers.
  */
-import { z } from 'zod';
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, additiveMask, attend, splitHeads } from './attention.ts';
 import { type BertConfig, bertConfigSchema, parseBertConfig } from './bert.ts';

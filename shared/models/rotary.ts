@@ -2,10 +2,11 @@
  * @file Rotary positions (Su et al., 2021): queries and keys are turned by an angle that grows with
  *   the position.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../errors.ts';
 import type { Dim, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import { requireField } from './config.ts';
 
 const ropeSchema = z.object({

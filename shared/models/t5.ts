@@ -3,10 +3,11 @@
  *   decoder whose blocks normalise before each part, have no biases, and share one relative
  *   position bias per stack. Parameter names are Hugging Face's.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, DecodingInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, attend, causalMask, splitHeads } from './attention.ts';
 import { layerCount, parseConfigJson } from './config.ts';

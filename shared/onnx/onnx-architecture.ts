@@ -2,7 +2,7 @@
  * @file A network from an ONNX file as a model family of its own, so that everything works on it as
  *   on the others.
  */
-import { z } from 'zod';
+
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -11,6 +11,7 @@ import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import { isLanguageTask, type LogitRows } from '../task.ts';
 import { formatShape } from '../tensor.ts';
+import { z } from '../zod.ts';
 import { importNetwork } from './import-graph.ts';
 import { inferTypes } from './infer-types.ts';
 import { inputValue } from './inputs.ts';

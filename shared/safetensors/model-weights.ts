@@ -5,10 +5,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { z } from '../zod.ts';
 import type { TensorEntry } from './header.ts';
 import { openSafetensors, type SafetensorsFile, type TensorReader } from './open-safetensors.ts';
 

@@ -7,7 +7,6 @@
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
@@ -20,6 +19,7 @@ import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
+import { z } from '../zod.ts';
 import { denseLayersOf } from './dense-layers.ts';
 import { refuseGraphModel, refuseOtherFormats } from './other-formats.ts';
 

@@ -1,6 +1,6 @@
 /** @file Tokens that are found in a text before the model splits it. */
 import { AddedToken as NativeAddedToken } from 'tokenizers';
-import { z } from 'zod';
+import { z } from '../zod.ts';
 
 /** An added token, in the words of tokenizer.json. */
 export const addedTokenSchema = z.looseObject({

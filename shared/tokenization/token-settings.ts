@@ -2,7 +2,7 @@
  * @file The special and added tokens that the files of a tokenizer give. Follows `transformers` 5:
  *   where tokenizer_config.json has `added_tokens_decoder`, the older files do not count.
  */
-import { z } from 'zod';
+import { z } from '../zod.ts';
 import {
   type AddedToken,
   addedTokenSchema,

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { RegmeanError } from '../errors.ts';
 import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { z } from '../zod.ts';
 import { addedTokenSchema } from './added-tokens.ts';
 import { addedTokensFileSchema, specialTokensMapSchema, tokensOfConfig } from './token-settings.ts';
 import type { VocabularyFile } from './tokenizer-class.ts';

@@ -104,7 +104,7 @@ async function readPem(flag: string, path: string): Promise<Buffer> {
     throw new RegmeanError('usage', `${flag} ${path}: it cannot be read: ${messageOf(cause)}`, { cause });
   });
   if (!content.includes('-----BEGIN ')) {
-    throw new RegmeanError('usage', `${flag} ${path}: expected a PEM file, found no "-----BEGIN" in it`);
+    throw new RegmeanError('usage', `${flag} ${path}: must be a PEM file, has no "-----BEGIN" in it`);
   }
   return content;
 }

@@ -53,7 +53,7 @@ export function checkChunk(
   if (chunk.file !== file || chunk.offset !== offset) {
     throw new RegmeanError(
       'refused',
-      `${where}: expected ${file} at byte ${offset} next, got ${chunk.file} at byte ${chunk.offset}`,
+      `${where}: must continue with ${file} at byte ${offset}, got ${chunk.file} at byte ${chunk.offset}`,
     );
   }
   if (length === 0 || length > maxChunkBytes) {

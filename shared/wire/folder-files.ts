@@ -49,7 +49,7 @@ export async function listFolderFiles(
   onHashed: (bytes: number) => void = () => {},
 ): Promise<FolderFile[]> {
   const names = await readdir(dir).catch((cause: unknown) => {
-    throw new RegmeanError('not-found', `${dir}: expected a folder, it cannot be read`, { cause });
+    throw new RegmeanError('not-found', `${dir}: must be a folder, cannot be read`, { cause });
   });
   const files: FolderFile[] = [];
   for (const name of names.filter(mayTravel).sort()) {
@@ -59,7 +59,7 @@ export async function listFolderFiles(
     onHashed(size);
   }
   if (files.length === 0) {
-    throw new RegmeanError('invalid-input', `${dir}: expected a model folder, found no model file in it`);
+    throw new RegmeanError('invalid-input', `${dir}: must be a model folder, holds no model file`);
   }
   return files;
 }

@@ -198,6 +198,6 @@ methods: [{ label: Simple, method: simple }]
     expect(result.stderr).toMatch(/toy\.yaml:1: title: /);
     const missing = await runCommand(['experiment', join(folder, 'none.yaml')]);
     expect(missing.code).toBe(1);
-    expect(missing.stderr).toContain('expected an experiment file, it cannot be read');
+    expect(missing.stderr).toContain('must be an experiment file, cannot be read');
   });
 });

@@ -79,7 +79,7 @@ describe('a contribution that breaks a rule', () => {
     const result = await expectUnchangedBy(merger, () =>
       runCommand(['agent', 'contribute', folder, ...plain(merger)]),
     );
-    expect(result.stderr).toContain("west: expected one of the round's agents (north, south)");
+    expect(result.stderr).toContain("west: must be one of the round's agents (north, south)");
   });
 
   it('is refused when the agent has another one stored, and replaces it when asked to', async () => {
@@ -183,9 +183,7 @@ describe('an agent that does not follow the protocol', () => {
       ),
     });
     const error = await expectUnchangedBy(merger, () => uploadChanged(merger, { manifest: escaping }));
-    expect(String(error)).toContain(
-      'manifest: ../vocab.txt: expected the name of a model or statistics file',
-    );
+    expect(String(error)).toContain('manifest: ../vocab.txt: must be the name of a model or statistics file');
   });
 
   it('cannot fill the disk beyond what the base model allows', async () => {
@@ -198,7 +196,7 @@ describe('an agent that does not follow the protocol', () => {
     });
     const error = await expectUnchangedBy(merger, () => uploadChanged(merger, { manifest: huge }));
     expect(String(error)).toMatch(
-      /model\.safetensors: expected at most \d+ bytes for this base model, got 1099511627776/,
+      /model\.safetensors: must have at most \d+ bytes for this base model, got 1099511627776/,
     );
   });
 });

@@ -130,7 +130,7 @@ describe('a round', () => {
     expect(report).toMatchObject({ method: 'simple', agents: [{ agent: 'north' }] });
     const result = await runCommand([...args, '--agents', 'south']);
     expect(result.code).toBe(2);
-    expect(result.stderr).toContain('expected agents with a stored contribution, stored are north');
+    expect(result.stderr).toContain('must be agents with a stored contribution, stored are north');
   });
 
   it('does not take over a change of the recipe that would change what agents do', async () => {

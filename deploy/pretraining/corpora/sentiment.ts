@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { z } from '../../../shared/zod.ts';
 import { packageDirectory } from './package-directory.ts';
 
 /** The places that the sentences come from, one domain each. */

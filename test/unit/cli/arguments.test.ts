@@ -77,7 +77,7 @@ for (const [parser, accepted, refused] of cases) {
 describe('taskKind', () => {
   it('names the tasks there are', () => {
     expect(() => parse.taskKind('sentiment')).toThrow(
-      'expected one of text-classification, multi-label-classification, regression, token-classification',
+      'must be one of text-classification, multi-label-classification, regression, token-classification',
     );
   });
 });
@@ -88,6 +88,6 @@ describe('patternList', () => {
   });
 
   it('refuses what is no regular expression', () => {
-    expect(() => parse.patternList('(')).toThrow('expected a regular expression');
+    expect(() => parse.patternList('(')).toThrow('must be a regular expression');
   });
 });

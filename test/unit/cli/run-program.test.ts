@@ -64,7 +64,7 @@ describe('runProgram', () => {
     [
       'a value that is none',
       [...good, '--epochs', '0'],
-      "error: option '--epochs <n>' argument '0' is invalid. expected a whole number from 1",
+      "error: option '--epochs <n>' argument '0' is invalid. must be a whole number from 1",
     ],
     [
       'a surplus argument',

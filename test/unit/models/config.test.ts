@@ -189,7 +189,7 @@ describe('fields that are null', () => {
     expect(() => parse('t5', { d_kv: undefined })).toThrow(/^config\.json: d_kv must be given$/);
     expect(() => parse('t5', { d_kv: 'four' })).toThrow(/^config\.json: d_kv: /);
     expect(() => parse('deberta-v2', { pos_att_type: 'c2p|p2p' })).toThrow(
-      /^config\.json: pos_att_type\.1: Invalid option/,
+      /^config\.json: pos_att_type\.1: must be one of c2p, p2c, got "p2p"/,
     );
   });
 });

@@ -81,9 +81,9 @@ describe('an upload', () => {
     [
       'with a gap',
       chunk('model.safetensors', 4, 'ghts'),
-      /expected model.safetensors at byte 0 next, got .* byte 4/,
+      /must continue with model.safetensors at byte 0, got .* byte 4/,
     ],
-    ['of another file', chunk('contribution.json', 0, '{'), /expected model.safetensors at byte 0 next/],
+    ['of another file', chunk('contribution.json', 0, '{'), /must continue with model.safetensors at byte 0/],
     ['that is empty', chunk('model.safetensors', 0, ''), /a chunk has 1 to \d+ bytes, got 0/],
     ['beyond the announced size', chunk('model.safetensors', 0, 'x'.repeat(21)), /20 bytes declared, got 21/],
     ['that was damaged', { ...chunk('model.safetensors', 0, 'weights'), crc32: 1 }, /CRC-32 does not match/],
@@ -100,7 +100,7 @@ describe('an upload', () => {
   it('is not complete while bytes are missing', async () => {
     const upload = await openUpload(dir, manifestOf());
     await upload.write(chunk('model.safetensors', 0, 'weights '));
-    await expect(upload.complete()).rejects.toThrow('model.safetensors: expected 20 bytes, got 8');
+    await expect(upload.complete()).rejects.toThrow('model.safetensors: must have 20 bytes, got 8');
   });
 
   it('is not complete with another contribution.json than the announced one', async () => {

@@ -55,7 +55,7 @@ describe('a manifest', () => {
     it(`may not name ${JSON.stringify(name)}`, () => {
       const files = [{ name, size: 1, sha256: sha('x') }];
       expect(() => checkManifest(announce({}, files), limits)).toThrow(
-        'expected the name of a model or statistics file',
+        'must be the name of a model or statistics file',
       );
     });
   }
@@ -70,7 +70,7 @@ describe('a manifest', () => {
   it('may not announce more bytes than the base model allows', () => {
     const file = { name: 'model.safetensors', size: 2 ** 31, sha256: sha('weights') };
     expect(() => checkManifest(announce({}, [file]), limits)).toThrow(
-      /expected at most \d+ bytes .* got 2147483648/,
+      /must have at most \d+ bytes .* got 2147483648/,
     );
   });
 

@@ -29,7 +29,7 @@ describe('the merger', () => {
   it('names the flag whose file is no PEM file', async () => {
     await writeFile(join(dir, 'cert.der'), 'binary');
     const wrong = serverCredentials({ tlsCert: join(dir, 'cert.der'), tlsKey: join(dir, 'cert.der') });
-    await expect(wrong).rejects.toThrow('expected a PEM file, found no "-----BEGIN" in it');
+    await expect(wrong).rejects.toThrow('must be a PEM file, has no "-----BEGIN" in it');
   });
 });
 

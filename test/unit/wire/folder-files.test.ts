@@ -27,7 +27,7 @@ describe('a folder', () => {
 
   it('without a model file is no model folder', async () => {
     await writeFile(join(dir, 'train.jsonl'), '{}');
-    await expect(listFolderFiles(dir)).rejects.toThrow('expected a model folder, found no model file in it');
+    await expect(listFolderFiles(dir)).rejects.toThrow('must be a model folder, holds no model file');
   });
 
   it('may have its weights in shards', () => {

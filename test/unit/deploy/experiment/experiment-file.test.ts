@@ -48,22 +48,22 @@ describe('an experiment file', () => {
     [
       'two sources of data',
       minimal.replace('data:\n', 'data:\n  corpus: names\n'),
-      'expected one of corpus, domains and joint, got 2',
+      'must have one of corpus, domains and joint, got 2',
     ],
     [
       'a domain without a task',
       minimal.replace('  task: text-classification\n', ''),
-      'data.domains[0].task: expected a task here or in data',
+      'data.domains[0].task: must be given here or in data',
     ],
     [
       'two methods of one label',
       `${minimal}  - { label: Simple, method: fisher }\n`,
-      'methods: expected different labels, got Simple twice',
+      'methods: must differ, got Simple twice',
     ],
     [
       'multi-task training with separate heads',
       `${minimal}heads: { merging: separate }\nsettings: [multi-task]\n`,
-      'settings: expected no multi-task',
+      'settings: must not hold multi-task',
     ],
     ['a sweep among the settings', `${minimal}settings: [alpha]\n`, 'settings[0]'],
   ])('refuses %s, naming the line and the key', (_, text, message) => {
