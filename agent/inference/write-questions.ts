@@ -70,9 +70,9 @@ export async function writeQuestions(options: QuestionOptions): Promise<WrittenQ
   await writeFileAtomically(options.out, async (file) => {
     for (const [index, row] of rows.entries()) {
       const text = textOf(row);
-      const own = labels[index] ?? null;
+      const own = labels[index];
       for (const [id, name] of classes.entries()) {
-        const applies = own instanceof Float32Array ? own[id] === 1 : own === id;
+        const applies = own?.kind === 'flags' ? own.flags[id] === 1 : own?.kind === 'class' && own.id === id;
         const question = {
           text: options.template.replaceAll('{class}', () => name).replaceAll('{text}', () => text),
           target: applies ? yes : no,

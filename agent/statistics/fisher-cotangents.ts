@@ -11,7 +11,12 @@
  * | regression | -(y - z)^2 / 2, a Gaussian of unit variance | y - z |
  */
 import type { FisherVariant } from '../../shared/contribution/fisher.ts';
-import type { ExampleLabels } from '../../shared/data/example-labels.ts';
+import {
+  asKind,
+  type ExampleLabels,
+  type LabelsOfKind,
+  tokenLabels,
+} from '../../shared/data/example-labels.ts';
 import type { Random } from '../../shared/random.ts';
 import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
 
@@ -21,7 +26,7 @@ export interface FisherExample {
   /** [labels], or [rows, labels] where there is a row per token. */
   readonly logits: Float32Array;
   readonly labelCount: number;
-  readonly labels: ExampleLabels;
+  readonly labels: ExampleLabels | null;
   /**
    * Where there is a row per token: the rows that count, those with a label where there are labels.
    */
@@ -46,27 +51,32 @@ export function fisherCotangents(
   const { task, logits } = example;
   switch (task) {
     case 'regression':
-      return [Float32Array.of(variant === 'soft' ? 1 : Number(example.labels) - (logits[0] as number))];
+      return [
+        Float32Array.of(variant === 'soft' ? 1 : labelsOf(example, 'value').value - (logits[0] as number)),
+      ];
     case 'multi-label-classification':
       return multiLabelCotangents(example, variant);
     case 'token-classification':
     case 'causal-lm':
     case 'text2text':
       return [tokenCotangent(example, variant, random)];
-    default: {
+    case 'masked-lm':
+      throw new TypeError('fisherCotangents: masked-lm has no labels');
+    case 'text-classification': {
       const probabilities = softmax(logits, 0, logits.length);
       if (variant === 'soft') {
         return [...probabilities].map((weight, label) =>
           residual(probabilities, label).map((value) => Math.sqrt(weight) * value),
         );
       }
-      const label = variant === 'hard' ? largest(logits, 0, logits.length) : Number(example.labels);
+      const label = variant === 'hard' ? largest(logits, 0, logits.length) : labelsOf(example, 'class').id;
       return [residual(probabilities, label)];
     }
   }
 }
 
-function multiLabelCotangents({ logits, labels }: FisherExample, variant: FisherVariant): Float32Array[] {
+function multiLabelCotangents(example: FisherExample, variant: FisherVariant): Float32Array[] {
+  const { logits } = example;
   const probabilities = logits.map((logit) => 1 / (1 + Math.exp(-logit)));
   if (variant === 'soft') {
     return [...probabilities].map((p, label) => {
@@ -75,13 +85,9 @@ function multiLabelCotangents({ logits, labels }: FisherExample, variant: Fisher
       return cotangent;
     });
   }
-  const flags = labels as Float32Array;
-  return [
-    logits.map((logit, label) => {
-      const flag = variant === 'hard' ? Number(logit > 0) : (flags[label] as number);
-      return flag - (probabilities[label] as number);
-    }),
-  ];
+  const flags =
+    variant === 'hard' ? logits.map((logit) => Number(logit > 0)) : labelsOf(example, 'flags').flags;
+  return [flags.map((flag, label) => flag - (probabilities[label] as number))];
 }
 
 function tokenCotangent(
@@ -90,6 +96,7 @@ function tokenCotangent(
   random: Random,
 ): Float32Array {
   const cotangent = new Float32Array(logits.length);
+  const given = tokenLabels(labels);
   for (const row of tokenRows) {
     const start = row * labelCount;
     const probabilities = softmax(logits, start, labelCount);
@@ -98,7 +105,7 @@ function tokenCotangent(
         ? draw(probabilities, random)
         : variant === 'hard'
           ? largest(logits, start, labelCount)
-          : ((labels as Int32Array)[row] as number);
+          : (given?.[row] as number);
     cotangent.set(residual(probabilities, label), start);
   }
   return cotangent;
@@ -109,15 +116,21 @@ function tokenCotangent(
  * else all.
  */
 export function countedTokenRows(
-  labels: ExampleLabels,
+  labels: ExampleLabels | null,
   wordPositions: Int32Array | null,
   length: number,
 ): readonly number[] {
-  if (labels instanceof Int32Array) {
-    return [...labels.keys()].filter((row) => labels[row] !== ignoredLabel);
-  }
+  const given = tokenLabels(labels);
+  if (given !== null) return [...given.keys()].filter((row) => given[row] !== ignoredLabel);
   if (wordPositions !== null) return [...wordPositions].filter((row) => row >= 0);
   return Array.from({ length }, (_, row) => row);
+}
+
+/** The labels of an example, which has labels of that kind. */
+function labelsOf<K extends ExampleLabels['kind']>({ labels }: FisherExample, kind: K): LabelsOfKind<K> {
+  const own = asKind(labels, kind);
+  if (own !== null) return own;
+  throw new TypeError(`fisherCotangents: labels must be of the kind ${kind}, got ${labels?.kind ?? 'none'}`);
 }
 
 /** e_label - p */

@@ -19,12 +19,12 @@ export function encodeLabels(
   rows: readonly Row[],
   task: TaskKind,
   space: LabelSpace | null,
-): ExampleLabels[] {
+): (ExampleLabels | null)[] {
   const problems = createRowProblems();
   const form = multiLabelForm(rows, space?.names.length ?? null);
-  const encoded = rows.map(({ label, source }): ExampleLabels => {
+  const encoded = rows.map(({ label, source }): ExampleLabels | null => {
     if (label === null || isLanguageTask(task)) return null;
-    if (task === 'regression') return label as number;
+    if (task === 'regression') return { kind: 'value', value: Number(label) };
     if (space === null) throw new TypeError(`encodeLabels: ${task} needs a label space`);
     const result = encodeLabel(label, task, space, form);
     if (typeof result === 'string') problems.add(source, result);
@@ -39,8 +39,11 @@ function encodeLabel(
   task: TaskKind,
   space: LabelSpace,
   form: MultiLabelForm,
-): number | Float32Array | Int32Array | string {
-  if (typeof label === 'string' || typeof label === 'number') return space.idOf(label) ?? unknown(label);
+): ExampleLabels | string {
+  if (typeof label === 'string' || typeof label === 'number') {
+    const id = space.idOf(label);
+    return id === null ? unknown(label) : { kind: 'class', id };
+  }
   if (task === 'token-classification') {
     const ids = new Int32Array(label.length);
     for (const [position, tag] of label.entries()) {
@@ -48,9 +51,9 @@ function encodeLabel(
       if (id === null) return unknown(tag);
       ids[position] = id;
     }
-    return ids;
+    return { kind: 'tags', ids };
   }
-  if (form.kind === 'vectors') return Float32Array.from(label, Number);
+  if (form.kind === 'vectors') return { kind: 'flags', flags: Float32Array.from(label, Number) };
   const flags = new Float32Array(space.names.length);
   for (const name of label) {
     const id = space.idOf(name);
@@ -60,7 +63,7 @@ function encodeLabel(
     }
     flags[id] = 1;
   }
-  return flags;
+  return { kind: 'flags', flags };
 }
 
 function unknown(label: string | number): string {

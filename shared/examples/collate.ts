@@ -1,3 +1,4 @@
+import { asKind, type ExampleLabels, type LabelsOfKind, labelKindOf } from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import type { Batch, DecoderBatch, EncodedExample } from './example.ts';
@@ -73,25 +74,29 @@ function collateLabels(
   length: number,
   task: TaskKind,
 ): Int32Array | Float32Array | null {
-  const first = examples.find(({ labels }) => labels !== null)?.labels ?? null;
-  if (first === null || task === 'masked-lm') return null;
-  switch (task) {
-    case 'text-classification':
-      return Int32Array.from(examples, (example) => scalarLabel(example));
-    case 'regression':
-      return Float32Array.from(examples, (example) => scalarLabel(example));
-    case 'multi-label-classification': {
-      const classes = (first as Float32Array).length;
-      return place(new Float32Array(examples.length * classes), examples, classes);
+  const kind = labelKindOf(task);
+  if (kind === null || examples.every(({ labels }) => labels === null)) return null;
+  switch (kind) {
+    case 'class':
+      return Int32Array.from(labelsOf(examples, kind), ({ id }) => id);
+    case 'value':
+      return Float32Array.from(labelsOf(examples, kind), ({ value }) => value);
+    case 'flags': {
+      const rows = labelsOf(examples, kind).map(({ flags }) => flags);
+      return place(new Float32Array(rows.length * (rows[0]?.length ?? 0)), rows);
     }
-    default:
-      return place(new Int32Array(examples.length * length).fill(ignoredLabel), examples, length);
+    case 'tags':
+    case 'target':
+    case 'following': {
+      const rows = labelsOf(examples, kind).map(({ ids }) => ids);
+      return place(new Int32Array(rows.length * length).fill(ignoredLabel), rows);
+    }
   }
 }
 
 /** How many tokens a `text2text` example's target has; 0 when it is not known. */
 export function targetLengthOf({ labels, decoderInputIds }: EncodedExample): number {
-  return decoderInputIds?.length ?? (labels instanceof Int32Array ? labels.length : 0);
+  return decoderInputIds?.length ?? asKind(labels, 'target')?.ids.length ?? 0;
 }
 
 /**
@@ -104,14 +109,15 @@ export function decoderInputIdsOf(
   { padTokenId, decoderStartTokenId }: PaddingIds,
 ): Int32Array {
   if (example.decoderInputIds !== undefined) return example.decoderInputIds;
-  if (!(example.labels instanceof Int32Array)) throw unlabelled(example);
+  const target = asKind(example.labels, 'target');
+  if (target === null) throw unlabelled(example);
   if (decoderStartTokenId === undefined) {
     throw new RegmeanError(
       'invalid-input',
       'config.json: decoder_start_token_id must be given for text2text',
     );
   }
-  const before = [decoderStartTokenId, ...example.labels.subarray(0, -1)];
+  const before = [decoderStartTokenId, ...target.ids.subarray(0, -1)];
   return Int32Array.from(before, (id) => (id === ignoredLabel ? padTokenId : id));
 }
 
@@ -127,20 +133,22 @@ function collateDecoder(
   return { targetLength, inputIds };
 }
 
-function scalarLabel(example: EncodedExample): number {
-  if (typeof example.labels !== 'number') throw unlabelled(example);
-  return example.labels;
+/** The labels of the examples, which all have labels of that kind. */
+function labelsOf<K extends ExampleLabels['kind']>(
+  examples: readonly EncodedExample[],
+  kind: K,
+): readonly LabelsOfKind<K>[] {
+  return examples.map((example) => {
+    const own = asKind(example.labels, kind);
+    if (own === null) throw unlabelled(example);
+    return own;
+  });
 }
 
-function place<T extends Int32Array | Float32Array>(
-  target: T,
-  examples: readonly EncodedExample[],
-  stride: number,
-): T {
-  for (const [row, example] of examples.entries()) {
-    if (example.labels === null || typeof example.labels === 'number') throw unlabelled(example);
-    target.set(example.labels, row * stride);
-  }
+/** Puts rows into a matrix that has as many. */
+function place<T extends Int32Array | Float32Array>(target: T, rows: readonly T[]): T {
+  const stride = target.length / rows.length;
+  for (const [index, row] of rows.entries()) target.set(row, index * stride);
   return target;
 }
 

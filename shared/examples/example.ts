@@ -11,7 +11,8 @@ export interface EncodedExample {
   readonly tokenTypeIds: Int32Array;
   /** 1 for tokens, 0 for padding, [length]. */
   readonly attentionMask: Int32Array;
-  readonly labels: ExampleLabels;
+  /** Null for an unlabelled example. */
+  readonly labels: ExampleLabels | null;
   /**
    * What the row is, where it is numbers instead of tokens, [features]; it counts as one token
    * then.

@@ -1,4 +1,4 @@
-import type { ExampleLabels } from '../data/example-labels.ts';
+import { asKind, type ExampleLabels } from '../data/example-labels.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import type { EncodedExample } from './example.ts';
 
@@ -16,10 +16,11 @@ export interface LabelledExamples {
  */
 export function withClasses(data: LabelledExamples, classes: readonly string[]): LabelledExamples {
   const examples = data.examples.map((example) => {
-    if (!(example.labels instanceof Float32Array)) return example;
+    const own = asKind(example.labels, 'flags');
+    if (own === null) return example;
     const flags = new Float32Array(classes.length);
-    flags.set(example.labels);
-    return { ...example, labels: flags };
+    flags.set(own.flags);
+    return { ...example, labels: { kind: 'flags', flags } as const };
   });
   return { ...data, labels: classes, examples };
 }
@@ -41,7 +42,7 @@ export function firstLabelledOtherwise(a: LabelledExamples, b: LabelledExamples)
   const namesOf = ({ labels, examples }: LabelledExamples, index: number): (string | undefined)[] => {
     const own = examples[index]?.labels ?? null;
     const names = classesOf(own).map((id) => labels[id]);
-    return own instanceof Float32Array ? names.sort() : names;
+    return own?.kind === 'flags' ? names.sort() : names;
   };
   return a.examples.findIndex((_, index) => {
     const [inA, inB] = [namesOf(a, index), namesOf(b, index)];
@@ -50,8 +51,19 @@ export function firstLabelledOtherwise(a: LabelledExamples, b: LabelledExamples)
 }
 
 /** The numbers of the classes that an example is labelled with, as often as it is. */
-function classesOf(labels: ExampleLabels): number[] {
-  if (typeof labels === 'number') return [labels];
-  if (labels instanceof Int32Array) return [...labels].filter((id) => id !== ignoredLabel);
-  return [...(labels ?? [])].flatMap((applies, id) => (applies > 0 ? [id] : []));
+function classesOf(labels: ExampleLabels | null): number[] {
+  switch (labels?.kind) {
+    case 'class':
+      return [labels.id];
+    case 'tags':
+      return [...labels.ids].filter((id) => id !== ignoredLabel);
+    case 'flags':
+      return [...labels.flags].flatMap((applies, id) => (applies > 0 ? [id] : []));
+    // Values and tokens are no classes.
+    case 'value':
+    case 'target':
+    case 'following':
+    case undefined:
+      return [];
+  }
 }

@@ -1,5 +1,5 @@
 /** @file Scores a model on labelled examples, whatever its task. */
-import type { ExampleLabels } from '../data/example-labels.ts';
+import { asKind, type ExampleLabels } from '../data/example-labels.ts';
 import type { EvaluationOptions } from '../examples/batches-of.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { createGenerator } from '../generation/generator.ts';
@@ -96,8 +96,8 @@ async function createLanguageScorer(
 }
 
 /** The tokens of a target, without what ends and what fills it. */
-function targetText(labels: ExampleLabels, endTokenIds: readonly number[]): readonly number[] {
-  const tokens = labels instanceof Int32Array ? [...labels] : [];
+function targetText(labels: ExampleLabels | null, endTokenIds: readonly number[]): readonly number[] {
+  const tokens = [...(asKind(labels, 'target')?.ids ?? [])];
   return tokens.filter((token) => token !== ignoredLabel && !endTokenIds.includes(token));
 }
 

@@ -1,4 +1,4 @@
-import type { ExampleLabels } from '../data/example-labels.ts';
+import { asKind, type ExampleLabels, type LabelsOfKind } from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import {
@@ -18,7 +18,7 @@ export interface Prediction {
    * [classes], [1] for regression, [length * classes] for token classification; longer is padding.
    */
   readonly logits: Float32Array;
-  readonly labels: ExampleLabels;
+  readonly labels: ExampleLabels | null;
 }
 
 /** How a task is scored. */
@@ -73,7 +73,9 @@ export function metricsFor(
       return scorer(spans ? 'spanF1' : 'accuracy', (predictions) =>
         tokens(predictions, names, spans, averaged),
       );
-    default:
+    case 'text2text':
+    case 'causal-lm':
+    case 'masked-lm':
       throw new RegmeanError(
         'unsupported',
         `metrics: must be asked of a task with classes or values, got ${task}`,
@@ -101,7 +103,7 @@ function textClassification(
   averaged?: readonly number[],
 ): Scores {
   const predicted = predictions.map(({ logits }) => argmax(logits, 0, classes));
-  const gold = predictions.map((prediction) => scalarLabel(prediction));
+  const gold = predictions.map((prediction) => labelsOf(prediction, 'class').id);
   const counts = countClasses(predicted, gold, classes);
   return {
     accuracy: accuracy(predicted, gold),
@@ -118,15 +120,16 @@ function multiLabel(
   const predicted = new Float32Array(predictions.length * classes);
   const gold = new Float32Array(predictions.length * classes);
   let rightRows = 0;
-  for (const [row, { logits, labels }] of predictions.entries()) {
-    if (!(labels instanceof Float32Array)) throw unlabelled();
+  for (const [row, prediction] of predictions.entries()) {
+    const { logits } = prediction;
+    const { flags } = labelsOf(prediction, 'flags');
     let right = true;
     for (let id = 0; id < classes; id++) {
       const flag = finite(logits[id]) > 0 ? 1 : 0;
       predicted[row * classes + id] = flag;
-      if (flag !== labels[id]) right = false;
+      if (flag !== flags[id]) right = false;
     }
-    gold.set(labels, row * classes);
+    gold.set(flags, row * classes);
     if (right) rightRows++;
   }
   const counts = countLabels(predicted, gold, classes);
@@ -139,7 +142,7 @@ function multiLabel(
 
 function regression(predictions: readonly Prediction[]): Scores {
   const predicted = predictions.map(({ logits }) => finite(logits[0]));
-  const gold = predictions.map((prediction) => scalarLabel(prediction));
+  const gold = predictions.map((prediction) => labelsOf(prediction, 'value').value);
   return {
     pearson: pearson(predicted, gold),
     spearman: spearman(predicted, gold),
@@ -155,11 +158,12 @@ function tokens(
 ): Scores {
   const predicted: number[][] = [];
   const gold: number[][] = [];
-  for (const { logits, labels } of predictions) {
-    if (!(labels instanceof Int32Array)) throw unlabelled();
-    const positions = [...labels.keys()].filter((position) => labels[position] !== ignoredLabel);
+  for (const prediction of predictions) {
+    const { logits } = prediction;
+    const { ids } = labelsOf(prediction, 'tags');
+    const positions = [...ids.keys()].filter((position) => ids[position] !== ignoredLabel);
     predicted.push(positions.map((position) => argmax(logits, position * names.length, names.length)));
-    gold.push(positions.map((position) => labels[position] as number));
+    gold.push(positions.map((position) => ids[position] as number));
   }
   const flatPredicted = predicted.flat();
   const flatGold = gold.flat();
@@ -199,13 +203,10 @@ function finite(logit: number | undefined): number {
   throw new RegmeanError('numerical', `metrics: logits must be finite, one per class, got ${logit}`);
 }
 
-function scalarLabel({ labels }: Prediction): number {
-  if (typeof labels === 'number') return labels;
-  throw unlabelled();
-}
-
-function unlabelled(): RegmeanError {
-  return new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without');
+function labelsOf<K extends ExampleLabels['kind']>({ labels }: Prediction, kind: K): LabelsOfKind<K> {
+  const own = asKind(labels, kind);
+  if (own !== null) return own;
+  throw new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without');
 }
 
 function classOf(name: string, names: readonly string[]): number {

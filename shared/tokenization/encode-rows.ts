@@ -1,5 +1,5 @@
 import { encodeLabels } from '../data/encode-labels.ts';
-import type { ExampleLabels } from '../data/example-labels.ts';
+import { asKind, type ExampleLabels } from '../data/example-labels.ts';
 import type { LabelSpace } from '../data/label-space.ts';
 import type { Row } from '../data/row.ts';
 import { RegmeanError } from '../errors.ts';
@@ -154,12 +154,16 @@ function set(
 }
 
 /** Labels of words become labels of their first tokens; other labels stay. */
-function alignLabels(labels: ExampleLabels, { wordPositions, inputIds }: TokenEncoding): ExampleLabels {
+function alignLabels(
+  labels: ExampleLabels | null,
+  { wordPositions, inputIds }: TokenEncoding,
+): ExampleLabels | null {
   if (wordPositions === null) return labels;
-  if (!(labels instanceof Int32Array)) return null;
+  const tags = asKind(labels, 'tags');
+  if (tags === null) return null;
   const aligned = new Int32Array(inputIds.length).fill(ignoredLabel);
   for (const [word, position] of wordPositions.entries()) {
-    if (position >= 0) aligned[position] = labels[word] as number;
+    if (position >= 0) aligned[position] = tags.ids[word] as number;
   }
-  return aligned;
+  return { kind: 'tags', ids: aligned };
 }

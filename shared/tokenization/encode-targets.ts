@@ -1,5 +1,5 @@
 /** @file The labels of language tasks: tokens. */
-import type { ExampleLabels } from '../data/example-labels.ts';
+import type { LabelsOfKind } from '../data/example-labels.ts';
 import type { Row } from '../data/row.ts';
 import { createRowProblems, show } from '../data/row-problems.ts';
 import { RegmeanError } from '../errors.ts';
@@ -18,7 +18,7 @@ export async function encodeTargets(
   rows: readonly Row[],
   tokenizer: Tokenizer | null,
   limits: { readonly maxLength: number; readonly vocabSize?: number },
-): Promise<ExampleLabels[]> {
+): Promise<(LabelsOfKind<'target'> | null)[]> {
   const texts = rows.flatMap(({ label, source }, index) => {
     if (typeof label !== 'string') return [];
     if (tokenizer === null) {
@@ -37,7 +37,7 @@ export async function encodeTargets(
   for (const [position, { index }] of texts.entries())
     encoded[index] = encodings?.[position]?.inputIds ?? null;
   checkTokens(rows, encoded, limits.vocabSize);
-  return encoded;
+  return encoded.map((ids) => (ids === null ? null : { kind: 'target', ids }));
 }
 
 /** What is said of a token of a text that the model has no embedding of. */
@@ -56,13 +56,13 @@ export function followingTokens(
   inputIds: Int32Array,
   given: Row['label'],
   attentionMask: Int32Array | null = null,
-): Int32Array {
+): LabelsOfKind<'following'> {
   const tokens = Array.isArray(given)
     ? Int32Array.from(given as readonly number[])
     : inputIds.map((id, index) => (attentionMask?.[index] === 0 ? ignoredLabel : id));
   const labels = new Int32Array(inputIds.length).fill(ignoredLabel);
   labels.set(tokens.subarray(1));
-  return labels;
+  return { kind: 'following', ids: labels };
 }
 
 function checkTokens(

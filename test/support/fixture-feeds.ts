@@ -28,7 +28,7 @@ export function feedsOf(task: TaskKind, batch: FixtureBatch): Map<string, RunTen
   }
   if (task === 'causal-lm') {
     const following = batch.input_ids.flatMap((ids, row) => [
-      ...followingTokens(Int32Array.from(ids), batch.labels[row] as number[]),
+      ...followingTokens(Int32Array.from(ids), batch.labels[row] as number[]).ids,
     ]);
     return feeds.set('labels', { shape, data: Int32Array.from(following) });
   }

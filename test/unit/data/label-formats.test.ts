@@ -2,6 +2,7 @@ import type { ColumnSource } from 'hyparquet-writer';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { encodeLabels } from '../../../shared/data/encode-labels.ts';
+import { asKind } from '../../../shared/data/example-labels.ts';
 import { collectLabels } from '../../../shared/data/label-space.ts';
 import { readRows } from '../../../shared/data/read-rows.ts';
 import type { TaskKind } from '../../../shared/task.ts';
@@ -11,8 +12,8 @@ import { dataFile } from './data-files.ts';
 async function labelsOf(name: string, content: string | Uint8Array, task: TaskKind = 'text-classification') {
   const rows = await readRows([await dataFile(name, content)], { task, labelled: true });
   const space = collectLabels(rows, task);
-  const ids = encodeLabels(rows, task, space).map((label) =>
-    label instanceof Float32Array || label instanceof Int32Array ? [...label] : label,
+  const ids = encodeLabels(rows, task, space).map((labels) =>
+    labels?.kind === 'class' ? labels.id : [...(asKind(labels, 'flags')?.flags ?? [])],
   );
   return { names: space?.names, ids };
 }

@@ -122,16 +122,17 @@ describe('encodeLabels', () => {
   });
 
   it('makes 0/1 vectors from names, indices and vectors', () => {
+    const flags = (...values: number[]) => ({ kind: 'flags', flags: Float32Array.from(values) });
     const encode = (labels: RawLabel[]) =>
       encodeLabels(labelledRows(labels), 'multi-label-classification', abc);
-    expect(encode([['c', 'a'], []])).toEqual([Float32Array.of(1, 0, 1), Float32Array.of(0, 0, 0)]);
-    expect(encode([[2, 0], [1]])).toEqual([Float32Array.of(1, 0, 1), Float32Array.of(0, 1, 0)]);
+    expect(encode([['c', 'a'], []])).toEqual([flags(1, 0, 1), flags(0, 0, 0)]);
+    expect(encode([[2, 0], [1]])).toEqual([flags(1, 0, 1), flags(0, 1, 0)]);
     expect(
       encode([
         [0, 1, 1],
         [0, 0, 0],
       ]),
-    ).toEqual([Float32Array.of(0, 1, 1), Float32Array.of(0, 0, 0)]);
+    ).toEqual([flags(0, 1, 1), flags(0, 0, 0)]);
   });
 
   it('rejects a vector of another length', () => {
@@ -146,11 +147,16 @@ describe('encodeLabels', () => {
 
   it('keeps the ignored index of token labels', () => {
     const rows = labelledRows([['b', -100, 'a']]);
-    expect(encodeLabels(rows, 'token-classification', abc)).toEqual([Int32Array.of(1, -100, 0)]);
+    expect(encodeLabels(rows, 'token-classification', abc)).toEqual([
+      { kind: 'tags', ids: Int32Array.of(1, -100, 0) },
+    ]);
     expect(() => encodeLabels(labelledRows([['b', 'x']]), 'token-classification', abc)).toThrow('label "x"');
   });
 
   it('passes regression values through and leaves unlabelled rows unlabelled', () => {
-    expect(encodeLabels(labelledRows([0.5, null]), 'regression', null)).toEqual([0.5, null]);
+    expect(encodeLabels(labelledRows([0.5, null]), 'regression', null)).toEqual([
+      { kind: 'value', value: 0.5 },
+      null,
+    ]);
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
 import { collate } from '../../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../../shared/examples/example.ts';
 import { planBatches, planEvaluationBatches } from '../../../shared/examples/plan-batches.ts';
 import { createRandom } from '../../../shared/random.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { type GivenLabels, labelsFor } from '../../support/example-labels.ts';
 
 const random = createRandom(1);
 const lengths = Array.from({ length: 1003 }, () => 5 + Math.floor(random() * 100));
@@ -72,13 +73,16 @@ describe('planEvaluationBatches', () => {
 describe('collate', () => {
   const example = (
     ids: number[],
-    labels: ExampleLabels,
-    attentionMask = ids.map(() => 1),
+    labels: GivenLabels,
+    {
+      task = 'text-classification',
+      attentionMask = ids.map(() => 1),
+    }: { task?: TaskKind; attentionMask?: number[] } = {},
   ): EncodedExample => ({
     inputIds: Int32Array.from(ids),
     tokenTypeIds: Int32Array.from(ids, (_, position) => (position === 0 ? 0 : 1)),
     attentionMask: Int32Array.from(attentionMask),
-    labels,
+    labels: labelsFor(task, labels),
     wordPositions: null,
     source: { file: 'rows.jsonl', row: ids.length },
   });
@@ -104,14 +108,19 @@ describe('collate', () => {
 
   it('counts only tokens that the mask lets through', () => {
     expect(
-      collate([example([5, 6, 0], 1, [1, 1, 0])], [0], { padTokenId: 0 }, 'text-classification').tokens,
+      collate(
+        [example([5, 6, 0], 1, { attentionMask: [1, 1, 0] })],
+        [0],
+        { padTokenId: 0 },
+        'text-classification',
+      ).tokens,
     ).toBe(2);
   });
 
   it('lays labels out as the task needs them', () => {
-    const labels = (task: Parameters<typeof collate>[3], ...own: ExampleLabels[]) =>
+    const labels = (task: TaskKind, ...own: GivenLabels[]) =>
       collate(
-        own.map((label, index) => example(index === 0 ? [5, 6, 7] : [5], label)),
+        own.map((label, index) => example(index === 0 ? [5, 6, 7] : [5], label, { task })),
         [0, 1],
         { padTokenId: 0 },
         task,

@@ -44,8 +44,8 @@ describe('loadExamples', () => {
     ]);
     const { examples, rows, truncated } = await loadExamples(request([file]));
     expect(examples.map(({ inputIds, labels }) => [[...inputIds], labels])).toEqual([
-      [[2, 5, 3], 1],
-      [[2, 6, 7, 3], 0],
+      [[2, 5, 3], { kind: 'class', id: 1 }],
+      [[2, 6, 7, 3], { kind: 'class', id: 0 }],
     ]);
     expect([rows.length, truncated]).toEqual([2, 0]);
   });
@@ -56,7 +56,7 @@ describe('loadExamples', () => {
     await writeFile(join(modelFolder, 'tokenizer.json'), JSON.stringify(tokenizer));
     const file = await rowsFile('target.jsonl', [{ input_ids: [2, 5, 3], target: 'yes' }]);
     const { examples } = await loadExamples(request([file], { task: 'text2text', modelFolder }));
-    expect(examples[0]?.labels).toEqual(Int32Array.of(3, unigramIds.end));
+    expect(examples[0]?.labels).toEqual({ kind: 'target', ids: Int32Array.of(3, unigramIds.end) });
   });
 
   it('does not look at labels where none are wanted', async () => {

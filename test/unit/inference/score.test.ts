@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
 import type { EncodedExample } from '../../../shared/examples/example.ts';
 import {
   firstLabelledOtherwise,
@@ -9,14 +8,16 @@ import {
 } from '../../../shared/examples/labelled-examples.ts';
 import { scoreModels } from '../../../shared/inference/score.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { type GivenLabels, labelsFor } from '../../support/example-labels.ts';
 
 const one = Int32Array.of(1);
-const example = (labels: ExampleLabels): EncodedExample => ({
-  ...{ inputIds: one, tokenTypeIds: one, attentionMask: one, wordPositions: null, labels },
+const example = (task: TaskKind, labels: GivenLabels): EncodedExample => ({
+  ...{ inputIds: one, tokenTypeIds: one, attentionMask: one, wordPositions: null },
+  labels: labelsFor(task, labels),
   source: { file: 'rows.jsonl', row: 1 },
 });
-const data = (task: TaskKind, labels: string[], ...rows: ExampleLabels[]): LabelledExamples => ({
-  ...{ task, labels, examples: rows.map(example) },
+const data = (task: TaskKind, labels: string[], ...rows: GivenLabels[]): LabelledExamples => ({
+  ...{ task, labels, examples: rows.map((row) => example(task, row)) },
 });
 const model = (labels: string[], ...logits: number[][]) => ({
   ...{ labels, logits: logits.map((own) => Float32Array.from(own)) },
@@ -41,7 +42,7 @@ describe('scoreModels', () => {
 
   it('does so for tokens', () => {
     const said = model(['B-X', 'O'], [9, 0, 0, 9, 9, 0]);
-    const gold = data('token-classification', ['O', 'B-X', 'B-Y'], Int32Array.of(1, 0, 2));
+    const gold = data('token-classification', ['O', 'B-X', 'B-Y'], [1, 0, 2]);
     // Spans: X 0-1 and Y 2-3; claimed X 0-1 and X 2-3.
     expect(scoreModels([said], gold)).toMatchObject({
       main: 'spanF1',
@@ -51,7 +52,7 @@ describe('scoreModels', () => {
 
   it('leaves classes out that rows of several labels are not annotated with', () => {
     const said = model(['x', 'a'], [1, 1], [-1, 1]);
-    const gold = data('multi-label-classification', ['a', 'b'], Float32Array.of(1, 1), Float32Array.of(1, 0));
+    const gold = data('multi-label-classification', ['a', 'b'], [1, 1], [1, 0]);
     expect(scoreModels([said], gold).metrics).toEqual({ macroF1: 1 / 2, microF1: 4 / 5, accuracy: 1 / 2 });
     // x: predicted once, never there.
     expect(scoreModels([said], withClasses(gold, ['a', 'b', 'x'])).metrics.macroF1).toBeCloseTo(1 / 3, 14);
@@ -60,24 +61,16 @@ describe('scoreModels', () => {
 
 describe('labelled examples', () => {
   it('know the classes that occur in them, special tokens aside', () => {
-    expect(
-      occurringClasses(data('token-classification', ['a', 'b', 'c'], Int32Array.of(-100, 2, 0))),
-    ).toEqual(['a', 'c']);
-    expect(occurringClasses(data('multi-label-classification', ['a', 'b'], Float32Array.of(0, 1)))).toEqual([
-      'b',
-    ]);
+    expect(occurringClasses(data('token-classification', ['a', 'b', 'c'], [-100, 2, 0]))).toEqual(['a', 'c']);
+    expect(occurringClasses(data('multi-label-classification', ['a', 'b'], [0, 1]))).toEqual(['b']);
   });
 
   it('are compared by the names of their classes', () => {
-    const turned = data('token-classification', ['b', 'a'], Int32Array.of(1, 0));
-    expect(
-      firstLabelledOtherwise(data('token-classification', ['a', 'b'], Int32Array.of(0, 1)), turned),
-    ).toBe(-1);
-    expect(
-      firstLabelledOtherwise(data('token-classification', ['a', 'b'], Int32Array.of(1, 0)), turned),
-    ).toBe(0);
-    const flags = data('multi-label-classification', ['a', 'b', 'c'], Float32Array.of(1, 1, 0));
-    const others = data('multi-label-classification', ['b', 'a'], Float32Array.of(1, 1));
+    const turned = data('token-classification', ['b', 'a'], [1, 0]);
+    expect(firstLabelledOtherwise(data('token-classification', ['a', 'b'], [0, 1]), turned)).toBe(-1);
+    expect(firstLabelledOtherwise(data('token-classification', ['a', 'b'], [1, 0]), turned)).toBe(0);
+    const flags = data('multi-label-classification', ['a', 'b', 'c'], [1, 1, 0]);
+    const others = data('multi-label-classification', ['b', 'a'], [1, 1]);
     expect(firstLabelledOtherwise(flags, others)).toBe(-1);
   });
 });

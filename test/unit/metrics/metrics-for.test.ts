@@ -1,20 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import type { ExampleLabels } from '../../../shared/data/example-labels.ts';
 import { metricsFor, type Prediction } from '../../../shared/metrics/metrics-for.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { type GivenLabels, labelsFor } from '../../support/example-labels.ts';
 
-const says = (logits: number[], labels: ExampleLabels): Prediction => ({
-  logits: Float32Array.from(logits),
-  labels,
-});
+/** What a model says of examples of a task. */
+const saysFor =
+  (task: TaskKind) =>
+  (logits: number[], labels: GivenLabels): Prediction => ({
+    logits: Float32Array.from(logits),
+    labels: labelsFor(task, labels),
+  });
+const saysClass = saysFor('text-classification');
+const saysFlags = saysFor('multi-label-classification');
+const saysValue = saysFor('regression');
+const saysTags = saysFor('token-classification');
 
 describe('metricsFor', () => {
   it('scores text classification by accuracy', () => {
     const { main, compute } = metricsFor('text-classification', ['a', 'b', 'c']);
     const scores = compute([
-      says([2, 1, 0], 0),
-      says([0, 1, 2], 1),
-      says([-3, -1, -2], 1),
-      says([5, 5, 1], 0),
+      saysClass([2, 1, 0], 0),
+      saysClass([0, 1, 2], 1),
+      saysClass([-3, -1, -2], 1),
+      saysClass([5, 5, 1], 0),
     ]);
     expect(main).toBe('accuracy');
     expect(scores.accuracy).toBe(3 / 4);
@@ -26,7 +34,7 @@ describe('metricsFor', () => {
 
   it('scores multi-label classification by macro-F1, a class applying above logit 0', () => {
     const { main, compute } = metricsFor('multi-label-classification', ['a', 'b']);
-    const scores = compute([says([1, -1], Float32Array.of(1, 0)), says([0.5, -0.1], Float32Array.of(0, 1))]);
+    const scores = compute([saysFlags([1, -1], [1, 0]), saysFlags([0.5, -0.1], [0, 1])]);
     expect(main).toBe('macroF1');
     // Class a: TP 1, predicted 2, gold 1. Class b: TP 0, predicted 0, gold 1.
     expect(scores).toEqual({ macroF1: (2 / 3 + 0) / 2, microF1: 2 / 4, accuracy: 1 / 2 });
@@ -34,7 +42,7 @@ describe('metricsFor', () => {
 
   it('scores regression by Pearson', () => {
     const { main, compute } = metricsFor('regression', []);
-    const scores = compute([says([1], 2), says([2], 4), says([3], 6)]);
+    const scores = compute([saysValue([1], 2), saysValue([2], 4), saysValue([3], 6)]);
     expect(main).toBe('pearson');
     expect(scores.pearson).toBeCloseTo(1, 14);
     expect(scores.spearman).toBeCloseTo(1, 14);
@@ -49,8 +57,8 @@ describe('metricsFor', () => {
     const i = [0, 0, 1];
     // Special tokens and second pieces (-100) are predicted B; gold PER 0-2, predicted PER 0-1 and
     // PER 2-3.
-    const first = says([...b, ...b, ...b, ...o, ...b, ...b, ...i], Int32Array.of(-100, 1, -100, 2, 0, -100));
-    const second = says([...b, ...i], Int32Array.of(1, 2));
+    const first = saysTags([...b, ...b, ...b, ...o, ...b, ...b, ...i], [-100, 1, -100, 2, 0, -100]);
+    const second = saysTags([...b, ...i], [1, 2]);
     expect(main).toBe('spanF1');
     const scores = compute([first, second]);
     expect(scores.accuracy).toBe(3 / 5);
@@ -63,7 +71,7 @@ describe('metricsFor', () => {
   it('scores other tags by accuracy', () => {
     const { main, compute } = metricsFor('token-classification', ['NOUN', 'VERB']);
     expect(main).toBe('accuracy');
-    const scores = compute([says([1, 0, 1, 0, 0, 1], Int32Array.of(0, 1, 1))]);
+    const scores = compute([saysTags([1, 0, 1, 0, 0, 1], [0, 1, 1])]);
     expect(scores.accuracy).toBeCloseTo(2 / 3, 14);
     expect(scores.macroF1).toBeCloseTo((2 / 3 + 2 / 3) / 2, 14);
   });
@@ -74,27 +82,27 @@ describe('metricsFor', () => {
       'classes: span tags have no macro-F1',
     );
     const words = metricsFor('token-classification', ['NOUN', 'VERB'], ['NOUN']);
-    expect(words.compute([says([1, 0, 1, 0], Int32Array.of(0, 1))]).macroF1).toBeCloseTo(2 / 3, 14);
+    expect(words.compute([saysTags([1, 0, 1, 0], [0, 1])]).macroF1).toBeCloseTo(2 / 3, 14);
   });
 
   it('names the main metric among the metrics', () => {
     for (const names of [['a'], ['B-X', 'O']]) {
       const { main, compute } = metricsFor('token-classification', names);
       const logits = new Array(names.length).fill(0);
-      expect(Object.keys(compute([says(logits, Int32Array.of(0))]))).toContain(main);
+      expect(Object.keys(compute([saysTags(logits, [0])]))).toContain(main);
     }
   });
 
   it('rejects logits that are not finite or too few', () => {
     const { compute } = metricsFor('text-classification', ['a', 'b']);
-    expect(() => compute([says([1, Number.NaN], 0)])).toThrow(
+    expect(() => compute([saysClass([1, Number.NaN], 0)])).toThrow(
       'logits must be finite, one per class, got NaN',
     );
-    expect(() => compute([says([1], 0)])).toThrow('logits must be finite, one per class, got undefined');
+    expect(() => compute([saysClass([1], 0)])).toThrow('logits must be finite, one per class, got undefined');
   });
 
   it('rejects unlabelled examples, no examples, and masked-lm', () => {
-    expect(() => metricsFor('regression', []).compute([says([1], null)])).toThrow(
+    expect(() => metricsFor('regression', []).compute([saysValue([1], null)])).toThrow(
       'every example must have a label',
     );
     expect(() => metricsFor('regression', []).compute([])).toThrow('needs at least one example, got none');

@@ -10,6 +10,8 @@ import { createLikelihoods } from '../../../shared/inference/likelihoods.ts';
 import { createPredictor } from '../../../shared/inference/predictor.ts';
 import { createModel, type Model } from '../../../shared/models/model-folder.ts';
 import { createRandom } from '../../../shared/random.ts';
+import type { TaskKind } from '../../../shared/task.ts';
+import { labelsFor } from '../../support/example-labels.ts';
 import { floats, networkModel, node, vocabulary, width, writeOnnxFile } from '../../support/onnx-network.ts';
 import { oneThread, quietContext } from '../../support/run-context.ts';
 import { tinyGpt2, tinyT5 } from '../../support/tiny-language-models.ts';
@@ -20,12 +22,12 @@ const random = createRandom(5);
 const ids = (length: number): Int32Array =>
   Int32Array.from({ length }, () => 2 + Math.floor(random() * (vocab - 2)));
 
-function exampleOf(inputIds: Int32Array, labels: Int32Array): EncodedExample {
+function exampleOf(task: TaskKind, inputIds: Int32Array, labels: Int32Array): EncodedExample {
   return {
     inputIds,
     tokenTypeIds: new Int32Array(inputIds.length),
     attentionMask: new Int32Array(inputIds.length).fill(1),
-    labels,
+    labels: labelsFor(task, labels),
     wordPositions: null,
     source: { file: 'rows.jsonl', row: 1 },
   };
@@ -50,7 +52,7 @@ describe.each([
   const examples = [3, 8, 5, 8].map((length) => {
     const inputIds = ids(length);
     const following = Int32Array.of(...inputIds.slice(1), -100);
-    return exampleOf(inputIds, kind === 'lm' ? following : Int32Array.of(...ids(length - 2), 1));
+    return exampleOf(known.task, inputIds, kind === 'lm' ? following : Int32Array.of(...ids(length - 2), 1));
   });
 
   it('has the logits and likelihoods of its family, padded or not', async () => {
@@ -133,7 +135,7 @@ it('gives positions to a network that asks for them, and takes the longest text 
   const { model } = await loadModel(file, { task: 'token-classification' });
   expect(model.config.inputs).toMatchObject({ maxLength: 6, vocabSize: vocabulary });
   const examples = [[1, 4, 4], [4]].map((tokens) =>
-    exampleOf(Int32Array.from(tokens), new Int32Array(tokens.length)),
+    exampleOf('token-classification', Int32Array.from(tokens), new Int32Array(tokens.length)),
   );
   expect(collate(examples, [0, 1], model.config.inputs, model.task).seqLength).toBe(3);
   const predictor = await createPredictor(model, model.weights, oneThread);

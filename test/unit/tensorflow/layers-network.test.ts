@@ -39,7 +39,7 @@ function examplesOf(number: number): EncodedExample[] {
     inputIds: Int32Array.from(input_ids),
     tokenTypeIds: new Int32Array(input_ids.length),
     attentionMask: new Int32Array(input_ids.length).fill(1),
-    labels: label === 'warm' ? 1 : 0,
+    labels: { kind: 'class', id: label === 'warm' ? 1 : 0 },
     wordPositions: null,
     source: { file: 'rows.jsonl', row: row + 1 },
   }));
@@ -145,7 +145,10 @@ describe('a LayersModel', () => {
     const path = await write({ outputs: 1, activation: 'sigmoid' });
     const { network } = await loadLayersModel(path, 'regression', quietContext);
     const { core } = network.tensorFlow;
-    const [example] = examplesOf(1).map((own) => ({ ...own, labels: 0.25 }));
+    const [example] = examplesOf(1).map((own) => ({
+      ...own,
+      labels: { kind: 'value', value: 0.25 } as const,
+    }));
     if (example === undefined) throw new Error('toyRows must give a row');
     const ids = core.tensor2d(example.inputIds, [1, example.inputIds.length], 'int32');
     const output = network.model.predict(ids);

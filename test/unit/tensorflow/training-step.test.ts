@@ -50,7 +50,7 @@ async function open(middle: (x: Apply) => tf.SymbolicTensor | tf.SymbolicTensor[
       inputIds: Int32Array.from(ids),
       tokenTypeIds: new Int32Array(ids.length),
       attentionMask: new Int32Array(ids.length).fill(1),
-      labels: row < 2 ? 0 : 1,
+      labels: { kind: 'class', id: row < 2 ? 0 : 1 },
       wordPositions: null,
       source: { file: 'rows.jsonl', row: row + 1 },
     }),

@@ -47,7 +47,7 @@ describe('encodeRows', () => {
         inputIds: Int32Array.of(2, 11, 12, 3),
         tokenTypeIds: new Int32Array(4),
         attentionMask: Int32Array.of(1, 1, 1, 1),
-        labels: 1,
+        labels: { kind: 'class', id: 1 },
         wordPositions: null,
         source: { file: 'rows.jsonl', row: 1 },
       },
@@ -55,7 +55,7 @@ describe('encodeRows', () => {
         inputIds: Int32Array.of(2, 5, 6, 3, 7, 3),
         tokenTypeIds: Int32Array.of(0, 0, 0, 0, 1, 1),
         attentionMask: Int32Array.of(1, 1, 1, 1, 1, 1),
-        labels: 0,
+        labels: { kind: 'class', id: 0 },
         wordPositions: null,
         source: { file: 'rows.jsonl', row: 2 },
       },
@@ -67,7 +67,10 @@ describe('encodeRows', () => {
     const rows = [row(words('unwatchable', 'Paris', '!'), ['O', 'B-LOC', 'O'])];
     const { examples } = await encodeRows(rows, 'token-classification', tokenizer, tags, { maxLength: 32 });
     // [CLS] un ##watch ##able paris ! [SEP]
-    expect(examples[0]?.labels).toEqual(Int32Array.of(-100, 1, -100, -100, 0, 1, -100));
+    expect(examples[0]?.labels).toEqual({
+      kind: 'tags',
+      ids: Int32Array.of(-100, 1, -100, -100, 0, 1, -100),
+    });
     expect(examples[0]?.wordPositions).toEqual(Int32Array.of(1, 4, 5));
   });
 
@@ -91,7 +94,7 @@ describe('encodeRows', () => {
     const own = ['a', 'b', 'c', 'd', 'e', 'Paris', 'Paris'];
     const rows = [row(words(...own), ['O', 'O', 'O', 'O', 'O', 'B-LOC', 'B-LOC'])];
     const { examples } = await encodeRows(rows, 'token-classification', tokenizer, tags, { maxLength: 8 });
-    expect(examples[0]?.labels).toEqual(Int32Array.of(-100, 1, 1, 1, 1, 1, 0, -100));
+    expect(examples[0]?.labels).toEqual({ kind: 'tags', ids: Int32Array.of(-100, 1, 1, 1, 1, 1, 0, -100) });
   });
 
   it('takes rows of input_ids as they are, without a tokenizer', async () => {
@@ -108,7 +111,7 @@ describe('encodeRows', () => {
       inputIds: Int32Array.of(2, 5, 3, 0),
       tokenTypeIds: Int32Array.of(0, 1, 1, 0),
       attentionMask: Int32Array.of(1, 1, 1, 0),
-      labels: Int32Array.of(-100, 1, -100, -100),
+      labels: { kind: 'tags', ids: Int32Array.of(-100, 1, -100, -100) },
     });
     expect(examples[1]?.attentionMask).toEqual(Int32Array.of(1, 1));
   });

@@ -41,7 +41,7 @@ describe('text2text rows', () => {
   it('tokenize text and target alike, each with its end token', async () => {
     const [example] = await encode('text2text', [{ text: 'is it warm?', target: 'yes' }]);
     expect([...(example?.inputIds ?? [])]).toEqual([5, 6, 7, end]);
-    expect(example?.labels).toEqual(Int32Array.of(3, end));
+    expect(example?.labels).toEqual({ kind: 'target', ids: Int32Array.of(3, end) });
   });
 
   it('take the target from target, label or labels, numbers as text', async () => {
@@ -50,7 +50,7 @@ describe('text2text rows', () => {
       { text: 'is it', label: 'no' },
       { text: 'is it', labels: 'no' },
     ]);
-    for (const { labels } of examples) expect(labels).toEqual(Int32Array.of(4, end));
+    for (const { labels } of examples) expect(labels).toEqual({ kind: 'target', ids: Int32Array.of(4, end) });
   });
 
   it('give the decoder the target moved by one, padded; labels are -100 there', async () => {
@@ -104,18 +104,18 @@ describe('causal-lm rows', () => {
       { input_ids: [5, 6, 7], labels: [-100, 6, 7] },
     ]);
     expect([...(text?.inputIds ?? [])]).toEqual([5, 6, 8, end]);
-    expect(text?.labels).toEqual(Int32Array.of(6, 8, end, -100));
-    expect(given?.labels).toEqual(Int32Array.of(6, 7, -100));
+    expect(text?.labels).toEqual({ kind: 'following', ids: Int32Array.of(6, 8, end, -100) });
+    expect(given?.labels).toEqual({ kind: 'following', ids: Int32Array.of(6, 7, -100) });
   });
 
   it('ignore the labels that a row ignores', async () => {
     const [example] = await encode('causal-lm', [{ input_ids: [5, 6, 7], labels: [-100, -100, 7] }]);
-    expect(example?.labels).toEqual(Int32Array.of(-100, 7, -100));
+    expect(example?.labels).toEqual({ kind: 'following', ids: Int32Array.of(-100, 7, -100) });
   });
 
   it('do not take what the mask leaves out for a label', async () => {
     const [example] = await encode('causal-lm', [{ input_ids: [5, 6, 0, 0], attention_mask: [1, 1, 0, 0] }]);
-    expect(example?.labels).toEqual(Int32Array.of(6, -100, -100, -100));
+    expect(example?.labels).toEqual({ kind: 'following', ids: Int32Array.of(6, -100, -100, -100) });
   });
 
   it('are read from plain text files too', async () => {

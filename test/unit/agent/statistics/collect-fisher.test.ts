@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectFisher, type FisherPassOptions } from '../../../../agent/statistics/collect-fisher.ts';
 import { createArena } from '../../../../agent/training/parameter-arena.ts';
 import { createLossAndGradients } from '../../../../agent/training/train-step.ts';
-import type { ExampleLabels } from '../../../../shared/data/example-labels.ts';
+import { type ExampleLabels, tokenLabels } from '../../../../shared/data/example-labels.ts';
 import { collate } from '../../../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../../../shared/examples/example.ts';
 import { batchFeeds } from '../../../../shared/examples/feeds.ts';
@@ -130,8 +130,8 @@ const withLabels = (example: EncodedExample, labels: ExampleLabels): EncodedExam
 });
 const one = (): number => 1;
 
-const labelledTokens = (labels: ExampleLabels): number =>
-  labels instanceof Int32Array ? labels.filter((label) => label !== -100).length : 0;
+const labelledTokens = (labels: ExampleLabels | null): number =>
+  tokenLabels(labels)?.filter((label) => label !== -100).length ?? 0;
 
 /** The factor from the mean loss of one example to its negative log-likelihood. */
 const likelihoodScale: Readonly<Partial<Record<TaskKind, (examples: readonly EncodedExample[]) => number>>> =
@@ -178,7 +178,10 @@ describe('diagonal Fisher information', () => {
     const terms: Weighted[] = [];
     for (const example of examples) {
       for (const [label, p] of (await softmaxOf(model, example)).entries()) {
-        terms.push({ weight: p / examples.length, examples: [withLabels(example, label)] });
+        terms.push({
+          weight: p / examples.length,
+          examples: [withLabels(example, { kind: 'class', id: label })],
+        });
       }
     }
     expectEqual(tensors, await sumOfSquares(model, terms, one));
@@ -195,7 +198,10 @@ describe('diagonal Fisher information', () => {
       for (let bits = 0; bits < 8; bits++) {
         const flags = Float32Array.from(p, (_, label) => (bits >> label) & 1);
         const weight = p.reduce((product, own, label) => product * (flags[label] === 1 ? own : 1 - own), 1);
-        terms.push({ weight: weight / examples.length, examples: [withLabels(example, flags)] });
+        terms.push({
+          weight: weight / examples.length,
+          examples: [withLabels(example, { kind: 'flags', flags })],
+        });
       }
     }
     await predictor.dispose();
@@ -209,7 +215,10 @@ describe('diagonal Fisher information', () => {
     for (const example of examples) {
       const p = await softmaxOf(model, example);
       const label = p.indexOf(Math.max(...p));
-      terms.push({ weight: 1 / examples.length, examples: [withLabels(example, label)] });
+      terms.push({
+        weight: 1 / examples.length,
+        examples: [withLabels(example, { kind: 'class', id: label })],
+      });
     }
     expectEqual(tensors, await sumOfSquares(model, terms, one));
   });
