@@ -6,7 +6,6 @@
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import { factorsOf, multiplied } from '../graph/sizes.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import { isLanguageTask, type LogitRows } from '../task.ts';
@@ -18,6 +17,7 @@ import { inputValue } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import { onnxModelType } from './open-onnx.ts';
 import type { ValueTypes } from './operators/opaque.ts';
+import { tableLimits } from './table-limits.ts';
 
 /**
  * Tokens that a network reads at most, where neither its configuration nor a table of positions
@@ -69,7 +69,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
   if (first === null) throw new RegmeanError('unsupported', `${network.source.path}: cannot be imported`);
   const { path } = network.source;
   const { rows, outputs } = kindOfLogits(path, first.logits);
-  const limits = limitsOf(first.graph);
+  const limits = await tableLimits(first.graph);
   const features = network.inputs.find(({ role }) => role === 'features');
   const overVocabulary = rows === 'target' || outputs === limits.vocabSize;
   return {
@@ -170,56 +170,4 @@ function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows
     'unsupported',
     `${path}: logits must be [batch, labels] or [batch, tokens, labels], got ${formatShape(logits.shape)}`,
   );
-}
-
-/**
- * How many tokens, token types and positions the network's tables have: tables read by what is
- * fed, and by nothing that comes from it.
- */
-function limitsOf(graph: Graph): {
-  readonly vocabSize?: number;
-  readonly typeVocabSize?: number;
-  readonly positions?: number;
-} {
-  const places = graph.inputs.find(({ name }) => name === 'position_ids');
-  const fed = new Set<Value>(graph.inputs.filter((value) => value.role === 'input' && value !== places));
-  let vocabSize: number | undefined;
-  let typeVocabSize: number | undefined;
-  let positions: number | undefined;
-  for (const { op, inputs, outputs } of graph.nodes) {
-    const [table, indices] = inputs;
-    // Sizes of what is fed are not what is fed.
-    if (op.type !== 'Shape' && inputs.some((value) => value !== null && fed.has(value))) {
-      for (const output of outputs) fed.add(output);
-    }
-    if (op.type !== 'Gather' || table?.role !== 'parameter' || indices === undefined || indices === null)
-      continue;
-    const rows = Number(table.shape[0]);
-    if (isFed(indices, ['input_ids', 'decoder_input_ids'])) vocabSize = rows;
-    else if (isFed(indices, ['token_type_ids'])) typeVocabSize = rows;
-    else if (!fed.has(indices) && isOnePerToken(indices)) positions = Math.min(positions ?? rows, rows);
-  }
-  return {
-    ...(vocabSize === undefined ? {} : { vocabSize }),
-    ...(typeVocabSize === undefined ? {} : { typeVocabSize }),
-    ...(positions === undefined ? {} : { positions }),
-  };
-}
-
-/**
- * Whether a value is one of the inputs, as it is fed or with other axes or another element type.
- */
-function isFed({ name, producer }: Value, inputs: readonly string[]): boolean {
-  const source = producer?.inputs[0] ?? null;
-  if (source === null) return inputs.includes(name);
-  return ['Cast', 'Identity', 'Reshape'].includes(producer?.op.type ?? '') && isFed(source, inputs);
-}
-
-/**
- * Whether there is one index for each place of a sequence; relative positions have one for each
- * pair.
- */
-function isOnePerToken({ shape }: Value): boolean {
-  const { names } = factorsOf(multiplied(shape));
-  return names.filter((name) => name === 'seq' || name === 'target').length === 1;
 }
