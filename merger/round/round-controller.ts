@@ -9,7 +9,7 @@ import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
 import { deadlineOf, quorumOf } from '../recipe/recipe.ts';
 import { type IncomingUpload, openUpload } from './incoming-upload.ts';
 import { createRoundEvents, type RoundListener } from './round-events.ts';
-import { type RoundStanding, standingOf } from './round-state.ts';
+import { type RoundFacts, type RoundStanding, standingOf } from './round-state.ts';
 import {
   isMerged,
   listContributed,
@@ -21,7 +21,8 @@ import {
 } from './round-store.ts';
 import { type AgentView, readAgent } from './round-view.ts';
 import type { UploadLimits } from './upload-limits.ts';
-import { checkDeclaration, checkManifest, digestOf } from './upload-manifest.ts';
+import { checkDeclaration, checkManifest, digestOf, type UploadManifest } from './upload-manifest.ts';
+import { type AlreadyStored, type UploadTurn, UploadTurns } from './upload-turns.ts';
 
 /** The longest delay that a timer takes, in milliseconds. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -43,53 +44,8 @@ export interface RoundWork {
   ): Promise<void>;
 }
 
-/** A contribution that was stored before. */
-export interface AlreadyStored {
-  readonly alreadyStored: true;
-  readonly digest: string;
-}
-
-/** One agent's turn to upload. A newer turn of the same agent ends it. */
-export interface UploadTurn {
-  readonly alreadyStored: false;
-  readonly upload: IncomingUpload;
-  /**
-   * Aborted, with a RegmeanError as its reason, when a newer turn took over or the merger stops.
-   */
-  readonly signal: AbortSignal;
-  /**
-   * Checks and stores the upload; goes on even when the agent goes away. Resolves to the
-   * contribution's digest.
-   */
-  commit(): Promise<string>;
-  /** Ends the turn; what was received stays for the next one. */
-  end(): Promise<void>;
-}
-
-interface Turn {
-  readonly abort: AbortController;
-  readonly ended: Promise<void>;
-}
-
-/** A round that is being served. */
-export interface RoundController {
-  readonly round: StoredRound;
-  standing(): RoundStanding;
-  agents(): Promise<AgentView[]>;
-  subscribe(listener: RoundListener): () => void;
-  /**
-   * Begins or takes up an upload.
-   *
-   * @param received the manifest as it arrived
-   * @throws RegmeanError when the agent is not expected, the round is closed, or the manifest
-   *   breaks a rule
-   */
-  begin(received: unknown): Promise<UploadTurn | AlreadyStored>;
-  /** Resolves when the round is merged or has failed, to that standing. */
-  finished(): Promise<RoundStanding>;
-  /** Ends every turn and timer. */
-  close(): Promise<void>;
-}
+/** What the files of a round say. */
+type RoundFiles = Pick<RoundFacts, 'contributed' | 'merged' | 'mergeFailure'>;
 
 /** Serves a stored round: continues where its files say that it stands. */
 export async function startRound(
@@ -97,208 +53,238 @@ export async function startRound(
   work: RoundWork,
   limits: UploadLimits,
 ): Promise<RoundController> {
-  const { paths, recipe } = round;
-  const events = createRoundEvents();
-  const turns = new Map<string, Turn>();
-  const validating = new Map<string, Promise<string>>();
-  let contributed = await listContributed(paths);
-  let merged = await isMerged(paths);
-  let mergeFailure = await readFailure(paths);
-  let announced: RoundStanding['state'] = 'open';
-  let mergeRunning = false;
-  let closed = false;
-  let deadlineTimer: NodeJS.Timeout | undefined;
+  const { paths } = round;
+  const files: RoundFiles = {
+    contributed: await listContributed(paths),
+    merged: await isMerged(paths),
+    mergeFailure: await readFailure(paths),
+  };
+  await mkdir(paths.incoming, { recursive: true });
+  return new RoundController(round, { work, limits, files });
+}
 
-  const standing = (): RoundStanding =>
-    standingOf({
+/** A round that is being served; `startRound` makes one. */
+export class RoundController {
+  readonly round: StoredRound;
+  readonly #work: RoundWork;
+  readonly #limits: UploadLimits;
+  readonly #events = createRoundEvents();
+  readonly #turns = new UploadTurns();
+  /** Agent -> the check of its contribution that is under way. */
+  readonly #checks = new Map<string, Promise<string>>();
+  /** What the files say, as far as it is known without reading them again. */
+  #files: RoundFiles;
+  #announced: RoundStanding['state'] = 'open';
+  #isMerging = false;
+  #isClosed = false;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    round: StoredRound,
+    { work, limits, files }: { work: RoundWork; limits: UploadLimits; files: RoundFiles },
+  ) {
+    this.round = round;
+    this.#work = work;
+    this.#limits = limits;
+    this.#files = files;
+    this.#watchDeadline();
+    this.#advance();
+  }
+
+  standing(): RoundStanding {
+    const { recipe } = this.round;
+    return standingOf({
+      ...this.#files,
       agents: recipe.agents,
-      contributed,
       quorum: quorumOf(recipe),
       deadline: deadlineOf(recipe),
       now: Date.now(),
-      merged,
-      mergeFailure,
     });
+  }
 
-  const requireOpen = (agent: string): void => {
-    const { state, failure } = standing();
-    if (state === 'open') return;
-    const reason = failure === undefined ? '' : `: ${failure}`;
-    throw new RegmeanError('refused', `${agent}: the round ${recipe.name} is ${state}, not open${reason}`);
-  };
-
-  const merge = async (): Promise<void> => {
-    mergeRunning = true;
-    try {
-      await work.merge(contributed, (step, done, total) =>
-        events.emit({ kind: 'merge-progress', step, done, total }),
-      );
-      merged = true;
-    } catch (error) {
-      if (closed) return;
-      // Recorded before it is told. One that cannot be recorded is met again by the next start,
-      // which merges once more.
-      await writeFailure(paths, messageOf(error)).catch(() => {});
-      mergeFailure = messageOf(error);
-    } finally {
-      mergeRunning = false;
-    }
-    advance();
-  };
-
-  /** Announces a change of the state and starts the merge when it is time. */
-  const advance = (): void => {
-    if (closed) return;
-    const now = standing();
-    if (now.state !== announced) {
-      announced = now.state;
-      events.emit({ kind: 'state', standing: now });
-    }
-    if (now.state === 'merging' && !mergeRunning) void merge();
-  };
-
-  const scheduleDeadline = (): void => {
-    const deadline = deadlineOf(recipe);
-    if (deadline === undefined || closed) return;
-    const wait = deadline - Date.now();
-    deadlineTimer = setTimeout(
-      wait > maxTimerMs ? scheduleDeadline : advance,
-      Math.min(Math.max(wait, 0), maxTimerMs),
+  agents(): Promise<AgentView[]> {
+    const { paths, recipe } = this.round;
+    return Promise.all(
+      recipe.agents.map(async (name) => {
+        const agent = await readAgent(paths, name);
+        const isChecked = agent.state === 'uploading' && this.#checks.has(name);
+        return isChecked ? { ...agent, state: 'validating' } : agent;
+      }),
     );
-  };
+  }
 
-  const validateAndStore = async (upload: IncomingUpload): Promise<string> => {
-    const { agent } = upload.manifest;
-    const digest = digestOf(upload.manifest);
-    events.emit({ kind: 'checking', agent });
-    try {
-      await upload.complete();
-      await work.validate(upload.folder, agent);
-    } catch (error) {
-      if (error instanceof RegmeanError && error.code !== 'interrupted') {
-        await rm(join(paths.incoming, agent), { recursive: true, force: true });
-        events.emit({ kind: 'refused', agent, reason: error.message });
-      }
-      throw error;
-    }
-    requireOpen(agent);
-    await storeContribution(paths, agent);
-    contributed = await listContributed(paths);
-    events.emit({ kind: 'accepted', agent, digest });
-    advance();
-    return digest;
-  };
+  /** @returns how to unsubscribe */
+  subscribe(listener: RoundListener): () => void {
+    return this.#events.subscribe(listener);
+  }
 
-  const begin: RoundController['begin'] = async (received) => {
-    const manifest = checkManifest(received, limits);
+  /**
+   * Begins or takes up an upload.
+   *
+   * @param received the manifest as it arrived
+   * @throws RegmeanError when the agent is not expected, the round is closed, or the manifest
+   *   breaks a rule
+   */
+  async begin(received: unknown): Promise<UploadTurn | AlreadyStored> {
+    const manifest = checkManifest(received, this.#limits);
     const { agent } = manifest;
+    const { recipe, base } = this.round;
     if (!recipe.agents.includes(agent)) {
       throw new RegmeanError(
         'refused',
         `${agent}: must be one of the round's agents (${recipe.agents.join(', ')})`,
       );
     }
+    await this.#checks.get(agent)?.catch(() => {});
     const digest = digestOf(manifest);
-    await validating.get(agent)?.catch(() => {});
-    const stored = await readContributedFiles(paths, agent);
-    if (stored !== undefined) {
-      if (digestOfFiles(stored) === digest) return { alreadyStored: true, digest };
-      if (!manifest.replace) {
-        throw new RegmeanError('refused', `${agent}: another contribution of this agent is stored already`, {
-          hint: 'pass --replace to put this one in its place',
-        });
-      }
-    }
-    requireOpen(agent);
-    checkDeclaration(manifest, {
-      baseFingerprint: round.base.fingerprint,
-      task: recipe.task,
-      labels: recipe.labels,
+    if (await this.#isStored(manifest, digest)) return { alreadyStored: true, digest };
+    this.#requireOpen(agent);
+    const { task, labels } = recipe;
+    checkDeclaration(manifest, { baseFingerprint: base.fingerprint, task, labels });
+    return this.#takeTurn(manifest);
+  }
+
+  /** Resolves when the round is merged or has failed, to that standing. */
+  finished(): Promise<RoundStanding> {
+    const isFinal = ({ state }: RoundStanding): boolean => state === 'merged' || state === 'failed';
+    const now = this.standing();
+    if (isFinal(now)) return Promise.resolve(now);
+    return new Promise((resolve) => {
+      const stop = this.subscribe((event) => {
+        if (event.kind !== 'state' || !isFinal(event.standing)) return;
+        stop();
+        resolve(event.standing);
+      });
     });
+  }
+
+  /** Ends every turn and timer. */
+  async close(): Promise<void> {
+    const stopping = new RegmeanError('network', 'the merger is stopping');
+    this.#isClosed = true;
+    this.#events.emit({ kind: 'stopping', reason: stopping });
+    clearTimeout(this.#deadlineTimer);
+    await this.#turns.stopAll(stopping);
+  }
+
+  /**
+   * Whether this contribution is there already.
+   *
+   * @throws RegmeanError `refused` when another of the agent is, which is not to be replaced
+   */
+  async #isStored({ agent, replace }: UploadManifest, digest: string): Promise<boolean> {
+    const stored = await readContributedFiles(this.round.paths, agent);
+    if (stored === undefined) return false;
+    if (digestOfFiles(stored) === digest) return true;
+    if (replace) return false;
+    throw new RegmeanError('refused', `${agent}: another contribution of this agent is stored already`, {
+      hint: 'pass --replace to put this one in its place',
+    });
+  }
+
+  #requireOpen(agent: string): void {
+    const { state, failure } = this.standing();
+    if (state === 'open') return;
+    const reason = failure === undefined ? '' : `: ${failure}`;
+    const { name } = this.round.recipe;
+    throw new RegmeanError('refused', `${agent}: the round ${name} is ${state}, not open${reason}`);
+  }
+
+  async #takeTurn(manifest: UploadManifest): Promise<UploadTurn> {
+    const { agent } = manifest;
     const superseded = new RegmeanError(
       'interrupted',
       `${agent}: a newer connection of this agent took over`,
     );
-    while (turns.has(agent)) await endTurn(turns, agent, superseded);
-    return takeTurn(manifest);
-  };
-
-  const takeTurn = async (manifest: ReturnType<typeof checkManifest>): Promise<UploadTurn> => {
-    const { agent } = manifest;
-    const abort = new AbortController();
-    let markEnded = (): void => {};
-    const ended = new Promise<void>((resolve) => {
-      markEnded = resolve;
+    const turn = await this.#turns.take(agent, superseded);
+    const folder = join(this.round.paths.incoming, agent);
+    const upload = await openUpload(folder, manifest).catch((error: unknown) => {
+      turn.end();
+      throw error;
     });
-    turns.set(agent, { abort, ended });
-    const upload = await openUpload(join(paths.incoming, agent), manifest);
     const done = upload.offsets().reduce((sum, { offset }) => sum + offset, 0);
-    events.emit({ kind: 'upload', agent, done, total: totalBytes(manifest.files) });
+    this.#events.emit({ kind: 'upload', agent, done, total: totalBytes(manifest.files) });
     return {
       alreadyStored: false,
       upload,
-      signal: abort.signal,
-      commit() {
-        const committed = validateAndStore(upload).finally(() => validating.delete(agent));
-        validating.set(agent, committed);
+      signal: turn.signal,
+      commit: () => {
+        const committed = this.#checkAndStore(upload).finally(() => this.#checks.delete(agent));
+        this.#checks.set(agent, committed);
         return committed;
       },
-      async end() {
-        try {
-          await upload.close();
-        } finally {
-          if (turns.get(agent)?.abort === abort) turns.delete(agent);
-          markEnded();
-        }
-      },
+      end: () => upload.close().finally(turn.end),
     };
-  };
+  }
 
-  await mkdir(paths.incoming, { recursive: true });
-  scheduleDeadline();
-  advance();
+  async #checkAndStore(upload: IncomingUpload): Promise<string> {
+    const { paths } = this.round;
+    const { agent } = upload.manifest;
+    await this.#check(upload);
+    this.#requireOpen(agent);
+    await storeContribution(paths, agent);
+    this.#files = { ...this.#files, contributed: await listContributed(paths) };
+    const digest = digestOf(upload.manifest);
+    this.#events.emit({ kind: 'accepted', agent, digest });
+    this.#advance();
+    return digest;
+  }
 
-  return {
-    round,
-    standing,
-    begin,
-    subscribe: events.subscribe,
-    agents: () =>
-      Promise.all(
-        recipe.agents.map(async (name) => {
-          const agent = await readAgent(paths, name);
-          return agent.state === 'uploading' && validating.has(name)
-            ? { ...agent, state: 'validating' }
-            : agent;
-        }),
-      ),
-    finished: () =>
-      new Promise((resolve) => {
-        const isFinal = ({ state }: RoundStanding): boolean => state === 'merged' || state === 'failed';
-        if (isFinal(standing())) {
-          resolve(standing());
-          return;
-        }
-        const stop = events.subscribe((event) => {
-          if (event.kind !== 'state' || !isFinal(event.standing)) return;
-          stop();
-          resolve(event.standing);
-        });
-      }),
-    async close() {
-      const stopping = new RegmeanError('network', 'the merger is stopping');
-      closed = true;
-      events.emit({ kind: 'stopping', reason: stopping });
-      clearTimeout(deadlineTimer);
-      await Promise.all([...turns.keys()].map((agent) => endTurn(turns, agent, stopping)));
-    },
-  };
-}
+  /** Checks what was sent; what breaks a rule is thrown away. */
+  async #check(upload: IncomingUpload): Promise<void> {
+    const { agent } = upload.manifest;
+    this.#events.emit({ kind: 'checking', agent });
+    try {
+      await upload.complete();
+      await this.#work.validate(upload.folder, agent);
+    } catch (error) {
+      if (error instanceof RegmeanError && error.code !== 'interrupted') {
+        await rm(join(this.round.paths.incoming, agent), { recursive: true, force: true });
+        this.#events.emit({ kind: 'refused', agent, reason: error.message });
+      }
+      throw error;
+    }
+  }
 
-/** Ends the turn that an agent has now, if any, and waits until its files are closed. */
-async function endTurn(turns: ReadonlyMap<string, Turn>, agent: string, reason: RegmeanError): Promise<void> {
-  const turn = turns.get(agent);
-  if (turn === undefined) return;
-  turn.abort.abort(reason);
-  await turn.ended;
+  /** Announces a change of the state and starts the merge when it is time. */
+  #advance(): void {
+    if (this.#isClosed) return;
+    const now = this.standing();
+    if (now.state !== this.#announced) {
+      this.#announced = now.state;
+      this.#events.emit({ kind: 'state', standing: now });
+    }
+    if (now.state === 'merging' && !this.#isMerging) void this.#merge();
+  }
+
+  async #merge(): Promise<void> {
+    this.#isMerging = true;
+    try {
+      await this.#work.merge(this.#files.contributed, (step, done, total) =>
+        this.#events.emit({ kind: 'merge-progress', step, done, total }),
+      );
+      this.#files = { ...this.#files, merged: true };
+    } catch (error) {
+      if (this.#isClosed) return;
+      const mergeFailure = messageOf(error);
+      // Recorded before it is told. One that cannot be recorded is met again by the next start,
+      // which merges once more.
+      await writeFailure(this.round.paths, mergeFailure).catch(() => {});
+      this.#files = { ...this.#files, mergeFailure };
+    } finally {
+      this.#isMerging = false;
+    }
+    this.#advance();
+  }
+
+  /** Looks at the state again when the deadline has come. */
+  #watchDeadline(): void {
+    const deadline = deadlineOf(this.round.recipe);
+    if (deadline === undefined || this.#isClosed) return;
+    const wait = deadline - Date.now();
+    this.#deadlineTimer = setTimeout(
+      () => (wait > maxTimerMs ? this.#watchDeadline() : this.#advance()),
+      Math.min(Math.max(wait, 0), maxTimerMs),
+    );
+  }
 }

@@ -3,7 +3,8 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ContributeRequest__Output } from '../../shared/wire/generated/regmean/v1/ContributeRequest.ts';
 import type { ContributeResponse } from '../../shared/wire/generated/regmean/v1/ContributeResponse.ts';
-import type { RoundController, UploadTurn } from '../round/round-controller.ts';
+import type { RoundController } from '../round/round-controller.ts';
+import type { UploadTurn } from '../round/upload-turns.ts';
 
 /** How often the agent hears that its contribution is still being checked. */
 const validatingIntervalMs = 3_000;

@@ -1,17 +1,13 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRecipe } from '../../../merger/recipe/read-recipe.ts';
-import {
-  type RoundController,
-  type RoundWork,
-  startRound,
-  type UploadTurn,
-} from '../../../merger/round/round-controller.ts';
+import { type RoundController, type RoundWork, startRound } from '../../../merger/round/round-controller.ts';
 import type { RoundEvent } from '../../../merger/round/round-events.ts';
 import { openRound, roundPaths } from '../../../merger/round/round-store.ts';
+import type { UploadTurn } from '../../../merger/round/upload-turns.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
 import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { listFolderFiles } from '../../../shared/wire/folder-files.ts';
@@ -159,6 +155,18 @@ describe('a round that is served', () => {
     await newer.commit();
     await newer.end();
     expect((await controller.begin(manifest)).alreadyStored).toBe(true);
+  });
+
+  it('gives the next turn also when an upload could not be opened', async () => {
+    const controller = await startController();
+    const manifest = await manifestOf('north');
+    const { incoming } = paths();
+    await rm(incoming, { recursive: true });
+    await writeFile(incoming, 'a file where the folder of uploads belongs');
+    await expect(controller.begin(manifest)).rejects.toThrow('ENOTDIR');
+    await rm(incoming);
+    const turn = await beginTurn(controller, manifest);
+    await turn.end();
   });
 
   it('takes nothing while it merges', async () => {
