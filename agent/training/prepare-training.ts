@@ -54,7 +54,11 @@ export interface TrainingRun {
 /** Loads model, data and any unfinished state of a training. Throws before anything is written. */
 export function prepareTraining(options: TrainingOptions, context: RunContext): Promise<TrainingRun> {
   return withModel(options.model, (base) =>
-    prepareFrom(requireGraphModel(base, 'no training here of'), options, context),
+    prepareFrom(
+      requireGraphModel(base, (kinds) => `${kinds} are trained by TensorFlow.js`),
+      options,
+      context,
+    ),
   );
 }
 

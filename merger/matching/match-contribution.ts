@@ -80,7 +80,10 @@ async function matchOpen(
   context: RunContext,
 ): Promise<MatchReport> {
   const load = async ({ model }: Contribution): Promise<Model> => {
-    const own = requireGraphModel(model, 'neurons cannot be matched in');
+    const own = requireGraphModel(
+      model,
+      (kinds) => `neurons of ${kinds} cannot be matched, only merged as they are`,
+    );
     return (await own.load({ task: options.task })).model;
   };
   const [leftModel, rightModel] = [await load(left), await load(right)];

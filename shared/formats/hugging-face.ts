@@ -66,6 +66,7 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     path,
     folder: path,
     kind: 'a Hugging Face model',
+    kinds: 'Hugging Face models',
     config,
     weights,
     names: family?.names ?? namesAsStored,

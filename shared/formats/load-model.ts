@@ -15,7 +15,9 @@ export interface ModelInFolder extends LoadedModel {
  */
 export function loadModel(path: string, request: LoadRequest): Promise<ModelInFolder> {
   return withModel(path, async (model) => ({
-    ...(await requireGraphModel(model, `${request.task} cannot be done with`).load(request)),
+    ...(await requireGraphModel(model, (kinds) => `${kinds} cannot be used for ${request.task}`).load(
+      request,
+    )),
     folder: model.folder,
   }));
 }

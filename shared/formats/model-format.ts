@@ -32,8 +32,9 @@ interface AnyModel {
   readonly path: string;
   /** The folder that configuration, tokenizer and training.json lie in. */
   readonly folder: string;
-  /** The kind, in words: `a Hugging Face model`. */
+  /** The kind, in words: `a Hugging Face model`, and of several: `Hugging Face models`. */
   readonly kind: string;
+  readonly kinds: string;
   /** config.json; what it would say where the model needs none and has none. */
   readonly config: ConfigText;
   /** Under the names of the network: canonical ones, whatever the files call them. */
@@ -129,14 +130,14 @@ export function byEngine<R>(model: OpenModel, answers: ByEngine<R>): R {
 /**
  * A model as one of this project's own graphs.
  *
- * @param what cannot be done with others, for the message: `neurons cannot be matched in`
+ * @param refusal what cannot be done with other kinds, for the message
  * @throws RegmeanError `unsupported`
  */
-export function requireGraphModel(model: OpenModel, what: string): GraphModel {
+export function requireGraphModel(model: OpenModel, refusal: (kinds: string) => string): GraphModel {
   return byEngine(model, {
     graph: (own) => own,
-    layers: ({ path, kind }) => {
-      throw new RegmeanError('unsupported', `${path}: ${what} ${kind}`);
+    layers: ({ path, kinds }) => {
+      throw new RegmeanError('unsupported', `${path}: ${refusal(kinds)}`);
     },
   });
 }

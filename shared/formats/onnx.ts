@@ -50,6 +50,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     path,
     folder,
     kind: 'an ONNX network',
+    kinds: 'ONNX networks',
     config,
     weights,
     names: namesAsStored,

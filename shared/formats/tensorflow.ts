@@ -52,6 +52,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
     path,
     folder,
     kind: 'a TensorFlow.js model',
+    kinds: 'TensorFlow.js models',
     config,
     weights,
     names: namesAsStored,

@@ -220,6 +220,8 @@ describe('two agents with a TensorFlow.js model', () => {
     await writeFile(at('other/model.json'), JSON.stringify(json));
     const { code, stderr } = await runCommand(['merge', at('north'), at('other'), '--out', at('refused')]);
     expect(code).toBe(1);
-    expect(stderr).toContain("model.json must have the topology of north's");
+    expect(stderr).toContain(
+      'networks: must be the same, north and other differ in the topology of model.json',
+    );
   });
 });
