@@ -24,8 +24,10 @@ export function isTargeted(
   if (isExcluded !== false) return isExcluded === null ? null : false;
   if (modulesToSave.some((saved) => `.${module}.`.includes(`.${saved}.`))) return false;
   if (typeof modules === 'string') return isNamed(module, modules);
+  // Numbers of layers choose among modules that are named by their ends.
+  if (modules.includes(module)) return true;
   if (!isNamed(module, modules)) return false;
-  return layers.length === 0 || module === '' || isOfLayers(module, targets);
+  return layers.length === 0 || isOfLayers(module, targets);
 }
 
 /** Whether a module's name, or its end behind a dot, is in a list, or its whole name a pattern. */

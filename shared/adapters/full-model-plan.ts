@@ -6,7 +6,6 @@ import { RegmeanError } from '../errors.ts';
 import type { Architecture } from '../models/architecture.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
 import { contradictions } from '../models/surplus-tensors.ts';
-import { wordEmbeddingsOf } from '../models/word-embeddings.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { formatShape, sameShape } from '../tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
@@ -22,6 +21,7 @@ import {
   unchanged,
 } from './parameter-changes.ts';
 import { wordEmbeddingChanges } from './word-embedding-changes.ts';
+import { wordEmbeddingsOf } from './word-embeddings.ts';
 
 /** A parameter of the full model. */
 export interface PlannedParameter {
@@ -67,7 +67,7 @@ export async function planFullModel(
   if (architecture === null) return planUnknownFamily(base, adapter, config, request);
   const family: Family = { architecture, base, task: request.task };
   const draft = parametersOf(architecture, base.configJson, request.task, 1);
-  const words = isLanguageTask(request.task) ? wordEmbeddingsOf(architecture.modelType) : null;
+  const words = isLanguageTask(request.task) ? wordEmbeddingsOf(architecture, base.configJson) : null;
   const known = new Set([...draft.keys(), ...(words === null ? [] : [...words.inputs, words.output])]);
   const own = parameterChanges(adapter, config, placeIn(known, base));
   const model = { shapes: base.shapes, parameters: draft, spelled: spellingOf(adapter, architecture) };

@@ -3,11 +3,11 @@
  *   give the two names of one table different values: then they are two parameters.
  */
 import { RegmeanError } from '../errors.ts';
-import type { WordEmbeddings } from '../models/word-embeddings.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 import { type AdapterTensors, readFinite } from './adapter-tensors.ts';
 import { transposeMatrix } from './apply-update.ts';
 import { type ParameterChange, type ParameterChanges, unchanged } from './parameter-changes.ts';
+import type { WordEmbeddings } from './word-embeddings.ts';
 
 /** Changes of the parameters of a graph. */
 export interface WordEmbeddingChanges {

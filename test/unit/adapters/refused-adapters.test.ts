@@ -80,6 +80,11 @@ describe('an adapter that is not whole', () => {
     );
   });
 
+  it('but may have one of a module that its configuration names in full, whatever its layer', async () => {
+    const config = { target_modules: [query], layers_to_transform: [1] };
+    expect((await outcome({ ...pair(query), ...head }, config)).message).toBe('written');
+  });
+
   it('lacks a module that it trained as a whole', async () => {
     const given = { ...pair(query), 'classifier.weight': head['classifier.weight'] };
     expect((await outcome(given, { modules_to_save: ['classifier', 'pooler'] })).message).toBe(
@@ -188,6 +193,16 @@ describe('the tokenizer of another number of words', () => {
     expect(await make('one')).toBe('written');
     expect(await readFile(at('one/tokenizer.json'), 'utf8')).toBe(tokenizer([...words, 'd']));
     expect((await readConfigJson(at('one'))).vocab_size).toBe(4);
+  });
+});
+
+describe('a quantized base', () => {
+  it('is refused, for the base that it was made from', async () => {
+    const base = await writeTinyBase(at('quantized'), { quantization_config: { load_in_4bit: true } });
+    expect(await outcome({ ...pair(query), ...head }, {}, { base })).toMatchObject({
+      message: '/quantized/config.json: quantization_config must be absent',
+      hint: expect.stringContaining('before it was quantized'),
+    });
   });
 });
 
