@@ -97,12 +97,16 @@ async function runMerge(contributions: string[], flags: OtherFlags): Promise<voi
 
 async function describe(report: MergeReport, out: string): Promise<string> {
   const { largestResidual, singularGroups } = await import('../merge/merge-report.ts');
+  const { valuesByAgent } = await import('../merge/model-card.ts');
   const { solved, averaged, excluded } = report.parameters;
   const lines = [
     `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
     `parameters: ${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`,
   ];
   lines.push(...averagedLines(report));
+  for (const { field, values } of report.allowedDifferences) {
+    lines.push(`different, as allowed: ${field}: ${valuesByAgent(values)}`);
+  }
   if (report.search !== null) {
     const { metric, examples: count, trials } = report.search;
     const best = Math.max(...trials.map(({ score }) => score));

@@ -7,6 +7,7 @@ import type { AveragedLayer, LayerGroupReport, MergeStep } from '../methods/merg
 import type { HeadPlan } from './head-plan.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
 import type { MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
+import type { AllowedDifference } from './same-function.ts';
 
 /** What is reported of a merge. */
 export interface FinishedMerge {
@@ -23,6 +24,7 @@ export interface FinishedMerge {
   readonly search: SearchReport | null;
   /** The models' linear layers, where the method solves for them and they are known. */
   readonly layers: LayerIndex | null;
+  readonly differences: readonly AllowedDifference[];
 }
 
 /** The report of a merge. */
@@ -57,6 +59,7 @@ export function makeReport(merge: FinishedMerge): MergeReport {
       averagedLayers: averagedLayersOf(steps),
       unusedGrams: unusedGramsOf(merge),
     },
+    allowedDifferences: merge.differences,
     groups,
     memory: largestOf(steps),
     files,

@@ -32,6 +32,7 @@ import {
 import { type MergeReport, mergeReportFile, type SearchReport } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { requireOneNetwork } from './networks.ts';
+import { requireSameFunction } from './same-function.ts';
 import { writeWeights } from './write-weights.ts';
 
 /** What is known of a merge beside its options. */
@@ -76,6 +77,7 @@ export async function mergeContributions(
     await requireOneNetwork(contributions);
     for (const contribution of contributions) noteLeftOut(contribution, context);
     const heads = planHeads(contributions, resolved);
+    const differences = await requireSameFunction(contributions, resolved.heads, resolved.allowDifferent);
     const { merged, excluded } = splitParameters(heads.parameters, resolved);
     requireMergedClassRows(heads, excluded);
     const first = contributions[0] as Contribution;
@@ -104,7 +106,7 @@ export async function mergeContributions(
         const files = await describeFiles(folder);
         const report = makeReport({
           ...{ options: resolved, contributions, coefficients, heads, merged, excluded, steps, groups },
-          ...{ files, search: search ?? null, layers },
+          ...{ files, search: search ?? null, layers, differences },
         });
         await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
         await writeFile(join(folder, 'README.md'), modelCard(report));

@@ -27,6 +27,7 @@ export interface ResolvedMergeOptions {
   readonly include: readonly RegExp[];
   readonly average: readonly RegExp[];
   readonly exclude: readonly RegExp[];
+  readonly allowDifferent: readonly string[];
   readonly base: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { HeadMerging } from '../methods/common-options.ts';
 import type { AveragedLayer, LayerGroupReport } from '../methods/merge-step.ts';
 import type { MethodName } from '../methods/registry.ts';
+import type { AllowedDifference } from './same-function.ts';
 
 /** Name of the report in a merged folder. */
 export const mergeReportFile = 'merge-report.json';
@@ -70,6 +71,8 @@ export interface MergeReport {
     /** Modules with Grams that are no layers of the models. */
     readonly unusedGrams: readonly string[];
   };
+  /** What differs between the contributions' functions because `allowDifferent` says so. */
+  readonly allowedDifferences: readonly AllowedDifference[];
   readonly groups: readonly LayerGroupReport[];
   /** The step that takes the most memory, and about how much. */
   readonly memory: { readonly step: string; readonly bytes: number };

@@ -42,6 +42,7 @@ export function modelCard(report: MergeReport): string {
         ]),
     ...(report.groups.length === 0 ? [] : ['## Linear layers', describeGroups(report)]),
     ...averagedLayers(report),
+    ...differences(report),
     '## Files',
     table(['file', 'bytes', 'SHA-256'], fileRows(report)),
   ];
@@ -145,6 +146,25 @@ function averagedLayers({ parameters: { averagedLayers: layers, unusedGrams } }:
         ]),
     ...(unused === '' ? [] : [`Grams that belong to no layer of the model were not used: ${unused}.`]),
   ];
+}
+
+/** In what the merged models were not one function of their weights. */
+function differences({ allowedDifferences }: MergeReport): string[] {
+  if (allowedDifferences.length === 0) return [];
+  return [
+    '## Differences between the models that were merged all the same',
+    table(
+      ['field', 'values'],
+      allowedDifferences.map(({ field, values }) => [`\`${field}\``, valuesByAgent(values)]),
+    ),
+  ];
+}
+
+/** `north: 12, south: 6` */
+export function valuesByAgent(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([agent, value]) => `${agent}: ${value}`)
+    .join(', ');
 }
 
 function fileRows({ files }: MergeReport): string[][] {

@@ -45,6 +45,10 @@ export const commonOptions = z.object({
     help: 'parameters that keep the values of the base; searched anywhere in the name',
     value: 'regex',
   }),
+  allowDifferent: option(z.array(z.string().min(1)).readonly().default([]), {
+    help: 'merge although contributions differ in this field of config.json, or part of the tokenizer',
+    value: 'field',
+  }),
   base: option(z.string().min(1).optional(), {
     help: 'base model folder, for --include and --exclude',
     value: 'dir',

@@ -25,6 +25,7 @@ export async function expectationsOf(
     fisher: recipe.statistics.fisher !== undefined,
     tensors: await withModel(paths.base, (model) => model.tensorsFor(recipe.task, recipe.labels)),
     networkOf: paths.base,
+    allowDifferent: recipe.merge.allowDifferent,
   };
 }
 

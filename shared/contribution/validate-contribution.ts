@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { sha256OfFile } from '../files/checksum.ts';
-import type { TensorShapes } from '../formats/model-format.ts';
+import { functionDifferences } from '../formats/function-differences.ts';
+import type { OpenModel, TensorShapes } from '../formats/model-format.ts';
 import { withModel } from '../formats/open-model.ts';
 import { listed } from '../listed.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
@@ -46,6 +47,10 @@ export interface ContributionExpectations {
   readonly tensors?: TensorShapes;
   /** The base, whose network the contribution must have. */
   readonly networkOf?: string;
+  /**
+   * In what its function may differ from the base's: fields of config.json, parts of the tokenizer.
+   */
+  readonly allowDifferent?: readonly string[];
 }
 
 /**
@@ -83,7 +88,8 @@ export async function validateContribution(
       }
     }
     await checkFiles(folder, manifest);
-    if (expectations.networkOf !== undefined) await checkNetwork(contribution, expectations.networkOf);
+    if (expectations.networkOf !== undefined)
+      await checkNetwork(contribution, expectations.networkOf, expectations.allowDifferent ?? []);
     await checkWeightValues(contribution);
     if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
     if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
@@ -148,13 +154,35 @@ async function checkTensors(
   if (stranger !== undefined) throw refused(`${folder}: tensor ${stranger} is not one of the model`);
 }
 
-async function checkNetwork({ folder, model }: Contribution, base: string): Promise<void> {
-  const { kind, difference } = await withModel(base, async (own) => ({
-    kind: own.kind,
-    difference: own.kind === model.kind ? await own.differenceFrom(model) : null,
-  }));
-  if (kind !== model.kind) throw refused(`${folder}: must be ${kind} like the base, is ${model.kind}`);
-  if (difference !== null) throw refused(`${folder}: the network must be the base's, ${difference} differs`);
+async function checkNetwork(
+  { folder, model }: Contribution,
+  base: string,
+  allowed: readonly string[],
+): Promise<void> {
+  await withModel(base, async (own) => {
+    if (own.kind !== model.kind) {
+      throw refused(`${folder}: must be ${own.kind} like the base, is ${model.kind}`);
+    }
+    const difference = await own.differenceFrom(model);
+    if (difference !== null) {
+      throw refused(`${folder}: the network must be the base's, ${difference} differs`);
+    }
+    const differences = (await functionDifferences(own, model)).filter(
+      ({ field }) => !allowed.includes(field) && !isLeftToHeads(field, own),
+    );
+    if (differences.length === 0) return;
+    const sides = differences.map((one) => `${one.field}: the base has ${one.first}, got ${one.other}`);
+    throw new RegmeanError(
+      'refused',
+      `${folder}: equal weights must mean what they do in the base: ${sides.join('; ')}`,
+      { hint: 'fine-tune from the base model of the round, with its config.json and tokenizer' },
+    );
+  });
+}
+
+/** Whether a base says nothing of a field that only heads need: which token is padding. */
+function isLeftToHeads(field: string, { config }: OpenModel): boolean {
+  return field === 'pad_token_id' && (config.json.pad_token_id ?? null) === null;
 }
 
 function requireShape(folder: string, name: string, got: readonly number[], wanted: readonly number[]): void {

@@ -3,6 +3,7 @@ import { RegmeanError } from '../errors.ts';
 import { changeJson } from '../files/json-text.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import { type FamilyNames, familyNames } from '../models/canonical-names.ts';
+import { configDifferences } from '../models/config-differences.ts';
 import { type ConfigText, readConfigText } from '../models/config-json.ts';
 import { namedLabels, outputNames } from '../models/labels.ts';
 import { indexLayers } from '../models/layer-index.ts';
@@ -87,6 +88,7 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     isIdentifiedBy: async (fingerprint) =>
       (await fingerprintWeights(weights)) === fingerprint || (await formerFingerprint(files)) === fingerprint,
     differenceFrom: async () => null,
+    fieldDifferences: (other, isCompared) => configDifferences(config.json, other.config.json, isCompared),
     writeNetwork: async () => {},
     className: (task) => family?.architecture.classNames[task] ?? null,
     surplusBeside: (parameters) => {

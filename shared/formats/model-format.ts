@@ -5,6 +5,7 @@
  */
 import { RegmeanError } from '../errors.ts';
 import type { FamilyNames } from '../models/canonical-names.ts';
+import type { FieldDifference } from '../models/config-differences.ts';
 import type { ConfigText } from '../models/config-json.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
@@ -84,6 +85,13 @@ interface AnyModel {
    * shapes of weights mean the same in both.
    */
   differenceFrom(other: OpenModel): Promise<string | null>;
+  /**
+   * Fields of config.json that make two models of this kind other functions of equal weights; none
+   * where a file of its own says what the network computes.
+   *
+   * @param isCompared which fields count
+   */
+  fieldDifferences(other: OpenModel, isCompared: (field: string) => boolean): readonly FieldDifference[];
   /**
    * Completes a folder that has a config.json and a model.safetensors: writes what of the network
    * is in neither.

@@ -78,6 +78,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     fingerprint: () => fingerprintWeights(weights),
     isIdentifiedBy: async (fingerprint) =>
       [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
+    fieldDifferences: () => [],
     differenceFrom: async (other) => graphDifference(await readGraph(folder), await readGraph(other.folder)),
     writeNetwork: (to) => copyOnnx(folder, to),
     load,

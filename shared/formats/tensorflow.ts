@@ -73,6 +73,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
     fingerprint: () => fingerprintWeights(weights),
     isIdentifiedBy: async (fingerprint) =>
       [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
+    fieldDifferences: () => [],
     differenceFrom: async (other) => {
       const [own, theirs] = [await openLayersModel(folder), await openLayersModel(other.folder)];
       return topologyText(own) === topologyText(theirs) ? null : 'the topology of model.json';
