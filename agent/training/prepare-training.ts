@@ -83,7 +83,8 @@ async function prepareFrom(
     const { model } = loaded;
     return examplesOf(rows, { ...model, inputs: model.config.inputs, modelFolder: base.folder, maxLength });
   };
-  const { examples: train, truncated } = await encode(trainData);
+  const { examples: train, truncated, notes: onData } = await encode(trainData);
+  for (const note of onData) context.note(note);
   const dev = devData === null ? [] : (await encode(devData)).examples;
 
   const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));

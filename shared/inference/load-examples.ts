@@ -3,19 +3,15 @@ import type { DataColumns } from '../data/column-names.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { type ReadData, readData, readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
-import type { EncodedExample } from '../examples/example.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
-import { encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
+import { type EncodedRows, encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
 
 /** Examples and the rows they come from. */
-export interface LoadedExamples {
+export interface LoadedExamples extends EncodedRows {
   readonly rows: readonly Row[];
-  readonly examples: readonly EncodedExample[];
-  /** Rows cut to the maximum length. */
-  readonly truncated: number;
 }
 
 /** Which data files, and what their rows are read for. */
@@ -55,7 +51,7 @@ export async function examplesOf(rows: readonly Row[], request: EncodingRequest)
   const tokenizer = needsTokenizer(rows, task) ? await loadTokenizer(modelFolder) : null;
   const named = task !== 'regression' && !isLanguageTask(task);
   const labelled = rows.some((row) => row.label !== null);
-  const { examples, truncated } = await encodeRows(
+  const encoded = await encodeRows(
     rows,
     task,
     tokenizer,
@@ -67,7 +63,7 @@ export async function examplesOf(rows: readonly Row[], request: EncodingRequest)
       ...(features === undefined ? {} : { features }),
     },
   );
-  return { rows, examples, truncated };
+  return { rows, ...encoded };
 }
 
 /** Reads and tokenizes data files. Throws naming file and row of what is wrong. */

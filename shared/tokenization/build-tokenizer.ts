@@ -35,6 +35,11 @@ export interface BuiltTokenizer {
    * nothing says what model it is for.
    */
   readonly tokenTypes: boolean;
+  /**
+   * Where bytes are read without a space before a word, the file that could say otherwise; null for
+   * tokenizers that know words by other means, or put the space there.
+   */
+  readonly wordsLackSpaceIn: 'tokenizer_config.json' | 'tokenizer.json' | null;
 }
 
 /**
@@ -81,7 +86,17 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
       : native;
   const samples = ['a', ...[...own, ...later].map(contentOf)];
   const isNamed = classNameOf(files) !== null || files.model.model_type !== undefined;
-  return { native, reader, samples, tokenTypes: kind?.tokenTypes ?? !isNamed };
+  const lacksSpace = stepsOf(steps.pre_tokenizer ?? null).some(
+    ({ type, add_prefix_space }) => type === 'ByteLevel' && add_prefix_space !== true,
+  );
+  const settingsFile = kind === null ? 'tokenizer.json' : 'tokenizer_config.json';
+  return {
+    native,
+    reader,
+    samples,
+    tokenTypes: kind?.tokenTypes ?? !isNamed,
+    wordsLackSpaceIn: lacksSpace ? settingsFile : null,
+  };
 }
 
 function classOfFiles(files: TokenizerFiles): TokenizerClass | null {
@@ -118,6 +133,13 @@ function precompiledOf({ normalizer }: TokenizerJson): Step | null {
   const list = normalizer?.type === 'Sequence' ? normalizer.normalizers : [normalizer];
   const steps = (Array.isArray(list) ? list : []) as readonly (Step | null | undefined)[];
   return steps.find((step) => step?.type === 'Precompiled') ?? null;
+}
+
+/** A step, or those of a sequence. */
+function stepsOf(step: Step | null): readonly Step[] {
+  const { type, pretokenizers } = step ?? {};
+  if (type === 'Sequence' && Array.isArray(pretokenizers)) return pretokenizers;
+  return step === null ? [] : [step];
 }
 
 /** The named special tokens that there are, in the order they are added. */

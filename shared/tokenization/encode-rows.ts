@@ -18,6 +18,8 @@ export interface EncodedRows {
   readonly examples: readonly EncodedExample[];
   /** How many rows were cut to the maximum length. */
   readonly truncated: number;
+  /** What people should know of how the rows were read. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -108,7 +110,8 @@ export async function encodeRows(
   });
   let truncated = 0;
   for (const encoding of encodings.values()) truncated += encoding.truncated ? 1 : 0;
-  return { examples, truncated };
+  const noteOnWords = rows.some(({ input }) => input.kind === 'words') ? tokenizer?.noteOnWords : null;
+  return { examples, truncated, notes: noteOnWords ? [noteOnWords] : [] };
 }
 
 async function encodeInputs(

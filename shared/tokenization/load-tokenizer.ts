@@ -24,6 +24,7 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
       (config.model_input_names?.includes('token_type_ids') ?? built.tokenTypes),
     truncationSide: config.truncation_side ?? json.truncation?.direction ?? 'right',
     cleansText: cleansText(files),
+    wordsLackSpaceIn: built.wordsLackSpaceIn,
   });
 }
 

@@ -77,89 +77,81 @@ export interface TokenFiles {
 }
 
 /** Brings the tokens of all files together. */
-export function tokenSettingsOf({
-  config,
-  specialTokensMap,
-  addedTokens,
-  ownAddedTokens,
-}: TokenFiles): TokenSettings {
-  const decoder = config.added_tokens_decoder ?? null;
-  const values: Record<string, unknown> = { ...config };
-  if (!isFilled(values.extra_special_tokens) && Array.isArray(values.additional_special_tokens)) {
-    values.extra_special_tokens = values.additional_special_tokens;
-    delete values.additional_special_tokens;
-  }
+export function tokenSettingsOf(files: TokenFiles): TokenSettings {
+  const decoder = files.config.added_tokens_decoder ?? null;
+  const values = decoder === null ? withTokensMap(files) : valuesOf(files.config);
   const added = new Map<number, AddedToken>();
-  if (decoder !== null) {
-    for (const [id, token] of Object.entries(decoder)) added.set(Number(id), token);
-  } else {
-    Object.assign(values, specialOnly(specialTokensMap ?? {}), joinedExtra(values, specialTokensMap));
-    const special = new Set(
-      [...namedOf(values).values(), ...listOf(values.extra_special_tokens)].map(contentOf),
-    );
-    for (const [content, id] of Object.entries(addedTokens ?? {})) {
-      added.set(id, { content, special: special.has(content), normalized: !special.has(content) });
+  for (const [id, token] of Object.entries(decoder ?? {})) added.set(Number(id), token);
+  if (decoder === null) {
+    const known = new Set([...namedIn(values), ...listOf(values.extra_special_tokens)].map(contentOf));
+    for (const [content, id] of Object.entries(files.addedTokens ?? {})) {
+      const special = known.has(content);
+      added.set(id, { content, special, normalized: !special });
     }
-    for (const { id, ...token } of ownAddedTokens) added.set(id, token);
+    for (const { id, ...token } of files.ownAddedTokens) added.set(id, token);
   }
   const byContent = new Map([...added.values()].map((token) => [token.content, token]));
-  const resolved = (token: GivenToken): GivenToken => byContent.get(contentOf(token)) ?? token;
+  const named: Partial<Record<NamedToken, GivenToken | null>> = {};
+  for (const name of namedTokens) {
+    const token = values[name];
+    if (token === undefined) continue;
+    named[name] = token === null ? null : (byContent.get(contentOf(token)) ?? token);
+  }
   return {
-    named: Object.fromEntries(
-      namedTokens
-        .filter((name) => values[name] !== undefined)
-        .map((name) => [name, values[name] === null ? null : resolved(values[name] as GivenToken)]),
-    ),
+    named,
     ownNames: ownNamesOf(values),
     extra: Array.isArray(values.extra_special_tokens) ? values.extra_special_tokens : null,
-    additional: Array.isArray(values.additional_special_tokens) ? values.additional_special_tokens : null,
+    additional: values.additional_special_tokens ?? null,
     added: [...added].sort(([left], [right]) => left - right).map(([, token]) => token),
   };
 }
 
-function isFilled(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
+type Values = z.infer<typeof specialTokensMapSchema>;
+
+/** tokenizer_config.json, `additional_special_tokens` under its name of today. */
+function valuesOf(config: Values): Values {
+  const { additional_special_tokens: older, extra_special_tokens: extra, ...rest } = config;
+  const isFilled = extra !== undefined && extra !== null && Object.keys(extra).length > 0;
+  if (older === undefined || older === null || isFilled) return config;
+  return { ...rest, extra_special_tokens: older };
 }
 
-function listOf(value: unknown): readonly GivenToken[] {
-  return Array.isArray(value) ? value : [];
+/** The same, with what special_tokens_map.json says before it; its tokens are special. */
+function withTokensMap({ config, specialTokensMap }: TokenFiles): Values {
+  const values = valuesOf(config);
+  const map = specialTokensMap ?? {};
+  const entries = Object.entries(map).map(([name, value]) => {
+    const token = addedTokenSchema.safeParse(value);
+    return [name, token.success ? { ...token.data, special: true } : value] as const;
+  });
+  const extra = map.extra_special_tokens;
+  return {
+    ...values,
+    ...Object.fromEntries(entries),
+    ...(Array.isArray(extra)
+      ? { extra_special_tokens: [...listOf(values.extra_special_tokens), ...extra] }
+      : {}),
+  };
 }
 
-/** Tokens of special_tokens_map.json are special, whatever else it says of them. */
-function specialOnly(map: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(map).map(([name, value]) => {
-      const token = addedTokenSchema.safeParse(value);
-      return [name, token.success ? { ...token.data, special: true } : value];
-    }),
-  );
+function listOf(extra: Values['extra_special_tokens']): readonly GivenToken[] {
+  return Array.isArray(extra) ? extra : [];
 }
 
-function joinedExtra(
-  values: Readonly<Record<string, unknown>>,
-  map: TokenFiles['specialTokensMap'],
-): Record<string, unknown> {
-  const own = map?.extra_special_tokens;
-  if (!Array.isArray(own)) return {};
-  return { extra_special_tokens: [...listOf(values.extra_special_tokens), ...own] };
+function namedIn(values: Values): readonly GivenToken[] {
+  return namedTokens.flatMap((name) => values[name] ?? []);
 }
 
-function namedOf(values: Readonly<Record<string, unknown>>): Map<NamedToken, GivenToken> {
-  const given = namedTokens.filter((name) => values[name] !== undefined && values[name] !== null);
-  return new Map(given.map((name) => [name, values[name] as GivenToken]));
-}
-
-function ownNamesOf(values: Readonly<Record<string, unknown>>): Map<string, GivenToken> {
-  const own = new Map<string, GivenToken>();
-  for (const [name, value] of Object.entries(values)) {
+function ownNamesOf(values: Values): ReadonlyMap<string, GivenToken> {
+  const extra = values.extra_special_tokens ?? {};
+  const own = Object.entries({ ...values, ...(Array.isArray(extra) ? {} : extra) });
+  const isNamed = (name: string): boolean => (namedTokens as readonly string[]).includes(name);
+  const inExtra = new Set(Array.isArray(extra) ? [] : Object.keys(extra));
+  const found = new Map<string, GivenToken>();
+  for (const [name, value] of own) {
     const token = givenTokenSchema.safeParse(value);
-    const isOwn = name.endsWith('_token') && !(namedTokens as readonly string[]).includes(name);
-    if (isOwn && token.success) own.set(name, token.data);
+    const isToken = inExtra.has(name) || (name.endsWith('_token') && !isNamed(name));
+    if (isToken && token.success) found.set(name, token.data);
   }
-  const extra = values.extra_special_tokens;
-  if (typeof extra === 'object' && extra !== null && !Array.isArray(extra)) {
-    for (const [name, token] of Object.entries(extra)) own.set(name, token as GivenToken);
-  }
-  return own;
+  return found;
 }

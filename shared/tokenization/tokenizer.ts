@@ -26,6 +26,8 @@ export interface Tokenizer {
   encodeTexts(inputs: readonly TextInput[], maxLength: number): Promise<TokenEncoding[]>;
   /** Tokens of sentences that are split into words already. */
   encodeWords(sentences: readonly (readonly string[])[], maxLength: number): Promise<TokenEncoding[]>;
+  /** What people who give words should know of how they are read; null for nothing. */
+  readonly noteOnWords: string | null;
   /** The text of token ids, without special tokens. */
   decode(ids: ArrayLike<number>): Promise<string>;
 }
@@ -41,6 +43,8 @@ export interface TokenizerSettings {
   /** Whether the second text of a pair is marked by token type 1; otherwise all types are 0. */
   readonly tokenTypes: boolean;
   readonly truncationSide: TruncationSide;
+  /** The file in which `add_prefix_space` would put a space before words; null where it is there. */
+  readonly wordsLackSpaceIn: string | null;
   /** Whether decoded text loses the spaces before punctuation. */
   readonly cleansText: boolean;
 }
@@ -52,7 +56,7 @@ export function createTokenizer(
   { native, reader, samples }: Pick<BuiltTokenizer, 'native' | 'reader' | 'samples'>,
   settings: TokenizerSettings,
 ): Tokenizer {
-  const { maxLength, tokenTypes, truncationSide, cleansText } = settings;
+  const { maxLength, tokenTypes, truncationSide, cleansText, wordsLackSpaceIn } = settings;
   let frames: Promise<Frames> | null = null;
   const loadFrames = (): Promise<Frames> => {
     frames ??= framesOf(native, samples, settings.where);
@@ -96,6 +100,11 @@ export function createTokenizer(
 
   return {
     maxLength,
+    noteOnWords:
+      wordsLackSpaceIn === null
+        ? null
+        : `words are read without the space before them; "add_prefix_space": true in the base's ` +
+          `${wordsLackSpaceIn} reads them as in running text`,
     async encodeTexts(inputs, longest) {
       const encodings: TokenEncoding[] = [];
       for (let start = 0; start < inputs.length; start += inputsPerCall) {

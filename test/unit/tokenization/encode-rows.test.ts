@@ -74,6 +74,14 @@ describe('encodeRows', () => {
     expect(examples[0]?.wordPositions).toEqual(Int32Array.of(1, 4, 5));
   });
 
+  it('passes on what is to be known of words, where there are any', async () => {
+    const bytes = await loadTokenizerOf(gpt2TokenizerJson);
+    const notesOn = async (input: RowInput) =>
+      (await encodeRows([row(input)], 'masked-lm', bytes, null, { maxLength: 8 })).notes;
+    expect(await notesOn(words('ab'))).toEqual([bytes.noteOnWords]);
+    expect(await notesOn(text('ab'))).toEqual([]);
+  });
+
   it("cuts to the smaller of the caller's and the model's limit and counts the cut rows", async () => {
     const long = 'a b c d e a b c d e a b c d e';
     const cut = async (maxLength: number) => {

@@ -492,6 +492,22 @@ describe('words', () => {
   ]);
 });
 
+describe('a note on words', () => {
+  it.each<[string, Folder, string | null]>([
+    ['without a space before them', { json: roberta, modelType: 'roberta' }, 'tokenizer_config.json'],
+    ['as tokenizer.json cuts them', { json: llama3, modelType: 'llama' }, 'tokenizer.json'],
+    ['after a space', { json: roberta, modelType: 'roberta', config: { add_prefix_space: true } }, null],
+    ['of WordPiece', { json: bert, modelType: 'bert' }, null],
+  ])('names the file that could put a space before them: %s', async (_, folder, file) => {
+    expect((await load(folder)).noteOnWords).toBe(
+      file === null
+        ? null
+        : 'words are read without the space before them; ' +
+            `"add_prefix_space": true in the base's ${file} reads them as in running text`,
+    );
+  });
+});
+
 describe('decoded text', () => {
   const text = async (folder: Folder, ids: readonly number[]): Promise<string> =>
     (await load(folder)).decode(ids);
