@@ -6,7 +6,6 @@ import type { Row } from '../../shared/data/row.ts';
 import type { EvaluationOptions } from '../../shared/examples/batches-of.ts';
 import { decoderInputIdsOf, targetLengthOf } from '../../shared/examples/collate.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
-import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import { createGenerator } from '../../shared/generation/generator.ts';
 import { createLikelihoods } from '../../shared/inference/likelihoods.ts';
@@ -15,6 +14,7 @@ import type { Model } from '../../shared/models/model-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { needsTokenizer } from '../../shared/tokenization/encode-rows.ts';
 import { loadTokenizer } from '../../shared/tokenization/load-tokenizer.ts';
+import { hasTokenizer } from '../../shared/tokenization/tokenizer-files.ts';
 import type { PredictOptions } from './predict-options.ts';
 
 /** Rows and their examples, in one order. */
@@ -23,11 +23,16 @@ export interface LanguageRows {
   readonly examples: readonly EncodedExample[];
 }
 
+/** What is asked of the model, and the folder that its tokenizer lies in. */
+export interface DescribeOptions extends PredictOptions {
+  readonly folder: string;
+}
+
 /** What is written of each row, in the order of the rows (see `regmean predict --help`). */
 export async function describeTexts(
   model: Model,
   { rows, examples }: LanguageRows,
-  options: PredictOptions,
+  options: DescribeOptions,
   context: RunContext,
 ): Promise<readonly object[]> {
   const ways = rows.map((row, index) => wayOf(model, row, examples[index] as EncodedExample, options));
@@ -49,7 +54,7 @@ type Way = 'generate' | 'logits' | 'likelihood';
 type Describer = (
   model: Model,
   rows: LanguageRows,
-  options: PredictOptions,
+  options: DescribeOptions,
   context: RunContext,
 ) => Promise<readonly object[]>;
 
@@ -59,7 +64,7 @@ const describers: Readonly<Record<Way, Describer>> = {
   likelihood: describeLikelihoods,
 };
 
-function wayOf({ task }: Model, { input }: Row, example: EncodedExample, options: PredictOptions): Way {
+function wayOf({ task }: Model, { input }: Row, example: EncodedExample, options: DescribeOptions): Way {
   if (task === 'text2text') return targetLengthOf(example) > 0 ? 'logits' : 'generate';
   if (options.maxNewTokens !== undefined) return 'generate';
   return input.kind === 'ids' ? 'logits' : 'likelihood';
@@ -68,7 +73,7 @@ function wayOf({ task }: Model, { input }: Row, example: EncodedExample, options
 async function describeGenerated(
   model: Model,
   { rows, examples }: LanguageRows,
-  options: PredictOptions,
+  options: DescribeOptions,
   context: RunContext,
 ): Promise<readonly object[]> {
   const generator = await createGenerator(model, model.weights, context.compute);
@@ -79,9 +84,10 @@ async function describeGenerated(
       { beams, maxNewTokens, ...evaluation(options) },
       context,
     );
-    const hasTokenizer = ((await listFolder(options.model)) ?? []).includes('tokenizer.json');
-    if (!hasTokenizer && !needsTokenizer(rows, model.task)) return texts.map((ids) => ({ ids: [...ids] }));
-    const tokenizer = await loadTokenizer(options.model);
+    if (!hasTokenizer(options.folder) && !needsTokenizer(rows, model.task)) {
+      return texts.map((ids) => ({ ids: [...ids] }));
+    }
+    const tokenizer = await loadTokenizer(options.folder);
     return Promise.all(texts.map(async (ids) => ({ ids: [...ids], text: await tokenizer.decode(ids) })));
   } finally {
     await generator.dispose();
@@ -91,7 +97,7 @@ async function describeGenerated(
 async function describeLogits(
   model: Model,
   { examples }: LanguageRows,
-  options: PredictOptions,
+  options: DescribeOptions,
   context: RunContext,
 ): Promise<readonly object[]> {
   const predictor = await createPredictor(model, model.weights, context.compute);
@@ -124,7 +130,7 @@ function unlabelledAlike({ task, config }: Model, examples: readonly EncodedExam
 async function describeLikelihoods(
   model: Model,
   { examples }: LanguageRows,
-  options: PredictOptions,
+  options: DescribeOptions,
   context: RunContext,
 ): Promise<readonly object[]> {
   const likelihoods = await createLikelihoods(model, model.weights, context.compute);

@@ -43,7 +43,7 @@ async function predictTexts(options: PredictOptions, context: RunContext): Promi
   noteSurplus({ ...options, surplus }, context);
   const rows = await loadModelExamples(model, requestOf(options, folder));
   noteCutRows(options.dataFiles.join(', '), rows.truncated, context);
-  return describeTexts(model, rows, options, context);
+  return describeTexts(model, rows, { ...options, folder }, context);
 }
 
 async function predictClasses(options: PredictOptions, context: RunContext): Promise<readonly Prediction[]> {

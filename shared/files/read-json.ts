@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { RegmeanError } from '../errors.ts';
 import type { z } from '../zod.ts';
+import { withoutByteOrderMark } from './byte-order-mark.ts';
 import { refuseLfsPointer } from './lfs-pointer.ts';
 
 /**
@@ -20,7 +21,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   refuseLfsPointer(path, text);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(withoutByteOrderMark(text));
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
   }

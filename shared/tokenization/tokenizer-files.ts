@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
-import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { readJson } from '../files/read-json.ts';
 import { z } from '../zod.ts';
 import { addedTokenSchema } from './added-tokens.ts';
 import { addedTokensFileSchema, specialTokensMapSchema, tokensOfConfig } from './token-settings.ts';
@@ -90,8 +90,8 @@ export interface TokenizerFiles {
  *   not what its name says
  */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
-  const read = <T>(name: string, schema: z.ZodType<T>): Promise<T | null> =>
-    readJson(join(dir, name), schema);
+  const read = async <T>(name: string, schema: z.ZodType<T>): Promise<T | null> =>
+    existsSync(join(dir, name)) ? readJson(join(dir, name), schema) : null;
   const where = join(dir, 'tokenizer.json');
   const json = await read('tokenizer.json', tokenizerJsonSchema);
   const shared = {
@@ -135,6 +135,12 @@ const sentencePieceFiles = [
 /** The files of byte-level tokenizers; tokenizer.json holds what is in both. */
 const byteLevelFiles = ['vocab.json', 'merges.txt'] as const;
 
+/** Whether a folder holds a tokenizer that can be read. */
+export function hasTokenizer(dir: string): boolean {
+  const isThere = (name: string): boolean => existsSync(join(dir, name));
+  return isThere('tokenizer.json') || isThere('vocab.txt') || byteLevelFiles.every(isThere);
+}
+
 /** What is said of a folder that no tokenizer can be read from. */
 export function missingTokenizer(dir: string): RegmeanError {
   const isThere = (name: string): boolean => existsSync(join(dir, name));
@@ -147,22 +153,6 @@ export function missingTokenizer(dir: string): RegmeanError {
       hint: "AutoTokenizer.from_pretrained(DIR, use_fast=True).save_pretrained(DIR) in Python's transformers writes one",
     },
   );
-}
-
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = await readText(path);
-  if (text === null) return null;
-  const parsed = schema.safeParse(parseJson(text, path));
-  if (parsed.success) return parsed.data;
-  throw new RegmeanError('invalid-input', `${path}: ${z.prettifyError(parsed.error)}`);
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(withoutByteOrderMark(text));
-  } catch (cause) {
-    throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
-  }
 }
 
 /** The text of a file, null when there is none. */

@@ -43,7 +43,7 @@ export interface TokenizerSettings {
   /** Whether the second text of a pair is marked by token type 1; otherwise all types are 0. */
   readonly tokenTypes: boolean;
   readonly truncationSide: TruncationSide;
-  /** The file in which `add_prefix_space` would put a space before words; null where it is there. */
+  /** The file whose `add_prefix_space` would put a space before words; null where it is there. */
   readonly wordsLackSpaceIn: string | null;
   /** Whether decoded text loses the spaces before punctuation. */
   readonly cleansText: boolean;

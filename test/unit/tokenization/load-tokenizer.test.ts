@@ -250,7 +250,7 @@ describe('a folder that cannot be used', () => {
 
   it('rejects a tokenizer.json that is not one', async () => {
     const dir = await folderWith({ 'tokenizer.json': { version: '1.0' } });
-    await expect(loadTokenizer(dir)).rejects.toThrow(/tokenizer\.json: .*at model/s);
+    await expect(loadTokenizer(dir)).rejects.toThrow('tokenizer.json: model: must be given');
   });
 
   it('rejects a tokenizer.json of a model that the library does not know', async () => {
