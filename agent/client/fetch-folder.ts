@@ -8,6 +8,7 @@ import type { ClientReadableStream } from '@grpc/grpc-js';
 import { RegmeanError } from '../../shared/errors.ts';
 import { syncFolder } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
+import { agentFileName } from '../../shared/wire/agent-models.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { checkChunk } from '../../shared/wire/file-chunks.ts';
 import { type FolderFile, mayTravel, totalBytes } from '../../shared/wire/folder-files.ts';
@@ -18,6 +19,8 @@ import { type RetryOptions, withRetries } from '../../shared/wire/with-retries.t
 export interface FetchFolderOptions extends Omit<RetryOptions, 'address'> {
   readonly what: 'base' | 'fused';
   readonly files: readonly FolderFile[];
+  /** The agent whose model is fetched; the one that all share when absent. */
+  readonly agent?: string;
   /** The folder to make; while it is incomplete it is called `<out>.partial`. */
   readonly out: string;
   /** Checks the complete folder before it gets its name. */
@@ -105,14 +108,15 @@ async function receiveRest(
     try {
       let offset = (await handle.stat()).size;
       if (offset === file.size) return;
-      const request = { file: file.name, offset };
+      const name = options.agent === undefined ? file.name : agentFileName(options.agent, file.name);
+      const request = { file: name, offset };
       const call: ClientReadableStream<FileChunk__Output> =
         options.what === 'base' ? client.FetchBase(request) : client.FetchFused(request);
       const cancel = (): void => call.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {
         for await (const chunk of call as AsyncIterable<FileChunk__Output>) {
-          checkChunk(address, chunk, { file: file.name, offset, size: file.size });
+          checkChunk(address, chunk, { file: name, offset, size: file.size });
           await handle.appendFile(chunk.data);
           offset += chunk.data.length;
           progress();

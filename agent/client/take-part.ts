@@ -118,7 +118,12 @@ export async function takePart(
   await waitForMerge(connection, { ...retry, onEvent: eventNotes(context) });
   const waitSeconds = clock();
   const fusedProgress = transferProgress('fetching the fused model', context);
-  const fetchedFused = await fetchFused(connection, { ...retry, out: options.out, ...fusedProgress });
+  const fetchedFused = await fetchFused(connection, {
+    ...retry,
+    ...fusedProgress,
+    out: options.out,
+    agent: options.name,
+  });
   fusedProgress.finish();
   return {
     out: options.out,

@@ -7,6 +7,7 @@ import { addStallOption, type SessionFlags, withSession } from './agent-session.
 
 interface FetchFlags extends SessionFlags {
   readonly out: string;
+  readonly name?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
 }
@@ -18,6 +19,7 @@ export function registerAgentFetchCommand(parent: Command): void {
     .description('fetch the fused model; an interrupted fetch continues');
   addStallOption(addConnectionOptions(command))
     .requiredOption('--out <dir>', 'folder to make')
+    .option('--name <name>', 'whose model it is, where every agent keeps its own head (default: no head)')
     .option('--wait', 'wait until the round is merged')
     .option('--json', 'print the result as JSON')
     .action(async (flags: FetchFlags) => {
@@ -29,6 +31,7 @@ export function registerAgentFetchCommand(parent: Command): void {
         const result = await fetchFused(connection, {
           ...retry,
           out: flags.out,
+          ...(flags.name === undefined ? {} : { agent: flags.name }),
           ...progress,
         });
         progress.finish();

@@ -40,7 +40,7 @@ export function registerMergeRoundCommand(parent: Command): void {
       const { changedMerge } = await import('../recipe/merge-section.ts');
       const round = await readRound(flags.store, flags.round ?? (await onlyRound(flags.store)));
       const contributed = await listContributed(round.paths);
-      const agents = flags.agents ?? contributed;
+      const agents = flags.agents ?? round.recipe.agents.filter((agent) => contributed.includes(agent));
       const absent = agents.find((agent) => !contributed.includes(agent));
       if (absent !== undefined || agents.length === 0) {
         const found =

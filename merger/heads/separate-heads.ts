@@ -11,15 +11,8 @@ import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
 import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
+import { headFolder } from '../../shared/wire/agent-models.ts';
 import { copyCompanions } from '../merge/companions.ts';
-
-/** Folder of the agents' models inside a fused folder. */
-export const headsFolder = 'heads';
-
-/** Folder of an agent's model, relative to the fused folder. */
-export function headFolder(agent: string): string {
-  return join(headsFolder, agent);
-}
 
 /**
  * Checks that agents' names can be folders.

@@ -25,7 +25,7 @@ export function requireAgentName(certificate: PeerCertificate | undefined, agent
     'refused',
     `${agent}: the client certificate speaks for ${names.join(', ') || 'nobody'}`,
     {
-      hint: "contribute under the certificate's name",
+      hint: "take part under the certificate's name",
     },
   );
 }

@@ -1,5 +1,6 @@
 /** @file The round as it is told over the wire. */
 
+import type { AgentModel } from '../../shared/wire/agent-models.ts';
 import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
@@ -32,10 +33,12 @@ export interface RoundView {
   readonly agents: readonly AgentView[];
   /** Files of the fused model; empty until the round is merged. */
   readonly fusedFiles: readonly FolderFile[];
+  /** Models of single agents, where heads are kept apart. */
+  readonly agentModels: readonly AgentModel[];
 }
 
 /** A round as the wire tells it. */
-export function roundMessage({ round, standing, agents, fusedFiles }: RoundView): RoundInfo {
+export function roundMessage({ round, standing, agents, fusedFiles, agentModels }: RoundView): RoundInfo {
   const { recipe, base } = round;
   const deadline = deadlineOf(recipe);
   return {
@@ -54,6 +57,7 @@ export function roundMessage({ round, standing, agents, fusedFiles }: RoundView)
     merge: mergeMessage(recipe),
     agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
     fusedFiles: [...fusedFiles],
+    agentModels: agentModels.map(({ agent, files }) => ({ agent, files: [...files] })),
   };
 }
 

@@ -6,7 +6,8 @@ import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryDat
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
-import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
+import { agentFileName, agentOfFile, listAgentModels } from '../../shared/wire/agent-models.ts';
+import { listFolderFiles } from '../../shared/wire/folder-files.ts';
 import type { GetRoundResponse } from '../../shared/wire/generated/regmean/v1/GetRoundResponse.ts';
 import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v1/RoundService.ts';
 import { packageDefinition, RoundService } from '../../shared/wire/protocol.ts';
@@ -18,7 +19,7 @@ import { sendFile } from './fetch-handler.ts';
 import type { Log } from './log.ts';
 import { requireAgentName } from './peer-identity.ts';
 import { widenReceiveWindow } from './receive-window.ts';
-import { roundMessage } from './round-message.ts';
+import { type RoundView, roundMessage } from './round-message.ts';
 import { streamEvents } from './watch-handler.ts';
 
 const serviceName = 'regmean.v1.RoundService';
@@ -91,14 +92,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** What a merged round gives back. */
+type FusedModel = Pick<RoundView, 'fusedFiles' | 'agentModels'>;
+
+async function readFused(folder: string): Promise<FusedModel> {
+  return { fusedFiles: await listFolderFiles(folder), agentModels: await listAgentModels(folder) };
+}
+
 function roundHandlers(
   { controller, mutualTls, log }: ServerOptions,
   activity: CallActivity,
 ): RoundServiceHandlers {
   const { paths, base } = controller.round;
-  let fused: Promise<readonly FolderFile[]> | undefined;
-  const fusedFiles = (): Promise<readonly FolderFile[]> => {
-    fused ??= listFolderFiles(paths.merged).catch((error: unknown) => {
+  let fused: Promise<FusedModel> | undefined;
+  const fusedModel = (): Promise<FusedModel> => {
+    fused ??= readFused(paths.merged).catch((error: unknown) => {
       fused = undefined;
       throw error;
     });
@@ -110,8 +118,15 @@ function roundHandlers(
       round: controller.round,
       standing,
       agents: await controller.agents(),
-      fusedFiles: standing.state === 'merged' ? await fusedFiles() : [],
+      ...(standing.state === 'merged' ? await fusedModel() : { fusedFiles: [], agentModels: [] }),
     });
+  };
+  /** With mutual TLS what is one agent's goes to and comes from that agent alone. */
+  const authorize = (
+    call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>,
+    agent: string,
+  ): void => {
+    if (mutualTls) requireAgentName(call.getAuthContext().sslPeerCertificate, agent);
   };
   const failWith = (call: AnyCall, error: unknown): ReturnType<typeof toStatus> => {
     const failure = toStatus(error);
@@ -140,15 +155,20 @@ function roundHandlers(
           const { state } = controller.standing();
           if (state !== 'merged')
             throw new RegmeanError('refused', `fetch: the round is ${state}, not merged yet`);
-          await sendFile(call, paths.merged, await fusedFiles());
+          const agent = agentOfFile(call.request.file);
+          if (agent !== undefined) authorize(call, agent);
+          const { fusedFiles, agentModels } = await fusedModel();
+          const own = agentModels.find((model) => model.agent === agent);
+          const files = own?.files.map((file) => ({ ...file, name: agentFileName(own.agent, file.name) }));
+          await sendFile(call, paths.merged, files ?? fusedFiles);
         })(),
       );
     },
     Contribute(call) {
-      const authorize = (agent: string): void => {
-        if (mutualTls) requireAgentName(call.getAuthContext().sslPeerCertificate, agent);
-      };
-      endOf(call, takeContribution(call, controller, authorize));
+      endOf(
+        call,
+        takeContribution(call, controller, (agent) => authorize(call, agent)),
+      );
     },
     WatchRound(call) {
       endOf(call, streamEvents(call, controller, describe));

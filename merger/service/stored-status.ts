@@ -1,4 +1,5 @@
 import { RegmeanError } from '../../shared/errors.ts';
+import { listAgentModels } from '../../shared/wire/agent-models.ts';
 import { listFolderFiles } from '../../shared/wire/folder-files.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { listRounds, readRound } from '../round/round-store.ts';
@@ -14,11 +15,13 @@ import { roundMessage } from './round-message.ts';
 export async function readStoredStatus(store: string, name: string | undefined): Promise<RoundInfo> {
   const round = await readRound(store, name ?? (await onlyRound(store)));
   const standing = await readStanding(round);
+  const isMerged = standing.state === 'merged';
   return roundMessage({
     round,
     standing,
     agents: await Promise.all(round.recipe.agents.map((agent) => readAgent(round.paths, agent))),
-    fusedFiles: standing.state === 'merged' ? await listFolderFiles(round.paths.merged) : [],
+    fusedFiles: isMerged ? await listFolderFiles(round.paths.merged) : [],
+    agentModels: isMerged ? await listAgentModels(round.paths.merged) : [],
   });
 }
 

@@ -17,9 +17,10 @@ export function roundJson(round: RoundInfo): Record<string, unknown> {
     base: round.base,
     training: withoutOneofKeys(training),
     statistics: withoutOneofKeys(statistics),
-    merge: withoutOneofKeys(merge),
+    merge: { ...withoutOneofKeys(merge), options: optionsOf(round) },
     agents: round.agents.map((agent) => ({ ...agent, state: plainWord(agent.state) })),
     fusedFiles: round.fusedFiles,
+    agentModels: round.agentModels,
   };
 }
 
@@ -31,7 +32,7 @@ export function formatRound(round: RoundInfo): string {
     `round     ${round.name}, ${plainWord(round.state)}${failure}`,
     `task      ${round.task}${round.labels.length === 0 ? '' : ` (${round.labels.join(', ')})`}`,
     `base      ${round.base.fingerprint.slice(0, 16)}, ${formatBytes(baseBytes)}`,
-    `merge     ${round.merge?.method ?? '?'}${round.merge?.alpha === undefined ? '' : `, alpha ${round.merge.alpha}`}`,
+    `merge     ${[round.merge?.method ?? '?', ...describeOptions(round)].join(', ')}`,
     `quorum    ${round.quorum} of ${round.agents.length}, deadline ${formatDeadline(round) ?? 'none'}`,
     ...round.agents.map((agent) => {
       const bytes =
@@ -42,6 +43,22 @@ export function formatRound(round: RoundInfo): string {
     }),
   ];
   return lines.join('\n');
+}
+
+/** Values of the merge method's options; what is no JSON stays text. */
+function optionsOf({ merge }: RoundInfo): Record<string, unknown> {
+  const parsed = (text: string): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  };
+  return Object.fromEntries(Object.entries(merge?.options ?? {}).map(([key, text]) => [key, parsed(text)]));
+}
+
+function describeOptions(round: RoundInfo): string[] {
+  return Object.entries(optionsOf(round)).map(([key, value]) => `${key} ${value}`);
 }
 
 function plainWord(value: string): string {

@@ -66,6 +66,20 @@ describe('a round', () => {
     await expectSameFile(fixture.path('fused'), fixture.path('offline'), 'model.safetensors');
   });
 
+  it('gives every agent the model with its own head, where the recipe keeps heads apart', async () => {
+    const merger = await startRound(['merge: { method: simple, heads: separate }']);
+    for (const agent of ['north', 'south']) await contribute(merger, agent);
+    const offline = ['--out', fixture.path('offline'), '--method', 'simple', '--heads', 'separate'];
+    await runJson(['merge', fixture.path('north'), fixture.path('south'), ...offline]);
+    const fetch = (...more: string[]) => runJson(['agent', 'fetch', '--wait', ...plain(merger), ...more]);
+    for (const agent of ['north', 'south']) {
+      await fetch('--name', agent, '--out', fixture.path(`${agent}-fused`));
+      await expectSameFolder(fixture.path(`${agent}-fused`), fixture.path('offline', 'heads', agent));
+    }
+    await fetch('--out', fixture.path('encoder'));
+    await expectSameFile(fixture.path('encoder'), fixture.path('offline'), 'model.safetensors');
+  });
+
   it('is given back before a merger ends that was asked to exit when it is finished', async () => {
     const merger = await startRound([], ['--exit-when-finished']);
     const fetch = ['agent', 'fetch', '--wait', '--out', fixture.path('fused'), ...plain(merger)];
@@ -128,6 +142,15 @@ describe('a round', () => {
     const args = ['merger', 'merge', '--store', fixture.path('store'), '--out', fixture.path('again')];
     const report = await runJson([...args, '--agents', 'north', '--method', 'simple']);
     expect(report).toMatchObject({ method: 'simple', agents: [{ agent: 'north' }] });
+    // Options of the recipe's method go with it; others stay, and every one can be given.
+    const ridge = ['--agents', 'north', '--ridge', '0.5', '--heads', 'separate', '--average', 'pooler'];
+    expect(await runJson([...args, ...ridge])).toMatchObject({
+      options: { alpha: 0.9, ridge: 0.5, gramScale: 'mean' },
+      heads: 'separate',
+    });
+    expect((await runCommand([...args, '--method', 'simple', '--alpha', '0.9'])).stderr).toContain(
+      'error: --alpha: needs --method regmean, got --method simple',
+    );
     const result = await runCommand([...args, '--agents', 'south']);
     expect(result.code).toBe(2);
     expect(result.stderr).toContain('must be agents with a stored contribution, stored are north');

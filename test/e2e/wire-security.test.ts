@@ -22,9 +22,9 @@ async function writeCertificates(name: string): Promise<(file: string) => string
   return path;
 }
 
-async function startSecureMerger(mutual: boolean) {
+async function startSecureMerger(mutual: boolean, more: readonly string[] = []) {
   const ours = await writeCertificates('ours');
-  await writeRecipe(fixture.path('round.yaml'), 'base', ['north', 'south']);
+  await writeRecipe(fixture.path('round.yaml'), 'base', ['north', 'south'], more);
   const tls = ['--tls-cert', ours('merger.pem'), '--tls-key', ours('merger.key')];
   const clientCa = mutual ? ['--client-ca', ours('ca.pem')] : [];
   const merger = await startMerger(fixture.path('round.yaml'), fixture.path('store'), [...tls, ...clientCa]);
@@ -129,6 +129,30 @@ describe('over mutual TLS', () => {
     ]);
     expect(result.code).toBe(1);
     expect(result.stderr).toContain('north: the client certificate speaks for stranger');
+  });
+
+  it('an agent gets the model with its own head, and no other agent’s', async () => {
+    const { merger, ours } = await startSecureMerger(true, ['merge: { method: simple, heads: separate }']);
+    const as = (agent: string) => [
+      ...['--server', merger.address, '--ca', ours('ca.pem')],
+      ...['--cert', ours(`${agent}.pem`), '--key', ours(`${agent}.key`)],
+    ];
+    for (const agent of ['north', 'south']) {
+      await runJson(['agent', 'contribute', await fixture.contribution(agent), ...as(agent)]);
+    }
+    const fetch = (name: string) => [
+      'agent',
+      'fetch',
+      '--wait',
+      '--name',
+      name,
+      '--out',
+      fixture.path('own'),
+    ];
+    const refused = await runCommand([...fetch('south'), ...as('north')]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('south: the client certificate speaks for north');
+    await runJson([...fetch('north'), ...as('north')]);
   });
 
   it('a certificate of another authority is refused', async () => {

@@ -1,6 +1,7 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
+import type { AgentModel as _regmean_v1_AgentModel, AgentModel__Output as _regmean_v1_AgentModel__Output } from './regmean/v1/AgentModel.ts';
 import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from './regmean/v1/AgentProgress.ts';
 import type { BaseModel as _regmean_v1_BaseModel, BaseModel__Output as _regmean_v1_BaseModel__Output } from './regmean/v1/BaseModel.ts';
 import type { CommitRequest as _regmean_v1_CommitRequest, CommitRequest__Output as _regmean_v1_CommitRequest__Output } from './regmean/v1/CommitRequest.ts';
@@ -33,6 +34,7 @@ type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> 
 export interface ProtoGrpcType {
   regmean: {
     v1: {
+      AgentModel: MessageTypeDefinition<_regmean_v1_AgentModel, _regmean_v1_AgentModel__Output>
       AgentProgress: MessageTypeDefinition<_regmean_v1_AgentProgress, _regmean_v1_AgentProgress__Output>
       BaseModel: MessageTypeDefinition<_regmean_v1_BaseModel, _regmean_v1_BaseModel__Output>
       CommitRequest: MessageTypeDefinition<_regmean_v1_CommitRequest, _regmean_v1_CommitRequest__Output>

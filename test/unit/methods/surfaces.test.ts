@@ -147,6 +147,7 @@ it.each(mergeOptionList.filter(({ methods }) => methods !== null))('a round is t
     standing: { state: 'open' } as never,
     agents: [],
     fusedFiles: [],
+    agentModels: [],
   });
   const value = JSON.parse(merge?.options[option.key] ?? 'null');
   expect(String(value)).toBe(sample(option));

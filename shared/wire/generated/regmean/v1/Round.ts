@@ -8,6 +8,7 @@ import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_
 import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from '../../regmean/v1/AgentProgress.ts';
 import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
 import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from '../../regmean/v1/DataHints.ts';
+import type { AgentModel as _regmean_v1_AgentModel, AgentModel__Output as _regmean_v1_AgentModel__Output } from '../../regmean/v1/AgentModel.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -54,6 +55,10 @@ export interface Round {
    */
   'fusedFiles'?: (_regmean_v1_FileInfo)[];
   'data'?: (_regmean_v1_DataHints | null);
+  /**
+   * With `heads: separate` every agent's model; empty otherwise, and until the state is MERGED.
+   */
+  'agentModels'?: (_regmean_v1_AgentModel)[];
   '_deadlineUnixMs'?: "deadlineUnixMs";
 }
 
@@ -101,5 +106,9 @@ export interface Round__Output {
    */
   'fusedFiles': (_regmean_v1_FileInfo__Output)[];
   'data': (_regmean_v1_DataHints__Output | null);
+  /**
+   * With `heads: separate` every agent's model; empty otherwise, and until the state is MERGED.
+   */
+  'agentModels': (_regmean_v1_AgentModel__Output)[];
   '_deadlineUnixMs'?: "deadlineUnixMs";
 }
