@@ -77,8 +77,10 @@ export function registerTrainCommand(program: Command): void {
         return;
       }
       const metrics = Object.entries(result.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      const classes =
+        result.labels.length === 0 ? '' : `, ${counted(result.labels.length, 'class', 'classes')}`;
       const lines = [
-        `fine-tuned on ${counted(result.trainExamples, 'example')}, ${counted(result.labels.length, 'label')}, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)`,
+        `fine-tuned on ${counted(result.trainExamples, 'example')}${classes}, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)`,
         metrics.length > 0
           ? `epoch ${result.epoch} kept, on dev: ${metrics.join(', ')}`
           : `epoch ${result.epoch} kept`,

@@ -58,7 +58,7 @@ export async function evaluateModels(
         const { examples } = data;
         const evaluation = { batchSize: options.batchSize, name: `scoring ${folder} on ${file}` };
         const logits = await predictor.predict(examples, evaluation, context);
-        const own: ModelLogits = { labels: model.labels, learned, logits };
+        const own: ModelLogits = { classes: model.classes, outputs: model.outputs, learned, logits };
         const score = scoreModels([own], data, classes);
         scores.push({ model: folder, data: file, examples: examples.length, ...score });
         if (options.ensemble) addToEnsemble(ensembles, folder, file, data, own);
@@ -68,7 +68,7 @@ export async function evaluateModels(
     }
   }
   for (const [file, { data, models }] of ensembles) {
-    const all = task === 'regression' ? data : withClasses(data, unitedClasses(data.labels, models));
+    const all = task === 'regression' ? data : withClasses(data, unitedClasses(data.classes, models));
     const score = scoreModels(models, all, classes);
     scores.push({ model: ensembleName, data: file, examples: data.examples.length, ...score });
   }
@@ -85,15 +85,15 @@ async function loadLabelled(
 ): Promise<LabelledExamples> {
   const { inputs } = model.config;
   const rows = await files.rowsFor([file], inputs);
-  const labels = classesOfData(rows, model, folder);
-  const request = { task, labels, inputs, modelFolder: folder, maxLength };
+  const classes = classesOfData(rows, model, folder);
+  const request = { task, classes, inputs, modelFolder: folder, maxLength };
   const { examples, truncated } = await examplesOf(rows, request);
   noteCutRows(file, truncated, context);
-  const unknown = labels.slice(model.labels.length);
+  const unknown = classes.slice(model.classes.length);
   if (unknown.length > 0) {
     context.note(`${folder}: never predicts ${unknown.join(', ')} of ${file}, which it does not know`);
   }
-  return { task, labels, examples };
+  return { task, classes, examples };
 }
 
 function addToEnsemble(

@@ -74,14 +74,14 @@ function describeRow(
   example: EncodedExample,
   logits: Float32Array,
 ): Prediction {
-  const name = (id: number): string => model.labels[id] ?? String(id);
+  const name = (id: number): string => model.classes[id] ?? String(id);
   switch (model.task) {
     case 'regression':
       return { logits: [...logits], value: logits[0] };
     case 'multi-label-classification':
-      return { logits: [...logits], labels: model.labels.filter((_, id) => (logits[id] ?? 0) > 0) };
+      return { logits: [...logits], labels: model.classes.filter((_, id) => (logits[id] ?? 0) > 0) };
     case 'token-classification': {
-      const rows = rowsOf(logits, model.labels.length);
+      const rows = rowsOf(logits, model.outputs);
       const positions = example.wordPositions;
       const words = positions === null ? rows : [...positions].map((position) => rows[position] ?? null);
       return { logits: rows, labels: words.map((row) => (row === null ? null : name(largest(row)))) };

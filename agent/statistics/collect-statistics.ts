@@ -80,7 +80,7 @@ async function collectFrom(
         agent: options.agent,
         baseFingerprint: base,
         task: options.task,
-        labels: model.task === 'regression' ? [] : [...model.labels],
+        labels: [...model.classes],
         ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
         ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
         ...(options.grams === false

@@ -9,19 +9,19 @@ import type { StatisticsSource } from './statistics-source.ts';
 /**
  * A model as the source of a contribution.
  *
- * @param labels names of its classes; those that the model's folder has when absent
+ * @param classes names of its classes; those that the model's folder has when absent
  */
 export function openStatisticsSource(
   model: OpenModel,
   options: StatisticsOptions,
-  labels: readonly string[] | undefined,
+  classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {
   return byEngine(model, {
-    graph: (own) => openGraphSource(own, options, labels, context),
+    graph: (own) => openGraphSource(own, options, classes, context),
     layers: async (own) => {
       const { openLayersSource } = await import('../tensorflow/statistics-source.ts');
-      return openLayersSource(own, options, labels, context);
+      return openLayersSource(own, options, classes, context);
     },
   });
 }
@@ -29,11 +29,11 @@ export function openStatisticsSource(
 async function openGraphSource(
   opened: GraphModel,
   options: StatisticsOptions,
-  labels: readonly string[] | undefined,
+  classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {
   const { task } = options;
-  const { model, surplus } = await opened.load({ task, ...(labels === undefined ? {} : { labels }) });
+  const { model, surplus } = await opened.load({ task, ...(classes === undefined ? {} : { classes }) });
   for (const note of model.architecture.notes ?? []) context.note(note);
   noteSurplus({ ...options, surplus }, context);
   return {
@@ -41,7 +41,7 @@ async function openGraphSource(
     folder: opened.folder,
     grams: (examples) => collectGrams(model, examples, options, context),
     fisher: (examples, fisher) => collectFisher(model, examples, { ...options, ...fisher }, context),
-    writeModel: (folder) => opened.writeFolder(folder, task, model.labels),
+    writeModel: (folder) => opened.writeFolder(folder, task, model.classes),
     dispose: async () => {},
   };
 }

@@ -10,16 +10,16 @@ import { collectLayersGrams } from './collect-grams.ts';
 export async function openLayersSource(
   opened: LayersModel,
   options: StatisticsOptions,
-  labels: readonly string[] | undefined,
+  classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {
   if (options.fisher !== undefined) {
     throw new RegmeanError('unsupported', '--fisher: is not there for TensorFlow.js models, only Grams');
   }
-  const loaded = await loadLayersModel(opened.path, options.task, context, labels);
-  const { network, task, labels: own } = loaded;
+  const loaded = await loadLayersModel(opened.path, options.task, context, classes);
+  const { network, task, classes: own, outputs } = loaded;
   return {
-    model: { task, labels: own, config: { inputs: network.inputs } },
+    model: { task, classes: own, outputs, config: { inputs: network.inputs } },
     folder: opened.folder,
     grams: (examples) => collectLayersGrams(network, task, examples, options, context),
     fisher: () =>

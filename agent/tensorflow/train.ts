@@ -18,6 +18,7 @@ import {
   readDataFor,
 } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
+import { hasClasses } from '../../shared/models/classes.ts';
 import type { InputSpec } from '../../shared/models/input-spec.ts';
 import { copySideFiles } from '../../shared/models/side-files.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
@@ -59,8 +60,8 @@ export async function trainLayersModel(
     (await readDataFor({ files, columns, task, labelled: true, inputs: base.inputs })).rows;
   const trainRows = await read(trainFiles);
   const devRows = devFiles.length === 0 ? [] : await read(devFiles);
-  const labels = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), base.classNames);
-  const opened = await loadLayersModel(options.model, task, context, labels);
+  const classes = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), base.classNames);
+  const opened = await loadLayersModel(options.model, task, context, classes);
   const { network, file } = opened;
   const encode = (rows: readonly Row[]): Promise<LoadedExamples> =>
     examplesOf(rows, { ...opened, inputs: network.inputs, modelFolder: file.folder, maxLength });
@@ -73,7 +74,11 @@ export async function trainLayersModel(
   if (trained.length === 0)
     throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
 
-  const scorer = createLogitScorer(createLayersPredictor(network, options.task), options.task, opened.labels);
+  const scorer = createLogitScorer(
+    createLayersPredictor(network, options.task),
+    options.task,
+    opened.classes,
+  );
   const lengths = lengthsOf(train);
   const total = lengths.reduce((sum, length) => sum + length, 0) * options.epochs;
   const progress = context.progress({ label: 'training', total, unit: 'tokens' });
@@ -118,7 +123,7 @@ export async function trainLayersModel(
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     out: options.out,
-    labels: opened.labels,
+    labels: opened.classes,
     trainExamples: train.length,
     truncatedExamples: truncated,
     newParameters: [],
@@ -152,20 +157,20 @@ function better(
 }
 
 async function save(
-  { file, task, labels }: LoadedLayersModel,
+  { file, task, classes }: LoadedLayersModel,
   options: TrainingOptions,
   train: readonly EncodedExample[],
   best: Best,
 ): Promise<void> {
   const fingerprint = await withModel(options.model, (base) => base.fingerprint());
   await writeFolderAtomically(options.out, async (folder) => {
-    await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, labels });
+    await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, classes });
     await copySideFiles(file.folder, folder);
     await writeTrainingRecord(folder, {
       task,
-      labels: task === 'regression' ? [] : [...labels],
+      labels: [...classes],
       baseFingerprint: fingerprint,
-      ...(task === 'regression' ? {} : { seenLabels: occurringClasses({ labels, examples: train }) }),
+      ...(hasClasses(task) ? { seenLabels: occurringClasses({ classes, examples: train }) } : {}),
       seed: options.seed,
       examples: train.length,
       epochs: options.epochs,

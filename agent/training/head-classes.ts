@@ -4,7 +4,7 @@
  */
 import { createLabelSpace } from '../../shared/data/label-space.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { sameNames } from '../../shared/models/labels.ts';
+import { sameNames } from '../../shared/models/classes.ts';
 import type { LoadedModel } from '../../shared/models/model-folder.ts';
 
 /**
@@ -61,14 +61,14 @@ export function checkKeptHead(
   base: readonly string[] | null,
   where: string,
 ): string | null {
-  const { labels } = model;
-  const isSame = base?.every((name, id) => labels[id] === name);
+  const { classes } = model;
+  const isSame = base?.every((name, id) => classes[id] === name);
   if (initialized.length > 0 || base === null || areNumbered(base) || isSame === true) return null;
-  if (sameNames(labels, base)) {
+  if (sameNames(classes, base)) {
     throw new RegmeanError(
       'usage',
-      `--labels: must stand in the order of the head of ${where}: ${base.join(',')}, got ${labels.join(',')}`,
+      `--labels: must stand in the order of the head of ${where}: ${base.join(',')}, got ${classes.join(',')}`,
     );
   }
-  return `${where}: its head, for ${base.join(', ')}, is where training for ${labels.join(', ')} begins`;
+  return `${where}: its head, for ${base.join(', ')}, is where training for ${classes.join(', ')} begins`;
 }

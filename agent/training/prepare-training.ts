@@ -74,8 +74,8 @@ async function prepareFrom(
   const trainData = await read(trainFiles);
   const devData = devFiles.length === 0 ? null : await read(devFiles);
   const inBase = await base.classNames(task);
-  const labels = options.labels ?? headClasses(base, classesOfRows(trainData.rows, task), inBase);
-  const loaded = await base.load({ task: options.task, labels, headSeed: options.headSeed });
+  const classes = options.labels ?? headClasses(base, classesOfRows(trainData.rows, task), inBase);
+  const loaded = await base.load({ task: options.task, classes, headSeed: options.headSeed });
   const ofHead = checkKeptHead(loaded, inBase, options.model);
   const notes = [...(ofHead === null ? [] : [ofHead]), ...(loaded.model.architecture.notes ?? [])];
   for (const note of notes) context.note(note);
@@ -106,7 +106,7 @@ async function prepareFrom(
   const model: Model = { ...loaded.model, weights };
   const fingerprint = await base.fingerprint();
   const files = [...(await trainData.digests()), ...((await devData?.digests()) ?? [])];
-  const identity = identityOf(options, { labels, fingerprint, files });
+  const identity = identityOf(options, { labels: classes, fingerprint, files });
   const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
   // From here on the folder is known as an unfinished training, even when it stops between its
   // model and its state.

@@ -7,11 +7,11 @@ import { batchFeeds } from '../../shared/examples/feeds.ts';
 import { occurringClasses } from '../../shared/examples/labelled-examples.ts';
 import { lengthsOf, planBatches } from '../../shared/examples/plan-batches.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
+import { hasClasses } from '../../shared/models/classes.ts';
 import { saveModel } from '../../shared/models/model-folder.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
-import { isLanguageTask } from '../../shared/task.ts';
 import { removeCheckpoint, saveCheckpoint, type TrainingProgress } from './checkpoint.ts';
 import { prepareTraining, type TrainingRun } from './prepare-training.ts';
 import { linearSchedule } from './schedule.ts';
@@ -130,11 +130,11 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
   display.finish(progress.best === null ? undefined : `best epoch ${progress.best.epoch}`);
   await writeTrainingRecord(options.out, {
     task: model.task,
-    labels: model.task === 'regression' ? [] : [...model.labels],
+    labels: [...model.classes],
     baseFingerprint: run.baseFingerprint,
-    ...(model.task === 'regression' || isLanguageTask(model.task)
-      ? {}
-      : { seenLabels: occurringClasses({ labels: model.labels, examples: train }) }),
+    ...(hasClasses(model.task)
+      ? { seenLabels: occurringClasses({ classes: model.classes, examples: train }) }
+      : {}),
     seed: options.seed,
     headSeed: options.headSeed,
     examples: train.length,
@@ -145,7 +145,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
   await removeCheckpoint(options.out);
   return {
     out: options.out,
-    labels: model.labels,
+    labels: model.classes,
     trainExamples: train.length,
     truncatedExamples: run.truncated,
     newParameters: run.newParameters,

@@ -5,7 +5,7 @@ import type { TaskKind } from '../../shared/task.ts';
 export interface AgentData {
   readonly name: string;
   readonly task: TaskKind;
-  /** Classes of its head, in order; one name for regression. */
+  /** Classes of its head, in order; none for regression. */
   readonly labels: readonly string[];
   readonly train: readonly string[];
   /** Chooses its best epoch. */

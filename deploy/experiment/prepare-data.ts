@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { type ColumnNames, columnNamesIn } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { labelsInFiles } from '../../shared/inference/load-examples.ts';
+import { classesInFiles } from '../../shared/inference/load-examples.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { writeCorpus } from '../datasets/write-corpus.ts';
 import { writePartition } from '../datasets/write-partition.ts';
@@ -29,7 +29,7 @@ export async function prepareData(
   }
   if (joint !== undefined && partition !== undefined) {
     const columns = columnNamesIn(data);
-    const labels = data.labels ?? (await labelsInFiles(joint.train, 'text-classification', columns));
+    const labels = data.labels ?? (await classesInFiles(joint.train, 'text-classification', columns));
     return writePartition({ ...joint, columns }, labels, partition, seed, join(directory, `seed-${seed}`));
   }
   return dataOfFiles(data);
@@ -48,7 +48,7 @@ async function dataOfFiles({
   for (const domain of domains) {
     const own = taskOf(domain.name, domain.task ?? task);
     const columns = columnsOf(own, common, domain);
-    const names = domain.labels ?? labels ?? (await labelsInFiles(domain.train, own, columns));
+    const names = domain.labels ?? labels ?? (await classesInFiles(domain.train, own, columns));
     const { name, train, dev } = domain;
     agents.push({ name, task: own, labels: names, train, dev, columns });
     testSets.push({
@@ -68,7 +68,7 @@ async function dataOfFiles({
     testSets.push({
       name: set.name,
       task: own,
-      labels: set.labels ?? labels ?? (await labelsInFiles(set.test, own, columns)),
+      labels: set.labels ?? labels ?? (await classesInFiles(set.test, own, columns)),
       test: set.test,
       dev: set.dev,
       columns,

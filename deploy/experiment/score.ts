@@ -90,7 +90,7 @@ export function createScorer(context: ExperimentContext): Scorer {
         stopIfAsked(context, () => 'experiment: stopped; the same command continues it');
         const data = await examplesOf(part);
         const logits = await predictor.predict(data, { batchSize }, withoutProgress(context));
-        results.push({ labels: model.labels, logits });
+        results.push({ classes: model.classes, outputs: model.outputs, logits });
       }
       return results;
     } finally {
@@ -119,7 +119,7 @@ export function createScorer(context: ExperimentContext): Scorer {
           for (const [at, logits] of (await predict(folder, own)).entries()) {
             const index = indices[at] as number;
             const part = own[at] as ScoredPart;
-            const score = mainScore([logits], { ...part.testSet, examples: await examplesOf(part) });
+            const score = mainScore([logits], labelledBy(part.testSet, await examplesOf(part)));
             scores[index] = score;
             await writeScore(context.cache, keys[index] as string, score);
           }
@@ -143,7 +143,7 @@ export function createScorer(context: ExperimentContext): Scorer {
         memberLogits.set(own, logits);
         members.push(logits);
       }
-      const score = mainScore(members, { ...testSet, examples: await examplesOf(part) });
+      const score = mainScore(members, labelledBy(testSet, await examplesOf(part)));
       await writeScore(context.cache, key, score);
       return score;
     },
@@ -163,13 +163,18 @@ async function readExamples(
     files: testSet[part],
     columns: testSet.columns,
     task: testSet.task,
-    labels: testSet.labels,
+    classes: testSet.labels,
     modelFolder: folder,
     inputs,
     labelled: true,
     ...(maxLength === undefined ? {} : { maxLength }),
   });
   return examples;
+}
+
+/** Examples of a test set with the classes that may occur in it. */
+function labelledBy({ task, labels }: TestSet, examples: readonly EncodedExample[]): LabelledExamples {
+  return { task, classes: labels, examples };
 }
 
 function mainScore(models: readonly ModelLogits[], data: LabelledExamples): number {

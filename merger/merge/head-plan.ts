@@ -2,7 +2,7 @@
 import { classParameters, taskOf } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import { type ConfigChanges, labelMembers, withoutHead } from '../../shared/models/written-config.ts';
+import { type ConfigChanges, classMembers, withoutHead } from '../../shared/models/written-config.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { classRowParameters } from '../heads/head-parameters.ts';
@@ -91,7 +91,7 @@ export function configChanges(
   { united }: HeadPlan,
 ): ConfigChanges {
   if (heads === 'separate') return withoutHead;
-  return { ...classChanges(first), ...(united === null ? {} : labelMembers(united.names)) };
+  return { ...classChanges(first), ...(united === null ? {} : classMembers(united.names)) };
 }
 
 /**

@@ -150,10 +150,10 @@ async function scoreFolder(
   try {
     const { inputs } = model.config;
     const rows = await files.rowsFor(validationFiles, inputs);
-    const labels = classesOfData(rows, model, 'the merged model');
-    const { examples } = await examplesOf(rows, { task, labels, inputs, modelFolder: folder, maxLength });
+    const classes = classesOfData(rows, model, 'the merged model');
+    const { examples } = await examplesOf(rows, { task, classes, inputs, modelFolder: folder, maxLength });
     const logits = await predictor.predict(examples, { batchSize }, context);
-    const score = scoreModels([{ labels: model.labels, logits }], { task, labels, examples });
+    const score = scoreModels([{ ...model, logits }], { task, classes, examples });
     return { ...score, examples: examples.length };
   } finally {
     await predictor.dispose();

@@ -7,6 +7,7 @@ import { RegmeanError } from '../errors.ts';
 import type { TensorNames } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { Architecture } from '../models/architecture.ts';
+import { headOutputs, numberedClasses } from '../models/classes.ts';
 import { configJsonBeside } from '../models/config-json.ts';
 import { findLinearLayers } from '../models/linear-layers.ts';
 import { buildModelGraph, type ModelGraph } from '../models/model-graph.ts';
@@ -116,8 +117,8 @@ function graphOf(
   labelCount: number,
 ): ModelGraph {
   const config = architecture.parseConfig(configJson);
-  const labels = Array.from({ length: labelCount }, (_, id) => `LABEL_${id}`);
-  return buildModelGraph({ architecture, config, task, labels }, { withLoss: false, dropoutSeed: null });
+  const head = headOutputs(task, numberedClasses(labelCount));
+  return buildModelGraph({ architecture, config, task, ...head }, { withLoss: false, dropoutSeed: null });
 }
 
 /** The parameters of a model with a head for the task. */

@@ -1,6 +1,6 @@
 import { RegmeanError } from '../errors.ts';
-import { labelsOf, outputNames } from '../models/labels.ts';
-import { isLanguageTask, type TaskKind } from '../task.ts';
+import { classesInConfig, hasClasses, numberedClasses } from '../models/classes.ts';
+import type { TaskKind } from '../task.ts';
 
 /**
  * Names of a full model's classes: those given, the base's, or numbers up to the size of the head.
@@ -14,14 +14,14 @@ export function classNamesFor(
   baseConfig: Readonly<Record<string, unknown>>,
   head: { readonly name: string; readonly size: number } | null,
 ): readonly string[] {
-  if (isLanguageTask(task)) return [];
+  if (!hasClasses(task)) return [];
   if (labels !== undefined && head !== null && labels.length !== head.size) {
     throw new RegmeanError(
       'usage',
       `--labels: must be ${head.size}, the outputs of ${head.name}, got ${labels.length}`,
     );
   }
-  const named = labels ?? labelsOf(baseConfig, task, 'base');
+  const named = labels ?? classesInConfig(baseConfig, task, 'base');
   const fits = head === null || named.length === head.size;
-  return outputNames(task, fits ? named : Array.from({ length: head.size }, (_, id) => `LABEL_${id}`));
+  return fits ? named : numberedClasses(head.size);
 }

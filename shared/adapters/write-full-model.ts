@@ -65,11 +65,16 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
         for (const [from, paths] of sideFiles.files) await copySideFiles(from, folder, paths);
         await writeConfig(folder, base.configText, 'F32', {
           ...plan.configChanges,
-          ...headMembers(options.task, plan.labels, base.architecture?.classNames[options.task]),
+          ...headMembers(
+            options.task,
+            plan.labels,
+            base.architecture?.classNames[options.task],
+            base.configText,
+          ),
         });
         await writeTrainingRecord(folder, {
           task: options.task,
-          labels: options.task === 'regression' ? [] : [...plan.labels],
+          labels: [...plan.labels],
           baseFingerprint: await baseFingerprint(base.folder),
         });
       });

@@ -1,6 +1,6 @@
 /** @file What is known of a contribution's network from its manifest or its configuration. */
 
-import { labelsOf, outputNames } from '../models/labels.ts';
+import { classesInConfig } from '../models/classes.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
 import type { TaskKind } from '../task.ts';
 import type { Contribution } from './open-contribution.ts';
@@ -13,8 +13,8 @@ export function taskOf({ manifest, model }: Described): TaskKind {
 }
 
 /** Names of classes, in the order of the head's outputs. */
-function labelsFor({ manifest, model }: Described, task: TaskKind): readonly string[] {
-  return outputNames(task, manifest?.labels ?? labelsOf(model.config.json, task, model.folder));
+function classesFor({ manifest, model }: Described, task: TaskKind): readonly string[] {
+  return manifest?.labels ?? classesInConfig(model.config.json, task, model.folder);
 }
 
 /**
@@ -24,7 +24,7 @@ function labelsFor({ manifest, model }: Described, task: TaskKind): readonly str
 export function classParameters(contribution: Described): ReadonlySet<string> | null {
   const { manifest, model } = contribution;
   const task = manifest?.task ?? model.task;
-  const declared = task === null ? null : model.parametersFor(task, labelsFor(contribution, task));
+  const declared = task === null ? null : model.parametersFor(task, classesFor(contribution, task));
   return declared === null ? null : new Set(declared.keys());
 }
 
@@ -36,5 +36,5 @@ export function classParameters(contribution: Described): ReadonlySet<string> | 
  */
 export function contributionLayers(contribution: Described): Promise<LayerIndex | null> {
   const task = taskOf(contribution);
-  return contribution.model.linearLayers(task, labelsFor(contribution, task));
+  return contribution.model.linearLayers(task, classesFor(contribution, task));
 }

@@ -5,8 +5,8 @@ import type { EncodedExample } from './example.ts';
 /** Labelled examples with the classes that their labels count. */
 export interface LabelledExamples {
   readonly task: TaskKind;
-  /** Classes of the data; one name for regression. */
-  readonly labels: readonly string[];
+  /** Classes of the data; none for regression. */
+  readonly classes: readonly string[];
   readonly examples: readonly EncodedExample[];
 }
 
@@ -22,16 +22,16 @@ export function withClasses(data: LabelledExamples, classes: readonly string[]):
     flags.set(own.flags);
     return { ...example, labels: { kind: 'flags', flags } as const };
   });
-  return { ...data, labels: classes, examples };
+  return { ...data, classes, examples };
 }
 
 /** The classes that occur in labelled examples, in the order of their classes. */
 export function occurringClasses({
-  labels,
+  classes,
   examples,
-}: Pick<LabelledExamples, 'labels' | 'examples'>): string[] {
+}: Pick<LabelledExamples, 'classes' | 'examples'>): string[] {
   const seen = new Set(examples.flatMap((example) => classesOf(example.labels)));
-  return labels.filter((_, id) => seen.has(id));
+  return classes.filter((_, id) => seen.has(id));
 }
 
 /**
@@ -39,9 +39,9 @@ export function occurringClasses({
  * `a`; -1 when none is.
  */
 export function firstLabelledOtherwise(a: LabelledExamples, b: LabelledExamples): number {
-  const namesOf = ({ labels, examples }: LabelledExamples, index: number): (string | undefined)[] => {
+  const namesOf = ({ classes, examples }: LabelledExamples, index: number): (string | undefined)[] => {
     const own = examples[index]?.labels ?? null;
-    const names = classesOf(own).map((id) => labels[id]);
+    const names = classesOf(own).map((id) => classes[id]);
     return own?.kind === 'flags' ? names.sort() : names;
   };
   return a.examples.findIndex((_, index) => {

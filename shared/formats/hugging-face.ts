@@ -3,9 +3,9 @@ import { RegmeanError } from '../errors.ts';
 import { changeJson } from '../files/json-text.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import { type FamilyNames, familyNames } from '../models/canonical-names.ts';
+import { classesNamedInConfig, headOutputs } from '../models/classes.ts';
 import { configDifferences } from '../models/config-differences.ts';
 import { type ConfigText, readConfigText } from '../models/config-json.ts';
-import { namedLabels, outputNames } from '../models/labels.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { type LoadedModel, listed, readModel } from '../models/model-folder.ts';
@@ -55,10 +55,10 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     throw error;
   });
   const { model_type: modelType } = config.json;
-  const identityFor = (task: TaskKind, labels: readonly string[]): ModelIdentity => {
+  const identityFor = (task: TaskKind, classes: readonly string[]): ModelIdentity => {
     const architecture = architectureOf(modelType);
-    const names = outputNames(task, labels);
-    return { architecture, config: architecture.parseConfig(config.json), task, labels: names };
+    const parsed = architecture.parseConfig(config.json);
+    return { architecture, config: parsed, task, ...headOutputs(task, classes) };
   };
   const declared = (task: TaskKind, labels: readonly string[]): ReadonlyMap<string, ParameterDeclaration> =>
     buildModelGraph(identityFor(task, labels), { withLoss: false, dropoutSeed: null }).parameters;
@@ -74,7 +74,7 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     task: family === null ? null : taskOfClass(family.architecture, config.json),
     inputs: async () => architectureOf(modelType).parseConfig(config.json).inputs,
     hasFixedHead: false,
-    classNames: async (task) => namedLabels(config.json, task, path),
+    classNames: async (task) => classesNamedInConfig(config.json, task, path),
     parametersFor: (task, labels) => (isKnownArchitecture(modelType) ? declared(task, labels) : null),
     linearLayers: async (task, labels) => {
       if (!isKnownArchitecture(modelType)) return null;

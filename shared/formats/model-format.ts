@@ -54,7 +54,7 @@ interface AnyModel {
    *
    * @throws RegmeanError `unsupported` when it has no head for the task
    */
-  parametersFor(task: TaskKind, labels: readonly string[]): ReadonlyMap<string, ParameterDeclaration> | null;
+  parametersFor(task: TaskKind, classes: readonly string[]): ReadonlyMap<string, ParameterDeclaration> | null;
   /** The Hugging Face class for a task; null where there is none. */
   className(task: TaskKind): string | null;
   /**
@@ -67,13 +67,13 @@ interface AnyModel {
    * The linear layers of the network with a head for a task; null where only a Gram file tells
    * them.
    */
-  linearLayers(task: TaskKind, labels: readonly string[]): Promise<LayerIndex | null>;
+  linearLayers(task: TaskKind, classes: readonly string[]): Promise<LayerIndex | null>;
   /**
    * The tensors that a model fine-tuned from this one for a task has, no others.
    *
    * @throws RegmeanError `unsupported` when they cannot be told
    */
-  tensorsFor(task: TaskKind, labels: readonly string[]): Promise<TensorShapes>;
+  tensorsFor(task: TaskKind, classes: readonly string[]): Promise<TensorShapes>;
   /** Identifies the model by its values; see fingerprint-weights.ts. */
   fingerprint(): Promise<string>;
   /**
@@ -98,7 +98,7 @@ interface AnyModel {
    */
   writeNetwork(folder: string): Promise<void>;
   /** Writes the folder that a contribution holds of the model, as it was fine-tuned for a task. */
-  writeFolder(folder: string, task: TaskKind, labels: readonly string[]): Promise<void>;
+  writeFolder(folder: string, task: TaskKind, classes: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 /** @file ONNX models: a file, or a folder with model.onnx. */
+
+import { headOutputs } from '../models/classes.ts';
 import { type ConfigText, configFile, configTextBeside } from '../models/config-json.ts';
-import { outputNames } from '../models/labels.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { readModel, saveModel } from '../models/model-folder.ts';
@@ -61,17 +62,17 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     },
     hasFixedHead: true,
     classNames: async (task) => {
-      const { labels } = (await load({ task })).model;
-      return labels.length === 0 ? null : labels;
+      const { classes } = (await load({ task })).model;
+      return classes.length === 0 ? null : classes;
     },
     parametersFor: () => null,
     className: () => null,
     surplusBeside: () => [],
-    linearLayers: async (task, labels) => {
+    linearLayers: async (task, classes) => {
       const { config: own, architecture, weights: unused } = await openNetwork(file, path);
       await unused.close();
-      const names = outputNames(task, labels);
-      const identity = { architecture, config: architecture.parseConfig(own.json), task, labels: names };
+      const parsed = architecture.parseConfig(own.json);
+      const identity = { architecture, config: parsed, task, ...headOutputs(task, classes) };
       return indexLayers(linearLayersOf(identity));
     },
     tensorsFor: async () => weights.tensors,
@@ -82,9 +83,9 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     differenceFrom: async (other) => graphDifference(await readGraph(folder), await readGraph(other.folder)),
     writeNetwork: (to) => copyOnnx(folder, to),
     load,
-    writeFolder: async (to, task, labels) => {
+    writeFolder: async (to, task, classes) => {
       if (!hasSafetensors) {
-        const { model } = await load({ task, labels });
+        const { model } = await load({ task, classes });
         return saveModel(to, model, { sideFilesFrom: folder });
       }
       await copyTravellingFiles(folder, to);

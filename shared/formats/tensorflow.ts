@@ -2,8 +2,8 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../files/atomic-folder.ts';
+import { classesNamedInConfig } from '../models/classes.ts';
 import { type ConfigText, configFile, configTextBeside } from '../models/config-json.ts';
-import { namedLabels } from '../models/labels.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { copyTravellingFiles } from '../models/side-files.ts';
 import { readerOf } from '../safetensors/memory-reader.ts';
@@ -64,7 +64,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
       return network.inputs;
     },
     hasFixedHead: true,
-    classNames: async (task) => namedLabels(config.json, task, folder),
+    classNames: async (task) => classesNamedInConfig(config.json, task, folder),
     parametersFor: () => null,
     className: () => null,
     surplusBeside: () => [],
@@ -82,11 +82,11 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
       await copyFile(join(folder, layersModelFile), join(to, layersModelFile));
       await writeBinaryWeights(to);
     },
-    async writeFolder(to, task, labels) {
+    async writeFolder(to, task, classes) {
       await copyTravellingFiles(folder, to);
       if (hasSafetensors && names.includes(configFile)) return copyFiles(folder, to, ownFiles);
       const { json, weights: read } = await openLayersModel(path);
-      return writeLayersFiles(to, json, read, { from: folder, task, labels });
+      return writeLayersFiles(to, json, read, { from: folder, task, classes });
     },
     close: () => weights.close(),
   };

@@ -53,10 +53,15 @@ export async function writeModelFolder(
 }
 
 /** What config.json must say of the class where it names another. */
-function classChanges({ json }: ConfigText, { architecture, task, labels }: TargetClass): ConfigChanges {
+function classChanges(
+  { json, text }: ConfigText,
+  { architecture, task, classes }: TargetClass,
+): ConfigChanges {
   const className = architecture.classNames[task];
   const named: readonly unknown[] = Array.isArray(json.architectures) ? json.architectures : [];
-  return className === undefined || named.includes(className) ? {} : headMembers(task, labels, className);
+  return className === undefined || named.includes(className)
+    ? {}
+    : headMembers(task, classes, className, text);
 }
 
 function holdsExactly({ tensors }: ModelWeights, parameters: TargetClass['parameters']): boolean {

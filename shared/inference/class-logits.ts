@@ -3,6 +3,7 @@
  *   that know each.
  */
 import { RegmeanError } from '../errors.ts';
+import { type HeadOutputs, headOutputs } from '../models/classes.ts';
 import type { TaskKind } from '../task.ts';
 import type { ExampleLogits } from './predictor.ts';
 
@@ -10,18 +11,16 @@ import type { ExampleLogits } from './predictor.ts';
 export const unknownClassLogit = -1e30;
 
 /** What one model says of a data set. */
-export interface ModelLogits {
-  /** Its classes, in the order of the logits. */
-  readonly labels: readonly string[];
+export interface ModelLogits extends HeadOutputs {
   /** The classes that it learned, where they are known and fewer. */
   readonly learned?: readonly string[] | undefined;
-  /** Per example: [labels], or [length, labels] for token-classification. */
+  /** Per example: [outputs], or [length, outputs] for token-classification. */
   readonly logits: readonly ExampleLogits[];
 }
 
 /** The classes of data, and then those that only models know, which stay possible predictions. */
 export function unitedClasses(data: readonly string[], models: readonly ModelLogits[]): readonly string[] {
-  return [...new Set([...data, ...models.flatMap(({ labels }) => labels)])];
+  return [...new Set([...data, ...models.flatMap((model) => model.classes)])];
 }
 
 /**
@@ -38,18 +37,23 @@ export function meanLogits(
   task: TaskKind,
 ): ExampleLogits[] {
   const byLearning = task === 'multi-label-classification';
-  const learnedBySome = new Set(models.flatMap(({ labels, learned }) => learned ?? labels));
-  const columns = models.map(({ labels, learned = labels }) =>
-    classes.map((name, id) => {
-      if (task === 'regression') return id;
+  const learnedBySome = new Set(models.flatMap((model) => model.learned ?? model.classes));
+  const columns = models.map((model): readonly number[] => {
+    if (task === 'regression') return [0];
+    const { learned = model.classes } = model;
+    return classes.map((name) => {
       const leftOut = byLearning && learnedBySome.has(name) && !learned.includes(name);
-      return leftOut ? -1 : labels.indexOf(name);
-    }),
+      return leftOut ? -1 : model.classes.indexOf(name);
+    });
+  });
+  const { outputs } = headOutputs(task, classes);
+  const counts = Array.from(
+    { length: outputs },
+    (_, id) => columns.filter((own) => (own[id] as number) >= 0).length,
   );
-  const counts = classes.map((_, id) => columns.filter((own) => (own[id] as number) >= 0).length);
   const examples = models[0]?.logits.length ?? 0;
   return Array.from({ length: examples }, (_, example) => {
-    const rows = models.map(({ labels, logits }) => (logits[example]?.length ?? 0) / labels.length);
+    const rows = models.map((model) => (model.logits[example]?.length ?? 0) / model.outputs);
     const length = rows[0] ?? 0;
     if (rows.some((own) => own !== length)) {
       throw new RegmeanError(
@@ -57,16 +61,16 @@ export function meanLogits(
         `ensemble: models must tokenize alike, row ${example + 1} differs`,
       );
     }
-    const mean = new Float32Array(length * classes.length).fill(unknownClassLogit);
+    const mean = new Float32Array(length * outputs).fill(unknownClassLogit);
     for (let row = 0; row < length; row++) {
       for (const [id, count] of counts.entries()) {
         if (count === 0) continue;
         let sum = 0;
-        for (const [index, { labels, logits }] of models.entries()) {
+        for (const [index, model] of models.entries()) {
           const column = columns[index]?.[id] as number;
-          if (column >= 0) sum += logits[example]?.[row * labels.length + column] as number;
+          if (column >= 0) sum += model.logits[example]?.[row * model.outputs + column] as number;
         }
-        mean[row * classes.length + id] = sum / count;
+        mean[row * outputs + id] = sum / count;
       }
     }
     return mean;

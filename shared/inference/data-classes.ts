@@ -12,18 +12,18 @@ import { classesOfRows, type ExampleReader } from './load-examples.ts';
  */
 export function classesOfData(
   rows: readonly Row[],
-  { task, labels }: Pick<ExampleReader, 'task' | 'labels'>,
+  { task, classes }: Pick<ExampleReader, 'task' | 'classes'>,
   who: string,
 ): readonly string[] {
-  if (task === 'regression') return labels;
+  if (task === 'regression') return classes;
   const inData = classesOfRows(rows, task);
-  if (inData.every((name) => /^LABEL_\d+$/.test(name))) return labels;
-  const { idOf } = createLabelSpace(labels);
+  if (inData.every((name) => /^LABEL_\d+$/.test(name))) return classes;
+  const { idOf } = createLabelSpace(classes);
   const unknown = inData.filter((name) => idOf(name) === null);
-  if (unknown.length < inData.length) return [...labels, ...unknown];
+  if (unknown.length < inData.length) return [...classes, ...unknown];
   const files = [...new Set(rows.map(({ source }) => source.file))];
   throw new RegmeanError(
     'invalid-input',
-    `${who}: must know a class of ${files.join(', ')}, which has ${inData.join(', ')}; it knows ${labels.join(', ')}`,
+    `${who}: must know a class of ${files.join(', ')}, which has ${inData.join(', ')}; it knows ${classes.join(', ')}`,
   );
 }

@@ -3,9 +3,10 @@ import type { DataColumns } from '../data/column-names.ts';
 import { collectLabels, createLabelSpace } from '../data/label-space.ts';
 import { type ReadData, readData, readRows } from '../data/read-rows.ts';
 import type { Row } from '../data/row.ts';
+import { hasClasses } from '../models/classes.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
-import { isLanguageTask, type TaskKind } from '../task.ts';
+import type { TaskKind } from '../task.ts';
 import { type EncodedRows, encodeRows, needsTokenizer } from '../tokenization/encode-rows.ts';
 import { loadTokenizer } from '../tokenization/load-tokenizer.ts';
 
@@ -28,7 +29,8 @@ export interface DataRequest {
 /** Which examples are made of rows, for which model. */
 export interface EncodingRequest {
   readonly task: TaskKind;
-  readonly labels: readonly string[];
+  /** Classes of the rows' labels; none for tasks without. */
+  readonly classes: readonly string[];
   /** The model, for its tokenizer: a folder, or an ONNX file that the tokenizer lies beside. */
   readonly modelFolder: string;
   readonly inputs: InputSpec;
@@ -46,16 +48,15 @@ export function readDataFor({ files, columns, task, labelled, inputs }: DataRequ
 
 /** Tokenizes rows for a model. Throws naming file and row of what is wrong. */
 export async function examplesOf(rows: readonly Row[], request: EncodingRequest): Promise<LoadedExamples> {
-  const { task, labels, modelFolder, inputs } = request;
+  const { task, classes, modelFolder, inputs } = request;
   const { features, vocabSize, typeVocabSize } = inputs;
   const tokenizer = needsTokenizer(rows, task) ? await loadTokenizer(modelFolder) : null;
-  const named = task !== 'regression' && !isLanguageTask(task);
   const labelled = rows.some((row) => row.label !== null);
   const encoded = await encodeRows(
     rows,
     task,
     tokenizer,
-    named && labelled ? createLabelSpace(labels) : null,
+    hasClasses(task) && labelled ? createLabelSpace(classes) : null,
     {
       maxLength: Math.min(request.maxLength ?? Number.POSITIVE_INFINITY, inputs.maxLength),
       vocabSize,
@@ -72,35 +73,32 @@ export async function loadExamples(request: ExamplesRequest): Promise<LoadedExam
 }
 
 /** What is read for a model, beside what the model itself says. */
-export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'labels' | 'inputs'>;
+export type ModelExamplesRequest = Omit<ExamplesRequest, 'task' | 'classes' | 'inputs'>;
 
 /** A model as far as it says how examples are read. */
-export interface ExampleReader extends Pick<ModelIdentity, 'task' | 'labels'> {
+export interface ExampleReader extends Pick<ModelIdentity, 'task' | 'classes' | 'outputs'> {
   readonly config: { readonly inputs: InputSpec };
 }
 
 /** The examples of data files for a model: its task, its classes, its longest sequence. */
 export function loadModelExamples(
-  { task, labels, config: { inputs } }: ExampleReader,
+  { task, classes, config: { inputs } }: ExampleReader,
   request: ModelExamplesRequest,
 ): Promise<LoadedExamples> {
-  return loadExamples({ ...request, task, labels, inputs });
+  return loadExamples({ ...request, task, classes, inputs });
 }
 
-/**
- * The classes that occur in rows, sorted by name; one name for regression, none for language tasks.
- */
+/** The classes that occur in rows, sorted by name; none for tasks without. */
 export function classesOfRows(rows: readonly Row[], task: TaskKind): readonly string[] {
-  if (isLanguageTask(task)) return [];
-  return collectLabels(rows, task)?.names ?? ['LABEL_0'];
+  return collectLabels(rows, task)?.names ?? [];
 }
 
 /** The classes that occur in data files. */
-export async function labelsInFiles(
+export async function classesInFiles(
   files: readonly string[],
   task: TaskKind,
   columns: DataColumns = {},
 ): Promise<readonly string[]> {
-  if (isLanguageTask(task)) return [];
+  if (!hasClasses(task)) return [];
   return classesOfRows(await readRows(files, { task, labelled: true, reads: 'any' }, columns), task);
 }

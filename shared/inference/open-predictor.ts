@@ -40,9 +40,9 @@ async function ofLayers(
 ): Promise<OpenPredictor> {
   const { loadLayersModel } = await import('../tensorflow/load-layers-model.ts');
   const { createLayersPredictor } = await import('./layers-predictor.ts');
-  const { network, labels } = await loadLayersModel(path, task, context);
+  const { network, classes, outputs } = await loadLayersModel(path, task, context);
   return {
-    model: { task, labels, config: { inputs: network.inputs } },
+    model: { task, classes, outputs, config: { inputs: network.inputs } },
     predictor: createLayersPredictor(network, task),
     folder,
     surplus: [],

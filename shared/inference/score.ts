@@ -18,11 +18,11 @@ export interface NamedMetrics {
  */
 export function scoreModels(
   models: readonly ModelLogits[],
-  { task, labels, examples }: LabelledExamples,
+  { task, classes: ofData, examples }: LabelledExamples,
   subset?: readonly string[],
 ): NamedMetrics {
   const onlyData = task === 'multi-label-classification' || task === 'regression';
-  const classes = onlyData ? labels : unitedClasses(labels, models);
+  const classes = onlyData ? ofData : unitedClasses(ofData, models);
   const logits = meanLogits(models, classes, task);
   const metrics = metricsFor(task, classes, subset);
   return {

@@ -38,12 +38,12 @@ export async function createScorer(
   compute: Compute,
 ): Promise<Scorer> {
   if (isLanguageTask(model.task)) return createLanguageScorer(model, parameters, compute);
-  return createLogitScorer(await createPredictor(model, parameters, compute), model.task, model.labels);
+  return createLogitScorer(await createPredictor(model, parameters, compute), model.task, model.classes);
 }
 
 /** Scores the logits of a predictor, which is disposed of with the scorer. */
-export function createLogitScorer(predictor: Predictor, task: TaskKind, labels: readonly string[]): Scorer {
-  const { main, compute } = metricsFor(task, labels);
+export function createLogitScorer(predictor: Predictor, task: TaskKind, classes: readonly string[]): Scorer {
+  const { main, compute } = metricsFor(task, classes);
   return {
     main,
     async score(examples, options, context) {

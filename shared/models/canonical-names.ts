@@ -6,6 +6,7 @@
  */
 import type { TaskKind } from '../task.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
+import { headOutputs } from './classes.ts';
 import { buildModelGraph } from './model-graph.ts';
 
 /** Names of a family's checkpoints. */
@@ -79,7 +80,7 @@ function parametersOfAnyHead(architecture: Architecture, config: ModelConfig): R
   );
   return new Set(
     [...taskOfClass.values()].flatMap((task) => {
-      const model = { architecture, config, task, labels: ['LABEL_0'] };
+      const model = { architecture, config, task, ...headOutputs(task, ['LABEL_0']) };
       return [...buildModelGraph(model, { withLoss: false, dropoutSeed: null }).parameters.keys()];
     }),
   );

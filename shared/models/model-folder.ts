@@ -11,9 +11,9 @@ import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import type { Architecture } from './architecture.ts';
+import { classesInConfig, headOutputs } from './classes.ts';
 import type { ConfigText } from './config-json.ts';
 import { initialTensor } from './initialize.ts';
-import { labelsOf, outputNames } from './labels.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
 import { architectureOf } from './registry.ts';
 import type { ParameterDeclaration } from './scope.ts';
@@ -35,7 +35,7 @@ export interface Model extends ModelIdentity {
 export interface LoadRequest {
   readonly task: TaskKind;
   /** Classes of the head, none for regression; config.json's `id2label` when absent. */
-  readonly labels?: readonly string[];
+  readonly classes?: readonly string[];
   /** Makes the head's missing parameters from this seed; without it they are an error. */
   readonly headSeed?: number;
 }
@@ -71,7 +71,7 @@ export async function readModel(source: ModelSource, request: LoadRequest): Prom
     architecture,
     config: architecture.parseConfig(config.json),
     task: request.task,
-    labels: outputNames(request.task, request.labels ?? labelsOf(config.json, request.task, where)),
+    ...headOutputs(request.task, request.classes ?? classesInConfig(config.json, request.task, where)),
   };
   requireTokens(where, identity);
   const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
@@ -104,12 +104,12 @@ function requireTokens(folder: string, { config, task }: ModelIdentity): void {
 export function createModel(
   configJson: Readonly<Record<string, unknown>>,
   task: TaskKind,
-  labels: readonly string[],
+  classes: readonly string[],
   seed: number,
 ): Model {
   const architecture = architectureOf(configJson.model_type);
   const config = architecture.parseConfig(configJson);
-  const identity: ModelIdentity = { architecture, config, task, labels };
+  const identity: ModelIdentity = { architecture, config, task, ...headOutputs(task, classes) };
   const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
   const weights = new Map(
     [...parameters].map(([name, declared]) => [
@@ -142,7 +142,12 @@ export async function saveModel(folder: string, model: Model, options: SaveOptio
   await model.architecture.writeGraph?.(folder);
   if (options.sideFilesFrom !== undefined) await copySideFiles(options.sideFilesFrom, folder);
   const className = model.architecture.classNames[model.task];
-  await writeConfig(folder, model.configText, dtype, headMembers(model.task, model.labels, className));
+  await writeConfig(
+    folder,
+    model.configText,
+    dtype,
+    headMembers(model.task, model.classes, className, model.configText),
+  );
 }
 
 async function readParameters(

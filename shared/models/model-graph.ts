@@ -6,16 +6,15 @@ import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import type { TaskKind } from '../task.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
+import type { HeadOutputs } from './classes.ts';
 import { labelsInput, taskLoss } from './loss.ts';
 import type { ModelBuild, ParameterDeclaration } from './scope.ts';
 
 /** Which model: family, configuration, and the task that its head is for. */
-export interface ModelIdentity {
+export interface ModelIdentity extends HeadOutputs {
   readonly architecture: Architecture;
   readonly config: ModelConfig;
   readonly task: TaskKind;
-  /** Names of the classes, in the order of the logits; one name for regression. */
-  readonly labels: readonly string[];
 }
 
 /**
@@ -57,7 +56,7 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
         ? null
         : graph.input('features', 'float32', ['batch', model.config.inputs.features]),
   };
-  const labelCount = model.labels.length;
+  const labelCount = model.outputs;
   const maskedPositions =
     model.task === 'masked-lm' ? graph.input('masked_positions', 'int32', ['masked']) : null;
   const labels = purpose.withLoss ? labelsInput(graph, model.task, labelCount) : null;

@@ -1,6 +1,6 @@
 import type { TaskKind } from '../task.ts';
 import type { Architecture } from './architecture.ts';
-import { problemTypeOf } from './labels.ts';
+import { problemTypeOf } from './classes.ts';
 
 /**
  * The task of the Hugging Face class that config.json names. One class serves several tasks:

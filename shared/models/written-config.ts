@@ -7,8 +7,8 @@ import { writeAllAtomically } from '../files/atomic-write.ts';
 import { changeJson, type JsonMembers, jsonMembers, jsonObjectText } from '../files/json-text.ts';
 import type { FloatDtype } from '../safetensors/dtype.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
+import { hasClasses, numberedClasses, problemTypeOf } from './classes.ts';
 import { configFile } from './config-json.ts';
-import { problemTypeOf } from './labels.ts';
 
 /** Members of config.json to set, or with `undefined` to leave out. */
 export type ConfigChanges = Readonly<Record<string, unknown>>;
@@ -54,11 +54,11 @@ export async function writeConfig(
 }
 
 /** What config.json says of classes, in the order of the logits. */
-export function labelMembers(labels: readonly string[]): ConfigChanges {
+export function classMembers(classes: readonly string[]): ConfigChanges {
   return {
     num_labels: undefined,
-    id2label: Object.fromEntries(labels.map((label, id) => [String(id), label])),
-    label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
+    id2label: Object.fromEntries(classes.map((name, id) => [String(id), name])),
+    label2id: Object.fromEntries(classes.map((name, id) => [name, id])),
   };
 }
 
@@ -66,18 +66,29 @@ export function labelMembers(labels: readonly string[]): ConfigChanges {
  * What config.json says of a head.
  *
  * @param className of Hugging Face's class for the task, where it is known
- * @param labels its classes; those of language tasks are of no meaning
+ * @param classes of tasks that have classes
+ * @param configText what config.json said before, whose name for the value of a regression is kept
  */
 export function headMembers(
   task: TaskKind,
-  labels: readonly string[],
+  classes: readonly string[],
   className: string | undefined,
+  configText?: string,
 ): ConfigChanges {
   return {
     ...(className === undefined ? {} : { architectures: [className] }),
-    ...(isLanguageTask(task) ? {} : { ...labelMembers(labels), problem_type: undefined }),
+    ...(isLanguageTask(task) ? {} : { ...outputMembers(task, classes, configText), problem_type: undefined }),
     ...problemTypeOf(task),
   };
+}
+
+/** What config.json says of what a head says; the value of a regression keeps its one name. */
+function outputMembers(task: TaskKind, classes: readonly string[], configText?: string): ConfigChanges {
+  if (hasClasses(task)) return classMembers(classes);
+  const before = configText === undefined ? undefined : jsonMembers(configText)?.get('id2label');
+  const names = before === undefined ? null : jsonMembers(before);
+  const keepsName = names?.size === 1 && names.has('0');
+  return keepsName ? { num_labels: undefined } : classMembers(numberedClasses(1));
 }
 
 /** What a configuration without a head leaves out. */

@@ -198,7 +198,7 @@ export interface LayersModelConfig {
   readonly from: string;
   readonly task: TaskKind;
   /** Names of the outputs. */
-  readonly labels: readonly string[];
+  readonly classes: readonly string[];
 }
 
 /**
@@ -244,7 +244,7 @@ export async function writeLayersFiles(
   const given = config === undefined ? null : await configTextBeside(config.from);
   await writeConfig(folder, given?.text ?? '{}', 'F32', {
     model_type: layersModelType,
-    ...(config === undefined ? {} : headMembers(config.task, config.labels, undefined)),
+    ...(config === undefined ? {} : headMembers(config.task, config.classes, undefined)),
   });
 }
 

@@ -1,7 +1,7 @@
 /** @file A LayersModel for a task, as commands need it. */
 import { RegmeanError } from '../errors.ts';
+import { classesInConfig, type HeadOutputs, headOutputs } from '../models/classes.ts';
 import { configJsonBeside } from '../models/config-json.ts';
-import { labelsOf, outputNames } from '../models/labels.ts';
 import type { RunContext } from '../runtime/run-context.ts';
 import { isLanguageTask, type TaskKind } from '../task.ts';
 import { firstNotFinite } from '../tensor.ts';
@@ -10,17 +10,16 @@ import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
 
 /** A LayersModel with its task and classes. */
-export interface LoadedLayersModel {
+export interface LoadedLayersModel extends HeadOutputs {
   readonly file: LayersModelFile;
   readonly network: LayersNetwork;
   readonly task: TaskKind;
-  readonly labels: readonly string[];
 }
 
 /**
  * Builds a LayersModel for a task.
  *
- * @param labels names of the classes; those of config.json, or LABEL_0 .. when absent
+ * @param classes names of the classes; those of config.json, or LABEL_0 .. when absent
  * @throws RegmeanError `usage` when the model has another number of outputs than classes;
  *   `invalid-input` for weights that are not finite
  */
@@ -28,24 +27,25 @@ export async function loadLayersModel(
   path: string,
   task: TaskKind,
   context: Pick<RunContext, 'note'>,
-  labels?: readonly string[],
+  classes?: readonly string[],
 ): Promise<LoadedLayersModel> {
   if (isLanguageTask(task))
     throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
   const file = await openLayersModel(path);
   requireFinite(path, file);
   const network = await buildNetwork(file, task, context);
-  const names = labels ?? (await labelsInConfig(file.folder, task, network.outputs));
-  const own = outputNames(task, names);
-  if (own.length !== network.outputs) {
+  const own = headOutputs(task, classes ?? (await classesBeside(file.folder, task, network.outputs)));
+  if (own.outputs !== network.outputs) {
+    const named =
+      task === 'regression' ? 'one value' : `each of the ${own.outputs} classes ${own.classes.join(', ')}`;
     throw new RegmeanError(
       'usage',
-      `${path}: has ${network.outputs} outputs, ${task} needs one for each of the ${own.length} classes ${own.join(', ')}`,
+      `${path}: has ${network.outputs} outputs, ${task} needs one for ${named}`,
       { hint: 'the outputs of a LayersModel are what it was built with: build it for these classes' },
     );
   }
   announce(network.tensorFlow, context);
-  return { file, network, task, labels: own };
+  return { file, network, task, ...own };
 }
 
 function requireFinite(path: string, { weights }: LayersModelFile): void {
@@ -68,6 +68,6 @@ function announce({ core, backend }: TensorFlow, context: Pick<RunContext, 'note
   announced.add(line);
 }
 
-async function labelsInConfig(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {
-  return labelsOf({ num_labels: outputs, ...(await configJsonBeside(folder)) }, task, folder);
+async function classesBeside(folder: string, task: TaskKind, outputs: number): Promise<readonly string[]> {
+  return classesInConfig({ num_labels: outputs, ...(await configJsonBeside(folder)) }, task, folder);
 }

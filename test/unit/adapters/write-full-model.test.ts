@@ -77,7 +77,7 @@ describe('writeFullModel', () => {
     expect(after.get(`${value}.weight`)).toEqual(before.get(`${value}.weight`));
     expect(after.get('classifier.weight')).toEqual(classifier['classifier.weight']);
     const { model } = await loadModel(at('full'), { task: 'text-classification' });
-    expect(model.labels).toEqual(['x', 'y', 'z']);
+    expect(model.classes).toEqual(['x', 'y', 'z']);
     expect(JSON.parse(await readFile(at('full/training.json'), 'utf8'))).toEqual({
       task: 'text-classification',
       labels: ['x', 'y', 'z'],

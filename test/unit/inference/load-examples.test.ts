@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  classesInFiles,
   type ExamplesRequest,
-  labelsInFiles,
   loadExamples,
 } from '../../../shared/inference/load-examples.ts';
 import { architectureOf } from '../../../shared/models/registry.ts';
@@ -24,11 +24,11 @@ const rowsFile = (name: string, rows: readonly object[]): Promise<string> =>
 
 function request(files: readonly string[], changes: Partial<ExamplesRequest> = {}): ExamplesRequest {
   const { inputs } = architectureOf('bert').parseConfig(tinyConfig);
-  const labels = ['cold', 'warm'];
+  const classes = ['cold', 'warm'];
   return {
     files,
     task: 'text-classification',
-    labels,
+    classes,
     modelFolder: model,
     inputs,
     labelled: true,
@@ -102,15 +102,15 @@ describe('loadExamples', () => {
   });
 });
 
-describe('labelsInFiles', () => {
+describe('classesInFiles', () => {
   it('gives the classes of all files together, sorted', async () => {
     const one = await rowsFile('one.jsonl', [{ input_ids: [2], label: 'warm' }]);
     const two = await rowsFile('two.jsonl', [{ input_ids: [2], label: 'cold' }]);
-    expect(await labelsInFiles([one, two], 'text-classification')).toEqual(['cold', 'warm']);
+    expect(await classesInFiles([one, two], 'text-classification')).toEqual(['cold', 'warm']);
   });
 
-  it('gives one output for regression', async () => {
+  it('gives no classes for regression', async () => {
     const file = await rowsFile('score.jsonl', [{ input_ids: [2], label: 0.5 }]);
-    expect(await labelsInFiles([file], 'regression')).toEqual(['LABEL_0']);
+    expect(await classesInFiles([file], 'regression')).toEqual([]);
   });
 });

@@ -16,11 +16,11 @@ const example = (task: TaskKind, labels: GivenLabels): EncodedExample => ({
   labels: labelsFor(task, labels),
   source: { file: 'rows.jsonl', row: 1 },
 });
-const data = (task: TaskKind, labels: string[], ...rows: GivenLabels[]): LabelledExamples => ({
-  ...{ task, labels, examples: rows.map((row) => example(task, row)) },
+const data = (task: TaskKind, classes: string[], ...rows: GivenLabels[]): LabelledExamples => ({
+  ...{ task, classes, examples: rows.map((row) => example(task, row)) },
 });
-const model = (labels: string[], ...logits: number[][]) => ({
-  ...{ labels, logits: logits.map((own) => Float32Array.from(own)) },
+const model = (classes: string[], ...logits: number[][]) => ({
+  ...{ classes, outputs: classes.length, logits: logits.map((own) => Float32Array.from(own)) },
 });
 
 describe('scoreModels', () => {

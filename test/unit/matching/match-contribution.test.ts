@@ -99,7 +99,14 @@ const match = (options: Partial<MatchOptions> = {}) =>
 async function logitsOf(model: string): Promise<number[]> {
   const loaded = (await loadModel(model, { task })).model;
   const { examples } = await loadExamples({
-    ...{ files: [data], task, labels, modelFolder: model, inputs: loaded.config.inputs, labelled: false },
+    ...{
+      files: [data],
+      task,
+      classes: labels,
+      modelFolder: model,
+      inputs: loaded.config.inputs,
+      labelled: false,
+    },
   });
   const predictor = await createPredictor(loaded, loaded.weights, oneThread);
   const logits = await predictor.predict(examples, { batchSize: 8 }, quietContext);

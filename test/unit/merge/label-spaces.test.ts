@@ -143,7 +143,7 @@ describe('heads with different classes', () => {
   it('make a model that loads with all classes', async () => {
     await merge([joy, fear, guilt], 'loads');
     const { model, surplus } = await loadModel(join(folder, 'loads'), { task: multi });
-    expect(model.labels).toEqual(['anger', 'joy', 'fear', 'guilt']);
+    expect(model.classes).toEqual(['anger', 'joy', 'fear', 'guilt']);
     expect(surplus).toEqual([]);
   });
 
@@ -240,7 +240,7 @@ describe('heads with different classes', () => {
     );
     await merge(own, `${modelType}-united`, { method: 'simple' });
     const { model } = await loadModel(join(folder, `${modelType}-united`), { task: 'text-classification' });
-    expect(model.labels).toEqual(['a', 'b', 'c']);
+    expect(model.classes).toEqual(['a', 'b', 'c']);
     const bias = async (folder: string) => (await readWeights(folder)).get(`${layer}.bias`)?.data ?? [];
     const [first, second] = [await bias(own[0] ?? ''), await bias(own[1] ?? '')];
     const fused = await bias(join(folder, `${modelType}-united`));
@@ -354,7 +354,7 @@ describe('heads of different tasks', () => {
   it('leave a base that agents can fine-tune again', async () => {
     await merge([topic, tags], 'base-again', { heads: 'separate' });
     const { initialized } = await loadModel(join(folder, 'base-again'), {
-      ...{ task: 'text-classification', labels: ['x', 'y'], headSeed: 1 },
+      ...{ task: 'text-classification', classes: ['x', 'y'], headSeed: 1 },
     });
     expect(initialized).toContain('classifier.weight');
   });

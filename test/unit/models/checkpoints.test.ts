@@ -125,7 +125,7 @@ it("ModernBERT's head goes on from the one of pretraining", async () => {
   await copyModel(fixture, folder, (tensors) =>
     tensors.filter(({ name }) => !name.startsWith('classifier.')),
   );
-  const request = { task: 'text-classification', labels: ['a', 'b'], headSeed: 1 } as const;
+  const request = { task: 'text-classification', classes: ['a', 'b'], headSeed: 1 } as const;
   const { model, initialized } = await loadModel(folder, request);
   const whole = (await loadModel(fixture, { task: 'text-classification' })).model;
   expect(initialized).toEqual(['classifier.weight', 'classifier.bias']);
@@ -135,7 +135,7 @@ it("ModernBERT's head goes on from the one of pretraining", async () => {
 describe.each(Object.entries(published))('%s', (modelType, { fixture, task, told, ignored }) => {
   const prefix = `${architectureOf(modelType).backboneName}.`;
   const isInBackbone = (name: string): boolean => name.startsWith(prefix);
-  const request = { task, labels: ['a', 'b', 'c'], headSeed: 1 };
+  const request = { task, classes: ['a', 'b', 'c'], headSeed: 1 };
   const extra = { shape: [2], data: Float32Array.of(1, 2) };
 
   async function expectBackbone(initialized: readonly string[], model: Model): Promise<void> {

@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 describe('loadModel', () => {
   it('reads the labels of the head from config.json', async () => {
     const { model, initialized, surplus } = await loadModel(bertClassifier, { task: 'text-classification' });
-    expect(model.labels).toEqual(['negative', 'neutral', 'positive']);
+    expect(model.classes).toEqual(['negative', 'neutral', 'positive']);
     expect([...model.headParameters]).toEqual(
       expect.arrayContaining(['bert.pooler.dense.weight', 'classifier.bias']),
     );
@@ -30,7 +30,7 @@ describe('loadModel', () => {
   });
 
   it('makes a missing head from the seed, the same one every time, and says what it left out', async () => {
-    const request = { task: 'text-classification', labels, headSeed: 5 } as const;
+    const request = { task: 'text-classification', classes: labels, headSeed: 5 } as const;
     const first = await loadModel(bertMaskedLm, request);
     const second = await loadModel(bertMaskedLm, request);
     const other = await loadModel(bertMaskedLm, { ...request, headSeed: 6 });
@@ -48,7 +48,7 @@ describe('loadModel', () => {
   });
 
   it('refuses a missing head without a seed, naming each parameter', async () => {
-    await expect(loadModel(bertMaskedLm, { task: 'text-classification', labels })).rejects.toThrow(
+    await expect(loadModel(bertMaskedLm, { task: 'text-classification', classes: labels })).rejects.toThrow(
       'classifier.weight [2, 24] is missing; classifier.bias [2] is missing',
     );
   });
@@ -91,7 +91,7 @@ describe('loadModel', () => {
     const path = join(folder, 'config.json');
     await writeFile(path, `\uFEFF${await readFile(path, 'utf8')}`);
     const { model } = await loadModel(folder, { task: 'text-classification' });
-    expect(model.labels).toEqual(['negative', 'neutral', 'positive']);
+    expect(model.classes).toEqual(['negative', 'neutral', 'positive']);
   });
 
   it.each([
@@ -139,7 +139,7 @@ describe('saveModel', () => {
     await saveModel(folder, { ...model, configText: changeJson(model.configText, { custom: [1, 2] }) });
     const again = await loadModel(folder, { task: 'token-classification' });
     expect([...again.model.weights]).toEqual([...model.weights]);
-    expect(again.model.labels).toEqual(model.labels);
+    expect(again.model.classes).toEqual(model.classes);
     const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
     expect(config).toMatchObject({
       custom: [1, 2],

@@ -62,7 +62,7 @@ describe('a bias that config.json does not speak of', () => {
 
   it('is only told beside a head that begins anew', async () => {
     await withMore('qwen2-multi-label-classification', ['score.bias']);
-    const request = { task: 'text-classification', labels: ['a', 'b'], headSeed: 1 } as const;
+    const request = { task: 'text-classification', classes: ['a', 'b'], headSeed: 1 } as const;
     expect((await loadModel(folder, request)).surplus).toEqual(['score.bias']);
   });
 

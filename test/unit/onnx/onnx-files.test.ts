@@ -65,13 +65,13 @@ describe('a model folder made from an ONNX file', () => {
 
   it('names outputs without configuration LABEL_0, LABEL_1, and takes names and lengths from config.json', async () => {
     const path = await changed((model) => model);
-    expect((await load(path)).model.labels).toEqual(['LABEL_0', 'LABEL_1']);
+    expect((await load(path)).model.classes).toEqual(['LABEL_0', 'LABEL_1']);
     expect((await load(path)).model.config.inputs.maxLength).toBe(12);
     expect((await load(path)).model.config.inputs.vocabSize).toBe(12);
     const config = { id2label: { 0: 'cold', 1: 'warm' }, max_position_embeddings: 9, pad_token_id: 3 };
     await writeFile(join(folder, 'changed', 'config.json'), JSON.stringify(config));
     const { model } = await load(path);
-    expect(model.labels).toEqual(['cold', 'warm']);
+    expect(model.classes).toEqual(['cold', 'warm']);
     expect(model.config.inputs).toMatchObject({ maxLength: 9, padTokenId: 3 });
   });
 });
@@ -216,8 +216,8 @@ describe('refuses', () => {
     await expect(loadModel(fixture, { task: 'token-classification' })).rejects.toThrow(
       'onnx: has no head for token-classification here',
     );
-    const labels = ['a', 'b', 'c'];
-    await expect(loadModel(fixture, { task, labels })).rejects.toThrow('has 2 outputs, got 3 labels');
+    const classes = ['a', 'b', 'c'];
+    await expect(loadModel(fixture, { task, classes })).rejects.toThrow('has 2 outputs, got 3 classes');
   });
 });
 

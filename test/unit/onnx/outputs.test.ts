@@ -63,9 +63,9 @@ describe('a network with several outputs', () => {
   });
 
   it('says what regression needs, whatever labels are named', async () => {
-    for (const labels of [['a'], ['a', 'b']]) {
+    for (const classes of [['a'], ['a', 'b']]) {
       const path = await writeOnnxFile(twoHeads('logits'));
-      await expect(loadModel(path, { task: 'regression', labels })).rejects.toThrow(
+      await expect(loadModel(path, { task: 'regression', classes })).rejects.toThrow(
         'regression needs one output, has 2',
       );
     }

@@ -58,7 +58,7 @@ async function prepare(
   const { examples } = await loadExamples({
     files: [path],
     task,
-    labels: model.labels,
+    classes: model.classes,
     modelFolder: folder,
     inputs: model.config.inputs,
     labelled,

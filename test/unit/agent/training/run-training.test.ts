@@ -100,7 +100,7 @@ describe('runTraining', () => {
     });
     expect(result.newParameters).toEqual(['classifier.weight', 'classifier.bias']);
     const { model } = await loadModel(options.out, { task: 'token-classification' });
-    expect(model.labels).toEqual(['cold', 'edge', 'warm']);
+    expect(model.classes).toEqual(['cold', 'edge', 'warm']);
   });
 
   it('keeps each class its row of a head that the base has, whatever order the data would give them', async () => {
