@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { addConnectionOptions } from '../../shared/wire/connection-options.ts';
 import { addStallOption, type SessionFlags, withSession } from './agent-session.ts';
@@ -31,7 +31,7 @@ export function registerAgentRunCommand(parent: Command): void {
     .requiredOption('--out <dir>', 'folder of the fused model')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
     .option('--replace', 'replace a contribution of this agent that the merger has already', false)
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

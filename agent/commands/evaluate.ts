@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { evaluateDefaults } from '../inference/evaluate-options.ts';
@@ -33,7 +34,7 @@ export function registerEvaluateCommand(program: Command): void {
     )
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, evaluateDefaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the scores as JSON')
     .action(async (flags: EvaluateFlags) => {
       const { evaluateModels, formatScores } = await import('../inference/evaluate-models.ts');

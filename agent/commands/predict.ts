@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { generationDefaults } from '../../shared/generation/defaults.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -41,7 +42,7 @@ export function registerPredictCommand(program: Command): void {
       `most tokens to generate (text2text: ${generationDefaults.maxNewTokens}; causal-lm generates when it is given)`,
       parse.positiveInteger,
     )
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .addHelpText(
       'after',
       '\nEach line has "logits": a number per label; for token-classification a list per token of the row.\n' +

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import {
   type FisherReduction,
   type FisherVariant,
@@ -89,7 +90,7 @@ export function registerStatsCommand(program: Command): void {
     )
     .option('--no-grams', 'collect Fisher information only')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { cutRows } from '../../shared/examples/cut-rows.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -60,7 +61,7 @@ export function registerTrainCommand(program: Command): void {
       defaults.headSeed,
     )
     .option('--freeze <regex>', 'parameters that stay as they are; may be repeated', parse.patternList, [])
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

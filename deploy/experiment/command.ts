@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import * as parse from '../../shared/cli/arguments.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import { findShippedBase } from '../shipped-base.ts';
 
 interface ExperimentFlags {
@@ -26,7 +26,7 @@ export function registerExperimentCommand(program: Command): void {
     .argument('<file>', 'experiment file (YAML)')
     .option('--out <dir>', 'folder for results and cache (default: experiments/NAME)')
     .option('--cache <dir>', 'folder of what is computed once; experiments may share it (default: OUT/cache)')
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the results as JSON instead of the report')
     .addHelpText('after', help)
     .action(async (file: string, flags: ExperimentFlags) => {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { matchWays } from '../matching/match-report.ts';
@@ -39,7 +40,7 @@ export function registerMatchCommand(program: Command): void {
     .addOption(new Option('--by <way>', 'what is compared').choices(matchWays).default('weights'))
     .option('--data <file...>', 'texts that activations are compared on')
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples)
     .action(async (left: string, right: string, given: MatchFlags) => {

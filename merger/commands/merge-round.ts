@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { addMergeFlags, readMergeFlags } from './merge-flags.ts';
 
@@ -25,7 +26,7 @@ export function registerMergeRoundCommand(parent: Command): void {
       'agents to merge, separated by commas (default: all that contributed)',
       parse.nameList,
     )
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the merge report as JSON');
   addMergeFlags(command, { defaults: 'recipe', without: ['base'] })
     .addHelpText(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
+import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listed } from '../../shared/listed.ts';
@@ -43,7 +44,7 @@ export function registerMergeCommand(program: Command): void {
     .description('Merge contributions of several agents into one model, without data and without training.')
     .argument('<contribution...>', 'contribution folders')
     .requiredOption('--out <dir>', 'model folder to write')
-    .option('--threads <n>', 'threads to compute with (default: one per core)', parse.positiveInteger)
+    .addOption(threadsOption())
     .option('--json', 'print the merge report as JSON');
   addMergeFlags(command, { defaults: 'own', search: true })
     .optionsGroup('Search:')

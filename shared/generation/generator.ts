@@ -8,7 +8,7 @@ import type { Batch, EncodedExample } from '../examples/example.ts';
 import { lengthsOf, planEvaluationBatches } from '../examples/plan-batches.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
-import type { RunContext } from '../runtime/run-context.ts';
+import { type RunContext, stopIfAsked } from '../runtime/run-context.ts';
 import type { RunTensor } from '../runtime/session.ts';
 import { sizeOf } from '../tensor.ts';
 import { createDecodingGraphs, type DecodingGraphs, type NamedTensors } from './decoding-graphs.ts';
@@ -63,7 +63,7 @@ export async function createGenerator(
       const plan = planEvaluationBatches(lengthsOf(examples), batchSize, !graphs.hasEncoder);
       const pass = { name, plan, task: model.task, inputs: model.config.inputs };
       return resultsOf(examples.map(unlabelled), pass, context, (batch) =>
-        generateBatch(graphs, model, batch, options),
+        generateBatch(graphs, model, batch, { ...options, name }, context),
       );
     },
     dispose: graphs.dispose,
@@ -74,7 +74,8 @@ async function generateBatch(
   graphs: DecodingGraphs,
   model: ModelIdentity,
   { batchSize, seqLength, ...batch }: Batch,
-  { beams, maxNewTokens, lengthPenalty = 1 }: GenerationOptions,
+  { beams, maxNewTokens, lengthPenalty = 1, name }: GenerationOptions,
+  context: RunContext,
 ): Promise<readonly Int32Array[]> {
   const { config } = model;
   const shape = [batchSize, seqLength];
@@ -96,6 +97,7 @@ async function generateBatch(
   const most = Math.min(maxNewTokens, room);
 
   for (let step = 0; step < most; step++) {
+    stopIfAsked(context, () => `${name}: stopped after ${step} of at most ${most} tokens`);
     const outputs = await graphs.step({ ...fixed, tokens, parents: { shape: [rows], data: parents }, past });
     past = outputs.past;
     const vocabSize = outputs.logits.length / rows;

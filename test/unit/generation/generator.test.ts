@@ -123,6 +123,21 @@ describe.each([
 });
 
 describe('createGenerator', () => {
+  it('stops between two tokens when it is asked to', async () => {
+    const model = createModel({ ...t5, eos_token_id: [] }, 'text2text', [], 11);
+    const generator = await createGenerator(model, model.weights, oneThread);
+    const controller = new AbortController();
+    const context = { ...quietContext, signal: controller.signal };
+    const options = { beams: 1, maxNewTokens: 1_000_000, batchSize: 4 };
+    const running = generator.generate(examplesOf([3]), options, context);
+    setTimeout(() => controller.abort(), 50);
+    await expect(running).rejects.toMatchObject({
+      code: 'interrupted',
+      message: expect.stringMatching(/^generating: stopped after \d+ of at most 1000000 tokens$/),
+    });
+    await generator.dispose();
+  });
+
   it('refuses families that cannot generate', async () => {
     const bert = createModel(tinyConfig, 'text-classification', ['a', 'b'], 1);
     await expect(createGenerator(bert, bert.weights, oneThread)).rejects.toThrow(
