@@ -143,7 +143,7 @@ describe('a round', () => {
     const report = await runJson([...args, '--agents', 'north', '--method', 'simple']);
     expect(report).toMatchObject({ method: 'simple', agents: [{ agent: 'north' }] });
     // Options of the recipe's method go with it; others stay, and every one can be given.
-    const ridge = ['--agents', 'north', '--ridge', '0.5', '--heads', 'separate', '--average', 'pooler'];
+    const ridge = ['--agents', 'north', '--ridge', '0.5', '--heads', 'separate', '--average', 'attention'];
     expect(await runJson([...args, ...ridge])).toMatchObject({
       options: { alpha: 0.9, ridge: 0.5, gramScale: 'mean' },
       heads: 'separate',

@@ -131,7 +131,7 @@ describe('an experiment file', () => {
 
   it('wants a coefficient for every domain', () => {
     expect(() => parseExperiment(experiment('method: simple, coefficients: { north: 1 }'), 'x.yaml')).toThrow(
-      'methods[0].coefficients: expected a coefficient for every domain, south has none',
+      'methods[0].coefficients: must hold a coefficient for every domain, south has none',
     );
   });
 });
