@@ -45,13 +45,14 @@ export interface ServeCircumstances {
 /**
  * Serves a round until the signal asks to stop, or until it is finished when that is asked for.
  *
- * @throws RegmeanError when the flags or the recipe are wrong, the port is in use, or the round
- *   failed
+ * @throws RegmeanError when the flags or the recipe are wrong, the base's family is not known, the
+ *   port is in use, or the round failed
  */
 export async function serve(options: ServeOptions, circumstances: ServeCircumstances): Promise<void> {
   const credentials = await serverCredentials(options);
   const recipe = await readRecipe(options.recipe);
   const round = await openRound(options.store, recipe, baseFingerprint);
+  await requireKnownTensors(round);
   const releaseRound = await claimRound(round.paths.dir);
   try {
     await serveRound(options, round, credentials, circumstances);
@@ -101,6 +102,16 @@ async function serveRound(
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
+}
+
+/**
+ * Refuses a base whose fine-tuned tensors cannot be told, before any agent has worked in vain: no
+ * contribution to it could be checked.
+ *
+ * @throws RegmeanError `unsupported`
+ */
+async function requireKnownTensors({ paths, recipe }: StoredRound): Promise<void> {
+  await withModel(paths.base, (base) => base.tensorsFor(recipe.task, recipe.labels));
 }
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {

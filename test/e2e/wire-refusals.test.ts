@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { connectToMerger } from '../../shared/wire/connection.ts';
@@ -198,5 +198,19 @@ describe('an agent that does not follow the protocol', () => {
     expect(String(error)).toMatch(
       /model\.safetensors: must have at most \d+ bytes for this base model, got 1099511627776/,
     );
+  });
+});
+
+describe('a base whose family is not known', () => {
+  it('is refused when the merger starts, before any agent has worked', async () => {
+    const path = fixture.path('base', 'config.json');
+    const config = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...config, model_type: 'custom' }));
+    await writeRecipe(fixture.path('round.yaml'), 'base', ['north', 'south']);
+    const serving = ['merger', 'serve', '--recipe', fixture.path('round.yaml'), '--plaintext'];
+    const where = ['--store', fixture.path('store'), '--listen', '127.0.0.1:0'];
+    const { code, stderr } = await runCommand([...serving, ...where]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/model_type must be one of albert, .*, got custom/);
   });
 });
