@@ -9,6 +9,7 @@ import { parseExperiment } from '../../../deploy/experiment/experiment-file.ts';
 import { flagOf, readMergeFlags } from '../../../merger/commands/merge-flags.ts';
 import { registerMergerCommands } from '../../../merger/commands/register.ts';
 import { resolveMergeOptions } from '../../../merger/merge/merge-options.ts';
+import { commonOptions } from '../../../merger/methods/common-options.ts';
 import {
   type MergeOption,
   mergeOptionList,
@@ -107,7 +108,7 @@ describe('a recipe', () => {
   it('holds the defaults of its method, and no option of another', () => {
     expect(parseRecipe(recipe('{ method: fisher }'), 'round.yaml').merge).toEqual({
       ...{ method: 'fisher', fisherNormalize: 'none', fisherSmoothing: 1e-10 },
-      ...{ coefficientScale: 'normalized', heads: 'united', average: [], include: [], exclude: [] },
+      ...commonOptions.parse({}),
     });
   });
 
