@@ -22,7 +22,7 @@ import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
 import { transferProgress } from './transfer-progress.ts';
 import { waitForMerge } from './wait-for-merge.ts';
-import { checksumsOf, prepareStep, type Step } from './work-folder.ts';
+import { checksumsOf, prepareStep, type RoundStep } from './work-folder.ts';
 
 /** What an agent brings to a round. */
 export interface TakePartOptions {
@@ -188,7 +188,12 @@ function statisticsOf(
 }
 
 /** The folder of a step; says so where an earlier result had to make room. */
-async function stepFolder(work: string, step: Step, inputs: object, context: RunContext): Promise<string> {
+async function stepFolder(
+  work: string,
+  step: RoundStep,
+  inputs: object,
+  context: RunContext,
+): Promise<string> {
   const { folder, movedTo } = await prepareStep(work, step, inputs);
   if (movedTo !== null) {
     context.note(

@@ -13,7 +13,7 @@ import { readJson } from '../../shared/files/read-json.ts';
 import { z } from '../../shared/zod.ts';
 
 /** The steps that leave a folder of their name. */
-export type Step = 'base' | 'model' | 'contribution';
+export type RoundStep = 'base' | 'model' | 'contribution';
 
 const stepsFile = 'steps.json';
 const stepsSchema = z.record(z.string(), z.string());
@@ -33,7 +33,7 @@ export interface StepState {
  *
  * @param inputs everything that the step's result follows from, as JSON
  */
-export async function prepareStep(work: string, step: Step, inputs: object): Promise<StepState> {
+export async function prepareStep(work: string, step: RoundStep, inputs: object): Promise<StepState> {
   await mkdir(work, { recursive: true });
   const known = await readSteps(work);
   const folder = join(work, step);

@@ -10,7 +10,7 @@ import { describeTexts } from './describe-texts.ts';
 import type { PredictOptions } from './predict-options.ts';
 
 /** What a model says of one row; which fields there are follows from the task. */
-export interface Prediction {
+export interface RowPrediction {
   /** A number per class; for token-classification and language tasks, such a list per token. */
   readonly logits?: readonly number[] | readonly (readonly number[])[];
   /** text-classification: the most probable class. */
@@ -34,11 +34,11 @@ export interface Prediction {
 export async function predictRows(
   options: PredictOptions,
   context: RunContext,
-): Promise<readonly Prediction[]> {
+): Promise<readonly RowPrediction[]> {
   return isLanguageTask(options.task) ? predictTexts(options, context) : predictClasses(options, context);
 }
 
-async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly Prediction[]> {
+async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly RowPrediction[]> {
   const { model, surplus, folder } = await loadModel(options.model, { task: options.task });
   noteSurplus({ ...options, surplus }, context);
   const rows = await loadModelExamples(model, requestOf(options, folder));
@@ -46,7 +46,10 @@ async function predictTexts(options: PredictOptions, context: RunContext): Promi
   return describeTexts(model, rows, { ...options, folder }, context);
 }
 
-async function predictClasses(options: PredictOptions, context: RunContext): Promise<readonly Prediction[]> {
+async function predictClasses(
+  options: PredictOptions,
+  context: RunContext,
+): Promise<readonly RowPrediction[]> {
   const { model, predictor, folder, surplus } = await openPredictor(options.model, options.task, context);
   try {
     noteSurplus({ ...options, surplus }, context);
@@ -73,7 +76,7 @@ function describeRow(
   model: OpenPredictor['model'],
   example: EncodedExample,
   logits: Float32Array,
-): Prediction {
+): RowPrediction {
   const name = (id: number): string => model.classes[id] ?? String(id);
   switch (model.task) {
     case 'regression':

@@ -1,7 +1,7 @@
 /** @file Finds what is wrong with an experiment's data before hours are spent on training. */
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ExperimentData } from './experiment-data.ts';
-import type { Scorer } from './score.ts';
+import type { ExperimentScorer } from './score.ts';
 
 /**
  * Reads every file of every agent and test set as training and scoring will: its columns, its
@@ -10,7 +10,7 @@ import type { Scorer } from './score.ts';
  * @throws RegmeanError with everything that is wrong, each with its domain
  */
 export async function checkData(
-  scorer: Pick<Scorer, 'examplesOf'>,
+  scorer: Pick<ExperimentScorer, 'examplesOf'>,
   { agents, testSets }: ExperimentData,
 ): Promise<void> {
   const problems: { readonly where: string; readonly error: RegmeanError }[] = [];

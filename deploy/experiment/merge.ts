@@ -12,12 +12,12 @@ import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
 import type { TestSet } from './experiment-data.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
-import type { ScoredPart, Scorer } from './score.ts';
+import type { ExperimentScorer, ScoredPart } from './score.ts';
 
 /** Scores the merge of contributions on parts of test sets. */
 export async function scoreMerge(
   context: ExperimentContext,
-  scorer: Scorer,
+  scorer: ExperimentScorer,
   contributions: readonly StoredContribution[],
   method: ExperimentMethod,
   parts: readonly ScoredPart[],

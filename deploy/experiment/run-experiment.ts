@@ -22,7 +22,7 @@ import { prepareData } from './prepare-data.ts';
 import { htmlReport } from './report/html.ts';
 import { markdownReport } from './report/markdown.ts';
 import { type ExperimentResults, type Measurement, resultsFile } from './results.ts';
-import { createScorer, metricOf } from './score.ts';
+import { createExperimentScorer, metricOf } from './score.ts';
 import { type SeedRun, startSeed } from './seed-run.ts';
 
 /** How an experiment is run. */
@@ -64,7 +64,7 @@ export async function runExperiment(
     cache,
     digests: createFileDigests(),
   };
-  const scorer = createScorer(context);
+  const scorer = createExperimentScorer(context);
   let results: ExperimentResults | null = null;
   for (const [index, seed] of experiment.seeds.entries()) {
     run.note(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);

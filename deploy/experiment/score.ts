@@ -41,7 +41,7 @@ export interface ModelAtHand {
 }
 
 /** Scores models. */
-export interface Scorer {
+export interface ExperimentScorer {
   examplesOf(part: ScoredPart): Promise<readonly EncodedExample[]>;
   /**
    * The main metric of a model on parts of test sets.
@@ -64,7 +64,7 @@ export function metricOf({ task, labels }: TestSet): string {
 }
 
 /** A scorer for one run of an experiment. */
-export function createScorer(context: ExperimentContext): Scorer {
+export function createExperimentScorer(context: ExperimentContext): ExperimentScorer {
   const examples = new Map<string, Promise<readonly EncodedExample[]>>();
   const memberLogits = new Map<string, ModelLogits>();
 

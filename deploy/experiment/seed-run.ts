@@ -6,12 +6,12 @@ import type { ExperimentMethod } from './experiment-file.ts';
 import { type FineTuned, fineTune } from './fine-tune.ts';
 import { scoreMerge } from './merge.ts';
 import type { Measurement, Scores } from './results.ts';
-import type { ScoredPart, Scorer } from './score.ts';
+import type { ExperimentScorer, ScoredPart } from './score.ts';
 
 /** Everything the settings of an experiment are measured with. */
 export interface SeedRun {
   readonly context: ExperimentContext;
-  readonly scorer: Scorer;
+  readonly scorer: ExperimentScorer;
   readonly seed: number;
   readonly data: ExperimentData;
   /** The agents' models, in the order of the experiment. */
@@ -28,7 +28,7 @@ export interface Scope {
 /** Fine-tunes the agents of a seed. */
 export async function startSeed(
   context: ExperimentContext,
-  scorer: Scorer,
+  scorer: ExperimentScorer,
   seed: number,
   data: ExperimentData,
 ): Promise<SeedRun> {

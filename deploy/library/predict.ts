@@ -1,5 +1,5 @@
 import { type PredictOptions, predictDefaults } from '../../agent/inference/predict-options.ts';
-import { type Prediction, predictRows } from '../../agent/inference/predict-rows.ts';
+import { predictRows, type RowPrediction } from '../../agent/inference/predict-rows.ts';
 import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
 import type { WithDefaults } from './with-defaults.ts';
 
@@ -14,6 +14,6 @@ export type PredictRequest = WithDefaults<PredictOptions, keyof typeof predictDe
 export async function predict(
   request: PredictRequest,
   run: RunContextOptions = {},
-): Promise<readonly Prediction[]> {
+): Promise<readonly RowPrediction[]> {
   return predictRows({ ...predictDefaults, ...request }, createRunContext(run));
 }

@@ -10,7 +10,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { syncFolder, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { checkChunk } from '../../shared/wire/file-chunks.ts';
 import type { FileChunk__Output } from '../../shared/wire/generated/regmean/v1/FileChunk.ts';
-import { digestOf, manifestSchema, type UploadManifest } from './upload-manifest.ts';
+import { digestOf, type UploadManifest, uploadManifestSchema } from './upload-manifest.ts';
 
 /** How much is written between two flushes; at most this much travels again after a power cut. */
 const flushBytes = 16 * 1024 * 1024;
@@ -92,7 +92,7 @@ export function filesFolder(dir: string): string {
 
 async function readManifest(dir: string): Promise<UploadManifest | undefined> {
   const text = await readFile(join(dir, 'upload.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : manifestSchema.parse(JSON.parse(text));
+  return text === undefined ? undefined : uploadManifestSchema.parse(JSON.parse(text));
 }
 
 function growingUpload(

@@ -14,7 +14,7 @@ import { z } from '../../shared/zod.ts';
 import type { UploadLimits } from './upload-limits.ts';
 
 /** The schema of a manifest as it arrives and as it is kept beside an upload. */
-export const manifestSchema = z.object({
+export const uploadManifestSchema = z.object({
   agent: z.string(),
   files: z
     .array(
@@ -31,7 +31,7 @@ export const manifestSchema = z.object({
 });
 
 /** A checked manifest. */
-export type UploadManifest = z.infer<typeof manifestSchema>;
+export type UploadManifest = z.infer<typeof uploadManifestSchema>;
 
 /** Identifies the contribution that a manifest declares. */
 export function digestOf(manifest: UploadManifest): string {
@@ -45,7 +45,7 @@ export function digestOf(manifest: UploadManifest): string {
  * @throws RegmeanError that names the agent, the file and the rule
  */
 export function checkManifest(received: unknown, limits: UploadLimits): UploadManifest {
-  const result = manifestSchema.safeParse(received);
+  const result = uploadManifestSchema.safeParse(received);
   if (!result.success) {
     const issue = result.error.issues[0];
     const file = issue?.path[0] === 'files' ? nameOfFile(received, issue.path[1]) : issue?.path.join('.');

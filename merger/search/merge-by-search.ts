@@ -28,7 +28,7 @@ import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candi
 const batchSize = 32;
 
 /** What is searched, and on which data. */
-export interface SearchOptions {
+export interface CoefficientSearch {
   /** Labelled data that no agent was fine-tuned on. */
   readonly validationFiles: readonly string[];
   readonly columns?: DataColumns;
@@ -54,7 +54,7 @@ export interface SearchOptions {
 export async function mergeBySearch(
   folders: readonly string[],
   options: MergeOptions,
-  search: SearchOptions,
+  search: CoefficientSearch,
   context: RunContext,
 ): Promise<MergeReport> {
   if (options.coefficients !== undefined) {
@@ -111,7 +111,7 @@ interface Candidate {
 }
 
 /** Every way to take one value of each option; one way, with no value, of no options. */
-function combinations(values: SearchOptions['values']): readonly Candidate['values'][] {
+function combinations(values: CoefficientSearch['values']): readonly Candidate['values'][] {
   return Object.entries(values).reduce<readonly Candidate['values'][]>(
     (ways, [key, own]) => ways.flatMap((way) => own.map((value) => ({ ...way, [key]: value }))),
     [{}],
@@ -136,7 +136,7 @@ interface ValidationData {
 async function scoreFolder(
   folder: string,
   { task, files }: ValidationData,
-  { validationFiles, maxLength }: SearchOptions,
+  { validationFiles, maxLength }: CoefficientSearch,
   context: RunContext,
 ): Promise<NamedMetrics & { readonly examples: number }> {
   if (isLanguageTask(task)) {

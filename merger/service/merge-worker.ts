@@ -13,13 +13,13 @@ export interface MergeInput {
 }
 
 /** How far a merge has come. */
-export interface MergeStep {
+export interface MergePosition {
   readonly step: string;
   readonly done: number;
   readonly total: number;
 }
 
-serveWorker(async ({ round, agents, compute }: MergeInput, onProgress: (step: MergeStep) => void) => {
+serveWorker(async ({ round, agents, compute }: MergeInput, onProgress: (step: MergePosition) => void) => {
   const context = createRunContext({
     compute,
     onProgress: ({ remark = '', done, total }) => onProgress({ step: remark, done, total }),

@@ -2,7 +2,7 @@
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { RoundWork } from '../round/round-controller.ts';
 import type { StoredRound } from '../round/round-store.ts';
-import type { MergeInput, MergeStep } from './merge-worker.ts';
+import type { MergeInput, MergePosition } from './merge-worker.ts';
 import { runInWorker } from './run-in-worker.ts';
 import type { ValidateInput } from './validate-worker.ts';
 
@@ -22,7 +22,7 @@ export function createRoundWork(
     },
     async merge(agents, onProgress) {
       const input: MergeInput = { round, agents, compute };
-      await runInWorker<MergeStep>(
+      await runInWorker<MergePosition>(
         new URL('./merge-worker.js', import.meta.url),
         input,
         ({ step, done, total }) => onProgress(step, done, total),

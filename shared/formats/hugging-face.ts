@@ -8,7 +8,7 @@ import { configDifferences } from '../models/config-differences.ts';
 import { type ConfigText, readConfigText } from '../models/config-json.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
-import { type LoadedModel, listed, readModel } from '../models/model-folder.ts';
+import { firstProblems, type LoadedModel, readModel } from '../models/model-folder.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
@@ -157,7 +157,7 @@ function requireNoContradiction(
 ): void {
   const wrong = contradictions(surplus, parameters, backboneName, isNew);
   if (wrong.length === 0) return;
-  throw new RegmeanError('invalid-input', `${path}: weights must fit config.json: ${listed(wrong)}`, {
+  throw new RegmeanError('invalid-input', `${path}: weights must fit config.json: ${firstProblems(wrong)}`, {
     hint: 'take config.json from where the weights are from',
   });
 }

@@ -183,14 +183,14 @@ async function readParameters(
   if (problems.length > 0) {
     throw new RegmeanError(
       'invalid-input',
-      `${where}: weights must fit config.json and be finite: ${listed(problems)}`,
+      `${where}: weights must fit config.json and be finite: ${firstProblems(problems)}`,
     );
   }
   return { weights, initialized, surplus: surplusOf(file.tensors.keys(), parameters, identity) };
 }
 
 /** The first ten of several problems, and how many more there are. */
-export function listed(problems: readonly string[]): string {
+export function firstProblems(problems: readonly string[]): string {
   const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
   return `${problems.slice(0, 10).join('; ')}${more}`;
 }
