@@ -115,7 +115,7 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
       if (task === 'regression') {
         throw new RegmeanError('usage', `${path}: regression needs one output, has ${outputs}`);
       }
-      throw new RegmeanError('usage', `${path}: has ${outputs} outputs, got ${labelCount} labels`, {
+      throw new RegmeanError('usage', `${path}: has ${outputs} outputs, got ${labelCount} classes`, {
         hint: `the head of an ONNX network cannot be renewed: name ${outputs} labels with --labels or in config.json`,
       });
     },

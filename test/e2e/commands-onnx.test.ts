@@ -146,6 +146,6 @@ describe('two agents with a network that nobody here has heard of, from its ONNX
     expect(recurrent.stderr).toContain('--freeze');
     const labels = await runCommand([...train, '--model', at('encoder.onnx'), '--labels', 'warm,cold,mild']);
     expect(labels.code).toBe(2);
-    expect(labels.stderr).toContain('has 2 outputs, got 3 labels');
+    expect(labels.stderr).toContain('has 2 outputs, got 3 classes');
   });
 });
