@@ -52,9 +52,12 @@ describe('parseModernBertConfig', () => {
 
   it.each([
     [{ layer_types: [full, sliding] }, 'config.json: layer_types: must name 4 layers, got 2'],
-    [{ layer_types: [full, full, full, 'local'] }, 'config.json: layer_types.3: Invalid option'],
+    [
+      { layer_types: [full, full, full, 'local'] },
+      'config.json: layer_types.3: must be one of full_attention, sliding_attention, got "local"',
+    ],
     [{ num_attention_heads: 3 }, 'config.json: hidden_size: must be a multiple of 3 heads, got 8'],
-    [{ classifier_pooling: 'max' }, 'config.json: classifier_pooling: Invalid option'],
+    [{ classifier_pooling: 'max' }, 'config.json: classifier_pooling: must be one of cls, mean, got "max"'],
   ])('refuses %j', (changes, message) => {
     expect(() => parseModernBertConfig({ ...sizes, ...changes })).toThrow(message);
   });
