@@ -221,7 +221,7 @@ describe('two agents with a TensorFlow.js model', () => {
     const { code, stderr } = await runCommand(['merge', at('north'), at('other'), '--out', at('refused')]);
     expect(code).toBe(1);
     expect(stderr).toContain(
-      'networks: must be the same, north and other differ in the topology of model.json',
+      'networks: must be the same, north and south differ in the topology of model.json',
     );
   });
 });
