@@ -70,7 +70,7 @@ const mistakes: readonly [string, readonly string[], number, string][] = [
     'an unknown task',
     replaced(train, '--task', 'sentiment'),
     2,
-    "error: option '--task <kind>' argument 'sentiment' is invalid. expected one of text-classification, multi-label-classification, regression, token-classification, text2text, causal-lm\n(--help shows the options)\n",
+    "error: option '--task <kind>' argument 'sentiment' is invalid. must be one of text-classification, multi-label-classification, regression, token-classification, text2text, causal-lm\n(--help shows the options)\n",
   ],
   [
     'a missing option',
