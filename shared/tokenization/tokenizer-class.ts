@@ -80,6 +80,25 @@ export function framing(special: SpecialTokens, name: NamedToken): readonly [str
   return [text, special.idOf(text) ?? 0];
 }
 
+/** `[CLS] A [SEP] B [SEP]`: what belongs to the second text has type 1. */
+export function framedWithTypes(special: SpecialTokens): Processor {
+  const [cls, sep] = [framing(special, 'cls_token'), framing(special, 'sep_token')];
+  return templateProcessing(`${cls[0]}:0 $A:0 ${sep[0]}:0`, `${cls[0]}:0 $A:0 ${sep[0]}:0 $B:1 ${sep[0]}:1`, [
+    [...cls],
+    [...sep],
+  ]);
+}
+
+/** `<s> A </s></s> B </s>`: two ends between the texts, all of one type. */
+export function framedByEnds(special: SpecialTokens, begin: NamedToken, end: NamedToken): Processor {
+  const [first, last] = [framing(special, begin), framing(special, end)];
+  return templateProcessing(
+    `${first[0]} $A ${last[0]}`,
+    `${first[0]} $A ${last[0]} ${last[0]} $B ${last[0]}`,
+    [[...first], [...last]],
+  );
+}
+
 /** The beginning and the end of a text where the settings ask for them, else nothing. */
 export function beginAndEnd(special: SpecialTokens): Processor {
   const begin = special.adds.bos ? special.textOf('bos_token') : null;

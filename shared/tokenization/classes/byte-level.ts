@@ -1,7 +1,8 @@
 /** @file The classes over byte-level BPE: GPT-2's, RoBERTa's, DeBERTa's, Qwen2's. */
-import { robertaProcessing, templateProcessing } from 'tokenizers';
+import { robertaProcessing } from 'tokenizers';
 import {
   beginAndEnd,
+  framedByEnds,
   framing,
   type Pipeline,
   type Step,
@@ -103,13 +104,7 @@ export const debertaTokenizer: TokenizerClass = {
   },
   tokenTypes: true,
   steps: byteLevelSteps,
-  processor(special) {
-    const [cls, sep] = [framing(special, 'cls_token'), framing(special, 'sep_token')];
-    return templateProcessing(`${cls[0]} $A ${sep[0]}`, `${cls[0]} $A ${sep[0]} ${sep[0]} $B ${sep[0]}`, [
-      [...cls],
-      [...sep],
-    ]);
-  },
+  processor: (special) => framedByEnds(special, 'cls_token', 'sep_token'),
 };
 
 /** Texts in NFC, cut by a pattern before they become bytes. */

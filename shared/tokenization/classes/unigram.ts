@@ -3,6 +3,8 @@ import { templateProcessing } from 'tokenizers';
 import { contentOf, type GivenToken } from '../added-tokens.ts';
 import {
   type FileParts,
+  framedByEnds,
+  framedWithTypes,
   framing,
   type Pipeline,
   type Step,
@@ -80,13 +82,7 @@ export const xlmRobertaTokenizer: TokenizerClass = {
   },
   tokenTypes: false,
   steps: (parts, options) => plainSteps(parts, 3, schemeOf(options, 'never')),
-  processor(special) {
-    const [begin, end] = [framing(special, 'bos_token'), framing(special, 'eos_token')];
-    return templateProcessing(`${begin[0]} $A ${end[0]}`, `${begin[0]} $A ${end[0]} ${end[0]} $B ${end[0]}`, [
-      [...begin],
-      [...end],
-    ]);
-  },
+  processor: (special) => framedByEnds(special, 'bos_token', 'eos_token'),
 };
 
 /** XLM-RoBERTa's, with the unknown token wherever the vocabulary has it. */
@@ -172,14 +168,7 @@ export const debertaV2Tokenizer: TokenizerClass = {
       decoder: metaspace(scheme),
     };
   },
-  processor(special) {
-    const [cls, sep] = [framing(special, 'cls_token'), framing(special, 'sep_token')];
-    return templateProcessing(
-      `${cls[0]}:0 $A:0 ${sep[0]}:0`,
-      `${cls[0]}:0 $A:0 ${sep[0]}:0 $B:1 ${sep[0]}:1`,
-      [[...cls], [...sep]],
-    );
-  },
+  processor: framedWithTypes,
 };
 
 /** Pieces and their scores. */

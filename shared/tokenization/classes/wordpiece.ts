@@ -1,6 +1,12 @@
 /** @file The classes over WordPiece: BERT's and those that share its tokenizer. */
-import { robertaProcessing, templateProcessing } from 'tokenizers';
-import { framing, type Pipeline, type StepOptions, type TokenizerClass } from '../tokenizer-class.ts';
+import { robertaProcessing } from 'tokenizers';
+import {
+  framedWithTypes,
+  framing,
+  type Pipeline,
+  type StepOptions,
+  type TokenizerClass,
+} from '../tokenizer-class.ts';
 
 function wordPieceSteps(
   model: Readonly<Record<string, unknown>>,
@@ -40,14 +46,7 @@ export const bertTokenizer: TokenizerClass = {
   },
   tokenTypes: true,
   steps: ({ model }, options, unknown) => wordPieceSteps(model, options, unknown),
-  processor(special) {
-    const [cls, sep] = [framing(special, 'cls_token'), framing(special, 'sep_token')];
-    return templateProcessing(
-      `${cls[0]}:0 $A:0 ${sep[0]}:0`,
-      `${cls[0]}:0 $A:0 ${sep[0]}:0 $B:1 ${sep[0]}:1`,
-      [[...cls], [...sep]],
-    );
-  },
+  processor: framedWithTypes,
 };
 
 /** BERT's, for a model without token types. */
