@@ -211,6 +211,6 @@ describe('a base whose family is not known', () => {
     const where = ['--store', fixture.path('store'), '--listen', '127.0.0.1:0'];
     const { code, stderr } = await runCommand([...serving, ...where]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/model_type must be one of albert, .*, got custom/);
+    expect(stderr).toMatch(/model_type must be one of bert, .*, got custom/);
   });
 });
