@@ -9,6 +9,7 @@ import { adamWDefaults, createAdamW } from '../../agent/training/adamw.ts';
 import { createArena, fillArena } from '../../agent/training/parameter-arena.ts';
 import { linearSchedule } from '../../agent/training/schedule.ts';
 import { createLossAndGradients } from '../../agent/training/train-step.ts';
+import { outliveReaders } from '../../shared/cli/closed-pipes.ts';
 import { commandContext } from '../../shared/cli/command-context.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
@@ -188,4 +189,5 @@ async function maskedAccuracy(
   return { accuracy: correct / predicted, loss: lossSum / predicted };
 }
 
+outliveReaders();
 await main();

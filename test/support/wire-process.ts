@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The built program; worker threads need JavaScript, so tests of processes run what was built. */
 const built = import.meta.url.endsWith('.ts') ? '../../dist/' : '../../';
-const cli = fileURLToPath(new URL(`${built}deploy/bin/regmean.js`, import.meta.url));
+/** The program that tests of processes start. */
+export const builtProgram = fileURLToPath(new URL(`${built}deploy/bin/regmean.js`, import.meta.url));
 
 /** How a process ended. */
 export interface ProcessResult {
@@ -28,7 +29,7 @@ const running = new Set<ChildProcess>();
 
 /** Starts `regmean ...args`. */
 export function startCommand(args: readonly string[]): RunningCommand {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [builtProgram, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let stdout = '';
   let stderr = '';
