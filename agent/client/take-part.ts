@@ -152,7 +152,7 @@ function trainingOf(
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
   return {
-    task: taskOf(round),
+    task: roundTask(round),
     columns: withAdvice(options.columns, round.data),
     labels: round.labels,
     epochs: epochs ?? trainingDefaults.epochs,
@@ -174,7 +174,7 @@ function statisticsOf(
 ): Omit<StatisticsOptions, 'model' | 'out' | 'dataFiles'> {
   const { batchSize, maxLength } = round.training ?? {};
   return {
-    task: taskOf(round),
+    task: roundTask(round),
     columns: withAdvice(options.columns, round.data),
     agent: options.name,
     batches: round.statistics?.batches ?? statisticsDefaults.batches,
@@ -219,7 +219,7 @@ function fisherOf({ statistics }: RoundInfo): { fisher?: FisherOptions } {
   return { fisher: { variant, reduction, examples: wanted.examples } };
 }
 
-function taskOf({ task }: RoundInfo): TaskKind {
+function roundTask({ task }: RoundInfo): TaskKind {
   const known = taskKinds.find((kind) => kind === task);
   if (known !== undefined) return known;
   throw new RegmeanError(

@@ -12,9 +12,9 @@
  */
 import type { FisherVariant } from '../../shared/contribution/fisher.ts';
 import {
-  asKind,
   type ExampleLabels,
   type LabelsOfKind,
+  labelsOfKind,
   tokenLabels,
 } from '../../shared/data/example-labels.ts';
 import type { Random } from '../../shared/random.ts';
@@ -52,7 +52,7 @@ export function fisherCotangents(
   switch (task) {
     case 'regression':
       return [
-        Float32Array.of(variant === 'soft' ? 1 : labelsOf(example, 'value').value - (logits[0] as number)),
+        Float32Array.of(variant === 'soft' ? 1 : givenLabels(example, 'value').value - (logits[0] as number)),
       ];
     case 'multi-label-classification':
       return multiLabelCotangents(example, variant);
@@ -69,7 +69,7 @@ export function fisherCotangents(
           residual(probabilities, label).map((value) => Math.sqrt(weight) * value),
         );
       }
-      const label = variant === 'hard' ? largest(logits, 0, logits.length) : labelsOf(example, 'class').id;
+      const label = variant === 'hard' ? largest(logits, 0, logits.length) : givenLabels(example, 'class').id;
       return [residual(probabilities, label)];
     }
   }
@@ -86,7 +86,7 @@ function multiLabelCotangents(example: FisherExample, variant: FisherVariant): F
     });
   }
   const flags =
-    variant === 'hard' ? logits.map((logit) => Number(logit > 0)) : labelsOf(example, 'flags').flags;
+    variant === 'hard' ? logits.map((logit) => Number(logit > 0)) : givenLabels(example, 'flags').flags;
   return [flags.map((flag, label) => flag - (probabilities[label] as number))];
 }
 
@@ -127,10 +127,13 @@ export function countedTokenRows(
 }
 
 /** The labels of an example, which has labels of that kind. */
-function labelsOf<K extends ExampleLabels['kind']>({ labels }: FisherExample, kind: K): LabelsOfKind<K> {
-  const own = asKind(labels, kind);
-  if (own !== null) return own;
-  throw new TypeError(`fisherCotangents: labels must be of the kind ${kind}, got ${labels?.kind ?? 'none'}`);
+function givenLabels<K extends ExampleLabels['kind']>({ labels }: FisherExample, kind: K): LabelsOfKind<K> {
+  const got = labels?.kind ?? 'none';
+  return labelsOfKind(
+    labels,
+    kind,
+    () => new TypeError(`fisherCotangents: labels must be of the kind ${kind}, got ${got}`),
+  );
 }
 
 /** e_label - p */

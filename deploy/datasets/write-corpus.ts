@@ -86,19 +86,19 @@ function sentimentTask(sizes: SplitSizes, seed: number): JointRows {
 function contentsCorpus(sizes: SplitSizes, seed: number): Corpus {
   const { whole, classesOf } = contentsDatasets(sizes, seed);
   const { agents, testSets } = corpusOfDomains(whole);
-  const labelsOf = (name: string): readonly string[] => classesOf.get(name) ?? whole.labels;
+  const classesFor = (name: string): readonly string[] => classesOf.get(name) ?? whole.labels;
   return {
     agents: agents.map((agent) => ({
       ...agent,
-      labels: labelsOf(agent.name),
-      train: agent.train.map((row) => onlyClasses(row, labelsOf(agent.name))),
-      dev: agent.dev.map((row) => onlyClasses(row, labelsOf(agent.name))),
+      labels: classesFor(agent.name),
+      train: agent.train.map((row) => onlyClasses(row, classesFor(agent.name))),
+      dev: agent.dev.map((row) => onlyClasses(row, classesFor(agent.name))),
     })),
     testSets: testSets.map((set) => ({
       ...set,
-      labels: labelsOf(set.name),
-      test: set.test.map((row) => onlyClasses(row, labelsOf(set.name))),
-      dev: set.dev.map((row) => onlyClasses(row, labelsOf(set.name))),
+      labels: classesFor(set.name),
+      test: set.test.map((row) => onlyClasses(row, classesFor(set.name))),
+      dev: set.dev.map((row) => onlyClasses(row, classesFor(set.name))),
     })),
   };
 }

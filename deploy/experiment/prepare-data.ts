@@ -46,7 +46,7 @@ async function dataOfFiles({
   const agents: ExperimentData['agents'][number][] = [];
   const testSets: ExperimentData['testSets'][number][] = [];
   for (const domain of domains) {
-    const own = taskOf(domain.name, domain.task ?? task);
+    const own = requiredTask(domain.name, domain.task ?? task);
     const columns = columnsOf(own, common, domain);
     const names = domain.labels ?? labels ?? (await classesInFiles(domain.train, own, columns));
     const { name, train, dev } = domain;
@@ -63,7 +63,7 @@ async function dataOfFiles({
     });
   }
   for (const set of outOfDomain) {
-    const own = taskOf(set.name, set.task ?? task);
+    const own = requiredTask(set.name, set.task ?? task);
     const columns = columnsOf(own, common, set);
     testSets.push({
       name: set.name,
@@ -84,7 +84,7 @@ function columnsOf(task: TaskKind, common: ColumnNames, own: ColumnNames): Colum
   return { ...columnsForTask(columnNamesIn(common), task), ...columnNamesIn(own) };
 }
 
-function taskOf(name: string, task: TaskKind | undefined): TaskKind {
+function requiredTask(name: string, task: TaskKind | undefined): TaskKind {
   if (task !== undefined) return task;
   throw new RegmeanError('usage', `data: ${name} needs a task, in its entry or for all`);
 }

@@ -2,12 +2,12 @@
  * @file Which parameters belong to a model's head, and which of those have a row per class: asked
  *   of the model's graph, or, for rows per class of a family that is not known, of the shapes.
  */
-import { taskOf } from '../../shared/contribution/contribution-layers.ts';
+import { contributionTask } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ParameterDeclaration } from '../../shared/models/scope.ts';
 import { formatShape } from '../../shared/tensor.ts';
-import { labelsOf } from './label-spaces.ts';
+import { headClasses } from './label-spaces.ts';
 
 /**
  * Parameters whose first dimension counts classes: the weight and bias of the head's last linear
@@ -59,7 +59,7 @@ function biasOf(weight: string): string {
 }
 
 function countLabels(contribution: Contribution): number {
-  return labelsOf(contribution)?.length ?? 1;
+  return headClasses(contribution)?.length ?? 1;
 }
 
 /**
@@ -87,7 +87,7 @@ function declarationsOf(
   const { model, agent } = contribution;
   const labels = Array.from({ length: labelCount }, (_, id) => `${id}`);
   try {
-    return model.parametersFor(taskOf(contribution), labels);
+    return model.parametersFor(contributionTask(contribution), labels);
   } catch (error) {
     if (!(error instanceof RegmeanError)) throw error;
     throw new RegmeanError(error.code, `${agent}: ${error.message}`, { cause: error });

@@ -18,7 +18,7 @@ export interface UnitedLabels {
  * Class names in the order of a contribution's head, none for regression; undefined when they are
  * not known.
  */
-export function labelsOf({ manifest, labels, config }: Contribution): readonly string[] | undefined {
+export function headClasses({ manifest, labels, config }: Contribution): readonly string[] | undefined {
   if (isRegression({ manifest, config })) return [];
   return manifest?.labels ?? labels;
 }
@@ -38,7 +38,7 @@ function isRegression({ manifest, config }: Pick<Contribution, 'manifest' | 'con
  * @throws RegmeanError `invalid-input` for a class that nobody learned
  */
 export function uniteLabels(contributions: readonly Contribution[]): UnitedLabels | null {
-  const spaces = contributions.map(labelsOf);
+  const spaces = contributions.map(headClasses);
   if (spaces.some((labels) => labels === undefined)) return null;
   const known = spaces as readonly (readonly string[])[];
   const names = [...new Set(known.flat())];

@@ -2,7 +2,7 @@
  * @file Contributions can be merged when they are the same model, fine-tuned from the same base.
  */
 
-import { classParameters, taskOf } from '../../shared/contribution/contribution-layers.ts';
+import { classParameters, contributionTask } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
@@ -66,7 +66,7 @@ export function parametersOf(contribution: Contribution): readonly string[] {
   }
   const missing = [...own].find((name) => !weights.tensors.has(name));
   if (missing === undefined) return [...own];
-  const className = model.className(taskOf(contribution));
+  const className = model.className(contributionTask(contribution));
   throw new RegmeanError('invalid-input', `${agent}: parameter ${missing} of ${className} is missing`);
 }
 

@@ -1,5 +1,5 @@
 /** @file What a merge makes of heads: one for all classes, or none beside agents' own. */
-import { classParameters, taskOf } from '../../shared/contribution/contribution-layers.ts';
+import { classParameters, contributionTask } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type ConfigChanges, classMembers, withoutHead } from '../../shared/models/written-config.ts';
@@ -99,7 +99,7 @@ export function configChanges(
  */
 function classChanges(contribution: Contribution): ConfigChanges {
   const { model, manifest } = contribution;
-  const className = manifest === undefined ? null : model.className(taskOf(contribution));
+  const className = manifest === undefined ? null : model.className(contributionTask(contribution));
   const { architectures } = model.config.json;
   const named: readonly unknown[] = Array.isArray(architectures) ? architectures : [];
   return className === null || named.includes(className) ? {} : { architectures: [className] };

@@ -2,7 +2,7 @@ import { gramLayers } from '../../shared/contribution/gram-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import type { LayerIndex } from '../../shared/models/layer-index.ts';
-import { labelsOf, type UnitedLabels } from '../heads/label-spaces.ts';
+import { headClasses, type UnitedLabels } from '../heads/label-spaces.ts';
 import type { AveragedLayer, LayerGroupReport, MergeStep } from '../methods/merge-step.ts';
 import type { HeadPlan } from './head-plan.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
@@ -45,7 +45,7 @@ export function makeReport(merge: FinishedMerge): MergeReport {
     heads,
     baseFingerprint: known(({ manifest }) => manifest?.baseFingerprint),
     task: heads === 'separate' ? null : known(({ manifest }) => manifest?.task),
-    labels: heads === 'separate' ? null : (united?.names ?? known(labelsOf)),
+    labels: heads === 'separate' ? null : (united?.names ?? known(headClasses)),
     classes: united === null ? null : describeClasses(united, contributions),
     agents: contributions.map((contribution, index) =>
       reportAgent(contribution, coefficients[index] as number),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import {
   classParameters,
   contributionLayers,
-  taskOf,
+  contributionTask,
 } from '../../shared/contribution/contribution-layers.ts';
 import { type Contribution, openContribution } from '../../shared/contribution/open-contribution.ts';
 import { requireUnchanged } from '../../shared/contribution/require-unchanged.ts';
@@ -147,7 +147,10 @@ function noteLeftOut(contribution: Contribution, context: RunContext): void {
   const own = classParameters(contribution);
   if (own === null) return;
   const { agent, model } = contribution;
-  noteSurplus({ model: agent, task: taskOf(contribution), surplus: model.surplusBeside(own) }, context);
+  noteSurplus(
+    { model: agent, task: contributionTask(contribution), surplus: model.surplusBeside(own) },
+    context,
+  );
 }
 
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */

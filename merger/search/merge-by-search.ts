@@ -63,7 +63,7 @@ export async function mergeBySearch(
   if (options.heads === 'separate') {
     throw new RegmeanError('usage', '--validation: needs one fused model to score, not --heads separate');
   }
-  const task = search.task ?? (await taskOf(folders));
+  const task = search.task ?? (await declaredTask(folders));
   const trials = search.trials ?? (folders.length === 2 ? defaultTrials.two : defaultTrials.more);
   const candidates = candidateCoefficients(folders.length, trials, search.seed).flatMap((coefficients) =>
     combinations(search.values).map((values) => ({ coefficients, values })),
@@ -118,7 +118,7 @@ function combinations(values: CoefficientSearch['values']): readonly Candidate['
   );
 }
 
-async function taskOf(folders: readonly string[]): Promise<TaskKind> {
+async function declaredTask(folders: readonly string[]): Promise<TaskKind> {
   for (const folder of folders) {
     const contribution = await openContribution(folder);
     await contribution.close();

@@ -8,7 +8,7 @@ import type { Contribution } from './open-contribution.ts';
 type Described = Pick<Contribution, 'manifest' | 'model'>;
 
 /** The task of a contribution; of a folder made elsewhere, that of the class in config.json. */
-export function taskOf({ manifest, model }: Described): TaskKind {
+export function contributionTask({ manifest, model }: Described): TaskKind {
   return manifest?.task ?? model.task ?? 'text-classification';
 }
 
@@ -35,6 +35,6 @@ export function classParameters(contribution: Described): ReadonlySet<string> | 
  * @throws RegmeanError when config.json or the graph beside it cannot be read
  */
 export function contributionLayers(contribution: Described): Promise<LayerIndex | null> {
-  const task = taskOf(contribution);
+  const task = contributionTask(contribution);
   return contribution.model.linearLayers(task, classesFor(contribution, task));
 }

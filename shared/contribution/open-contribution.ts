@@ -71,7 +71,7 @@ export async function openContribution(folder: string): Promise<Contribution> {
       manifest,
       model,
       config,
-      labels: labelsOf(config),
+      labels: labelsInOrder(config),
       weights,
       grams,
       fisher,
@@ -91,7 +91,7 @@ function checkedConfig(folder: string, config: object): z.infer<typeof configSch
   throw new RegmeanError('invalid-input', `${join(folder, 'config.json')}: ${problem}`);
 }
 
-function labelsOf(config: z.infer<typeof configSchema>): readonly string[] | undefined {
+function labelsInOrder(config: z.infer<typeof configSchema>): readonly string[] | undefined {
   if (config.id2label === undefined) return undefined;
   return Object.entries(config.id2label)
     .sort(([a], [b]) => Number(a) - Number(b))

@@ -42,6 +42,21 @@ export function asKind<K extends ExampleLabels['kind']>(
   return labels?.kind === kind ? (labels as LabelsOfKind<K>) : null;
 }
 
+/**
+ * Labels that must be of one kind.
+ *
+ * @param otherwise what is thrown where there are none, or others
+ */
+export function labelsOfKind<K extends ExampleLabels['kind']>(
+  labels: ExampleLabels | null,
+  kind: K,
+  otherwise: () => Error,
+): LabelsOfKind<K> {
+  const own = asKind(labels, kind);
+  if (own === null) throw otherwise();
+  return own;
+}
+
 /** The labels of tokens, -100 where there is none; null for labels of whole examples. */
 export function tokenLabels(labels: ExampleLabels | null): Int32Array | null {
   return labels !== null && 'ids' in labels ? labels.ids : null;

@@ -1,4 +1,10 @@
-import { asKind, type ExampleLabels, type LabelsOfKind, labelKindOf } from '../data/example-labels.ts';
+import {
+  asKind,
+  type ExampleLabels,
+  type LabelsOfKind,
+  labelKindOf,
+  labelsOfKind,
+} from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import type { Batch, DecoderBatch, EncodedExample } from './example.ts';
@@ -78,17 +84,17 @@ function collateLabels(
   if (kind === null || examples.every(({ labels }) => labels === null)) return null;
   switch (kind) {
     case 'class':
-      return Int32Array.from(labelsOf(examples, kind), ({ id }) => id);
+      return Int32Array.from(allLabels(examples, kind), ({ id }) => id);
     case 'value':
-      return Float32Array.from(labelsOf(examples, kind), ({ value }) => value);
+      return Float32Array.from(allLabels(examples, kind), ({ value }) => value);
     case 'flags': {
-      const rows = labelsOf(examples, kind).map(({ flags }) => flags);
+      const rows = allLabels(examples, kind).map(({ flags }) => flags);
       return place(new Float32Array(rows.length * (rows[0]?.length ?? 0)), rows);
     }
     case 'tags':
     case 'target':
     case 'following': {
-      const rows = labelsOf(examples, kind).map(({ ids }) => ids);
+      const rows = allLabels(examples, kind).map(({ ids }) => ids);
       return place(new Int32Array(rows.length * length).fill(ignoredLabel), rows);
     }
   }
@@ -109,8 +115,7 @@ export function decoderInputIdsOf(
   { padTokenId, decoderStartTokenId }: PaddingIds,
 ): Int32Array {
   if (example.decoderInputIds !== undefined) return example.decoderInputIds;
-  const target = asKind(example.labels, 'target');
-  if (target === null) throw unlabelled(example);
+  const target = labelsOfKind(example.labels, 'target', () => unlabelled(example));
   if (decoderStartTokenId === undefined) {
     throw new RegmeanError(
       'invalid-input',
@@ -134,15 +139,11 @@ function collateDecoder(
 }
 
 /** The labels of the examples, which all have labels of that kind. */
-function labelsOf<K extends ExampleLabels['kind']>(
+function allLabels<K extends ExampleLabels['kind']>(
   examples: readonly EncodedExample[],
   kind: K,
 ): readonly LabelsOfKind<K>[] {
-  return examples.map((example) => {
-    const own = asKind(example.labels, kind);
-    if (own === null) throw unlabelled(example);
-    return own;
-  });
+  return examples.map((example) => labelsOfKind(example.labels, kind, () => unlabelled(example)));
 }
 
 /** Puts rows into a matrix that has as many. */

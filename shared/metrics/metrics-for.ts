@@ -1,4 +1,4 @@
-import { asKind, type ExampleLabels, type LabelsOfKind } from '../data/example-labels.ts';
+import { type ExampleLabels, type LabelsOfKind, labelsOfKind } from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import {
@@ -103,7 +103,7 @@ function textClassification(
   averaged?: readonly number[],
 ): Scores {
   const predicted = predictions.map(({ logits }) => argmax(logits, 0, classes));
-  const gold = predictions.map((prediction) => labelsOf(prediction, 'class').id);
+  const gold = predictions.map((prediction) => rightLabels(prediction, 'class').id);
   const counts = countClasses(predicted, gold, classes);
   return {
     accuracy: accuracy(predicted, gold),
@@ -122,7 +122,7 @@ function multiLabel(
   let rightRows = 0;
   for (const [row, prediction] of predictions.entries()) {
     const { logits } = prediction;
-    const { flags } = labelsOf(prediction, 'flags');
+    const { flags } = rightLabels(prediction, 'flags');
     let right = true;
     for (let id = 0; id < classes; id++) {
       const flag = finite(logits[id]) > 0 ? 1 : 0;
@@ -142,7 +142,7 @@ function multiLabel(
 
 function regression(predictions: readonly Prediction[]): Scores {
   const predicted = predictions.map(({ logits }) => finite(logits[0]));
-  const gold = predictions.map((prediction) => labelsOf(prediction, 'value').value);
+  const gold = predictions.map((prediction) => rightLabels(prediction, 'value').value);
   return {
     pearson: pearson(predicted, gold),
     spearman: spearman(predicted, gold),
@@ -160,7 +160,7 @@ function tokens(
   const gold: number[][] = [];
   for (const prediction of predictions) {
     const { logits } = prediction;
-    const { ids } = labelsOf(prediction, 'tags');
+    const { ids } = rightLabels(prediction, 'tags');
     const positions = [...ids.keys()].filter((position) => ids[position] !== ignoredLabel);
     predicted.push(positions.map((position) => argmax(logits, position * names.length, names.length)));
     gold.push(positions.map((position) => ids[position] as number));
@@ -203,10 +203,12 @@ function finite(logit: number | undefined): number {
   throw new RegmeanError('numerical', `metrics: logits must be finite, one per class, got ${logit}`);
 }
 
-function labelsOf<K extends ExampleLabels['kind']>({ labels }: Prediction, kind: K): LabelsOfKind<K> {
-  const own = asKind(labels, kind);
-  if (own !== null) return own;
-  throw new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without');
+function rightLabels<K extends ExampleLabels['kind']>({ labels }: Prediction, kind: K): LabelsOfKind<K> {
+  return labelsOfKind(
+    labels,
+    kind,
+    () => new RegmeanError('invalid-input', 'metrics: every example must have a label, got one without'),
+  );
 }
 
 function classOf(name: string, names: readonly string[]): number {

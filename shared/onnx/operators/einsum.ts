@@ -48,21 +48,21 @@ function parse(
   if (parts.length !== ranks.length) return null;
   const ellipsis = (count: number): string[] =>
     Array.from({ length: count }, (_, at) => `.${count - 1 - at}`);
-  const labelsOf = (part: string, count: number): string[] => {
+  const subscriptsOf = (part: string, count: number): string[] => {
     const [before = '', after] = part.split('...');
     return after === undefined ? [...before] : [...before, ...ellipsis(count), ...after];
   };
   const widths = parts.map((part, at) =>
     part.includes('...') ? (ranks[at] ?? 0) - part.replace('...', '').length : 0,
   );
-  const operands = parts.map((part, at) => labelsOf(part, widths[at] ?? 0));
+  const operands = parts.map((part, at) => subscriptsOf(part, widths[at] ?? 0));
   if (operands.some((labels, at) => labels.length !== ranks[at] || new Set(labels).size < labels.length)) {
     return null;
   }
   const widest = Math.max(...widths);
   const letters = [...left.replaceAll(/[.,]/g, '')].sort();
   const once = letters.filter((own) => letters.indexOf(own) === letters.lastIndexOf(own));
-  const result = right === undefined ? [...ellipsis(widest), ...once] : labelsOf(right, widest);
+  const result = right === undefined ? [...ellipsis(widest), ...once] : subscriptsOf(right, widest);
   const known = new Set(operands.flat());
   const isPlain = new Set(result).size === result.length && result.every((label) => known.has(label));
   return isPlain ? { operands, result } : null;
