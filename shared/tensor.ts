@@ -1,3 +1,6 @@
+/** The elements of a tensor, by element type. */
+export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+
 /** A dense float32 tensor, row-major. `data` may be a view into a larger buffer. */
 export interface FloatTensor {
   readonly shape: readonly number[];

@@ -100,7 +100,7 @@ export function registerStatsCommand(program: Command): void {
       if (!flags.grams && flags.fisher === undefined) {
         throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
       }
-      const { collectStatistics } = await import('../statistics/collect-statistics.ts');
+      const { collectStatistics } = await import('../steps/collect-statistics.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
       const {
         data,

@@ -68,7 +68,7 @@ export function registerTrainCommand(program: Command): void {
       '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned',
     )
     .action(async (flags: TrainFlags) => {
-      const { trainModel } = await import('../training/train-model.ts');
+      const { trainModel } = await import('../steps/train-model.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
       const { train, dev, lr, json, threads, ...rest } = gatherColumns(flags);
       const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };

@@ -4,8 +4,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskKind } from '../../shared/task.ts';
-import type { ExperimentData, TestSet } from '../experiment/experiment-data.ts';
 import type { DatasetRow, DemoDataset } from './dataset.ts';
+import type { ExperimentData, TestSet } from './experiment-data.ts';
 
 /** One agent's private rows. */
 export interface CorpusAgent {

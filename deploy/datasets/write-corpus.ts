@@ -1,7 +1,6 @@
 /** @file The built-in corpora of experiments, by name. */
 import { RegmeanError } from '../../shared/errors.ts';
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import type { ExperimentData } from '../experiment/experiment-data.ts';
 import { namesDataset, partOfSpeechDataset } from './brown.ts';
 import {
   contentsDatasets,
@@ -12,6 +11,7 @@ import {
 } from './brown-sentences.ts';
 import { type Corpus, type CorpusAgent, corpusOfDomains, writeCorpusFiles } from './corpus.ts';
 import type { DatasetRow, LabelledText, SplitSizes } from './dataset.ts';
+import type { ExperimentData } from './experiment-data.ts';
 import type { PartitionOptions } from './key-class-partition.ts';
 import { sentimentDataset } from './sentiment.ts';
 import { type JointRows, partitionedCorpus } from './write-partition.ts';

@@ -4,9 +4,9 @@ import { readRows } from '../../shared/data/read-rows.ts';
 import type { Row } from '../../shared/data/row.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { createRandom, deriveSeed } from '../../shared/random.ts';
-import type { ExperimentData } from '../experiment/experiment-data.ts';
 import { type Corpus, writeCorpusFiles } from './corpus.ts';
 import type { LabelledText } from './dataset.ts';
+import type { ExperimentData } from './experiment-data.ts';
 import { type PartitionOptions, partitionByKeyClass } from './key-class-partition.ts';
 
 /** Names of the two agents of a partition, and of the test set that both are scored on. */

@@ -3,7 +3,7 @@ import type { DemoPlan } from './plan.ts';
 import { resultsTable } from './results.ts';
 import type { AgentReport } from './round.ts';
 import type { DemoReport } from './run-demo.ts';
-import { formatTable, type Table } from './table.ts';
+import { formatTable, type TextTable } from './table.ts';
 
 /**
  * A report for people: the scores, what travelled and how long everything took, and how to use the
@@ -34,7 +34,7 @@ export function describeReport(report: DemoReport, plan: DemoPlan, color: boolea
   ].join('\n');
 }
 
-function agentsTable(agents: readonly AgentReport[]): Table {
+function agentsTable(agents: readonly AgentReport[]): TextTable {
   return {
     labelHeader: 'agent',
     columns: ['fine-tuning', 'Grams', 'upload', 'waiting', 'sent', 'received'],

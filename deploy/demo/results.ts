@@ -1,5 +1,5 @@
 import { RegmeanError } from '../../shared/errors.ts';
-import type { Table, TableRow } from './table.ts';
+import type { TableRow, TextTable } from './table.ts';
 
 /** The scores of one model, in [0, 1], by the name of the test set. */
 export interface ModelScores {
@@ -24,7 +24,7 @@ export interface Results {
  *
  * @throws RegmeanError `invalid-input` when a model lacks a score
  */
-export function resultsTable(results: Results): Table {
+export function resultsTable(results: Results): TextTable {
   const { domains, outOfDomain, singles, combined } = results;
   const columnsOf = (model: ModelScores): number[] => {
     const unseen = outOfDomain.length > 0 ? [mean(outOfDomain.map((name) => scoreOf(model, name)))] : [];

@@ -13,7 +13,7 @@ import type { DemoPlan } from './plan.ts';
 import { createProcesses, type Processes } from './processes.ts';
 import type { Results } from './results.ts';
 import { mergerLabel, type RoundReport, runRound } from './round.ts';
-import { scoreModels, scoringLabel } from './score-models.ts';
+import { scoreDemo, scoringLabel } from './score-demo.ts';
 import { createStatusLines, type StatusStream } from './status-lines.ts';
 
 /** What to demonstrate, and where. */
@@ -121,7 +121,7 @@ async function scoreEverything(
 ): Promise<Results> {
   const again = ['merger', 'merge', '--store', paths.store, '--method', 'simple', '--out', paths.simple];
   await processes.start(mergerLabel, again).done;
-  return scoreModels(processes, paths, dataset.task, round.agents, [
+  return scoreDemo(processes, paths, dataset.task, round.agents, [
     { label: 'Simple average', directory: paths.simple },
     { label: `RegMean, alpha ${alpha}`, directory: paths.agents[0]?.fused ?? '' },
   ]);

@@ -7,7 +7,7 @@ export interface TableRow {
 }
 
 /** A table for people: a header, then groups of rows with a rule between them. */
-export interface Table {
+export interface TextTable {
   readonly labelHeader: string;
   readonly columns: readonly string[];
   readonly groups: readonly (readonly TableRow[])[];
@@ -21,7 +21,7 @@ const gap = '  ';
  *
  * @param color whether the terminal shows bold
  */
-export function formatTable(table: Table, color: boolean): string[] {
+export function formatTable(table: TextTable, color: boolean): string[] {
   const rows = table.groups.flat();
   const labelWidth = Math.max(
     ...[table.labelHeader, ...rows.map((row) => row.label)].map((text) => text.length),

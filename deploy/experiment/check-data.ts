@@ -1,6 +1,6 @@
 /** @file Finds what is wrong with an experiment's data before hours are spent on training. */
 import { RegmeanError } from '../../shared/errors.ts';
-import type { ExperimentData } from './experiment-data.ts';
+import type { ExperimentData } from '../datasets/experiment-data.ts';
 import type { ExperimentScorer } from './score.ts';
 
 /**

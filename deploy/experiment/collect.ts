@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectStatistics } from '../../agent/statistics/collect-statistics.ts';
+import { collectStatistics } from '../../agent/steps/collect-statistics.ts';
 import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';

@@ -1,13 +1,13 @@
 /** @file The models of an experiment, each fine-tuned once. */
-import { trainModel } from '../../agent/training/train-model.ts';
+import { trainModel } from '../../agent/steps/train-model.ts';
 import { trainingDefaults } from '../../agent/training/training-options.ts';
 import { isTrained, readTrainingRecord } from '../../shared/contribution/training-record.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { deriveSeed } from '../../shared/random.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import type { AgentData } from '../datasets/experiment-data.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
-import type { AgentData } from './experiment-data.ts';
 
 /** A fine-tuned model. */
 export interface FineTuned {

@@ -8,9 +8,9 @@ import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../merger/merge/merge-options.ts';
 import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { withoutProgress } from '../../shared/runtime/run-context.ts';
+import type { TestSet } from '../datasets/experiment-data.ts';
 import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
-import type { TestSet } from './experiment-data.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { ExperimentScorer, ScoredPart } from './score.ts';
 

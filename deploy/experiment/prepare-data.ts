@@ -5,9 +5,9 @@ import { type ColumnNames, columnNamesIn } from '../../shared/data/column-names.
 import { RegmeanError } from '../../shared/errors.ts';
 import { classesInFiles } from '../../shared/inference/load-examples.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import type { ExperimentData } from '../datasets/experiment-data.ts';
 import { writeCorpus } from '../datasets/write-corpus.ts';
 import { writePartition } from '../datasets/write-partition.ts';
-import type { ExperimentData } from './experiment-data.ts';
 import type { Experiment } from './experiment-file.ts';
 
 const defaultSizes = { train: 900, dev: 150, test: 300 };

@@ -11,8 +11,8 @@ import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { metricsFor } from '../../shared/metrics/metrics-for.ts';
 import { stopIfAsked, withoutProgress } from '../../shared/runtime/run-context.ts';
+import type { TestSet } from '../datasets/experiment-data.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
-import type { TestSet } from './experiment-data.ts';
 import { readScore, writeScore } from './score-cache.ts';
 
 const batchSize = 64;

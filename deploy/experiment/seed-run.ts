@@ -1,7 +1,8 @@
 /** @file One seed of an experiment: its data, its models, and how their merges are scored. */
+
+import type { AgentData, ExperimentData, TestSet } from '../datasets/experiment-data.ts';
 import { collect, type StoredContribution, statisticsOf } from './collect.ts';
 import type { ExperimentContext } from './context.ts';
-import type { AgentData, ExperimentData, TestSet } from './experiment-data.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import { type FineTuned, fineTune } from './fine-tune.ts';
 import { scoreMerge } from './merge.ts';

@@ -1,8 +1,5 @@
-import {
-  collectStatistics as collect,
-  type StatisticsResult,
-} from '../../agent/statistics/collect-statistics.ts';
 import { type StatisticsOptions, statisticsDefaults } from '../../agent/statistics/statistics-options.ts';
+import { collectStatistics as collect, type StatisticsResult } from '../../agent/steps/collect-statistics.ts';
 import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
 import type { WithDefaults } from './with-defaults.ts';
 

@@ -1,5 +1,5 @@
+import { trainModel } from '../../agent/steps/train-model.ts';
 import type { TrainingResult } from '../../agent/training/run-training.ts';
-import { trainModel } from '../../agent/training/train-model.ts';
 import { type TrainingOptions, trainingDefaults } from '../../agent/training/training-options.ts';
 import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
 import type { WithDefaults } from './with-defaults.ts';

@@ -27,9 +27,9 @@ export function requireCompatible(
   if (first === undefined) return [];
   requireDistinctAgents(contributions);
   const partOf = (contribution: Contribution): readonly string[] => {
-    if (heads === 'united') return parametersOf(contribution);
+    if (heads === 'united') return mergedParameters(contribution);
     const own = headParameters(contribution);
-    return parametersOf(contribution).filter((name) => !own.has(name));
+    return mergedParameters(contribution).filter((name) => !own.has(name));
   };
   const parameters = partOf(first);
   for (const other of others) {
@@ -58,7 +58,7 @@ export function requireOneTask([first, ...others]: readonly Contribution[]): voi
  *
  * @throws RegmeanError `invalid-input` naming a parameter that is missing
  */
-export function parametersOf(contribution: Contribution): readonly string[] {
+export function mergedParameters(contribution: Contribution): readonly string[] {
   const { agent, model, weights } = contribution;
   const own = classParameters(contribution);
   if (own === null) {

@@ -7,9 +7,9 @@ import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { classRowParameters } from '../heads/head-parameters.ts';
 import { type UnitedLabels, uniteLabels } from '../heads/label-spaces.ts';
-import { requireFolderNames } from '../heads/separate-heads.ts';
 import type { CommonOptions } from '../methods/common-options.ts';
 import { requireCompatible, requireOneTask } from './compatibility.ts';
+import { requireFolderNames } from './separate-heads.ts';
 
 type HeadOptions = Pick<CommonOptions, 'heads'>;
 

@@ -17,7 +17,6 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
-import { writeAgentModels } from '../heads/separate-heads.ts';
 import type { MergeInputs, MergeStep } from '../methods/merge-step.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, type ParameterSplit, splitParameters } from './excluded-parameters.ts';
@@ -33,6 +32,7 @@ import { type MergeReport, mergeReportFile, type SearchReport } from './merge-re
 import { modelCard } from './model-card.ts';
 import { requireOneNetwork } from './networks.ts';
 import { requireSameFunction } from './same-function.ts';
+import { writeAgentModels } from './separate-heads.ts';
 import { writeWeights } from './write-weights.ts';
 
 /** What is known of a merge beside its options. */

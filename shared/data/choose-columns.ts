@@ -173,14 +173,18 @@ function textColumnsOf(
 }
 
 function missing(names: readonly string[], columns: readonly string[]): string {
-  return `needs a column ${anyOf(names)}, got ${listed(columns)}`;
+  return `needs a column ${anyOf(names)}, got ${allNames(columns)}`;
 }
 
 function anyOf(names: readonly string[]): string {
-  const quoted = names.map((name) => `"${name}"`);
-  return quoted.length === 1 ? (quoted[0] ?? '') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+  const all = names.map(quoted);
+  return all.length === 1 ? (all[0] ?? '') : `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
 }
 
-function listed(columns: readonly string[]): string {
-  return columns.length === 0 ? 'none' : columns.map((name) => `"${name}"`).join(', ');
+function allNames(columns: readonly string[]): string {
+  return columns.length === 0 ? 'none' : columns.map(quoted).join(', ');
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
 }

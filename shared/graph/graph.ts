@@ -5,7 +5,7 @@
  *   inputs, so weights are never baked in.
  */
 import { RegmeanError } from '../errors.ts';
-import { formatShape } from '../tensor.ts';
+import { formatShape, type TensorData } from '../tensor.ts';
 import type { OnnxAttribute } from './onnx-schema.ts';
 
 /** Element types that graphs compute with. */
@@ -92,9 +92,6 @@ export interface Op<P = unknown> {
 /** The `params` argument of `apply`: there for ops that have params, and only for those. */
 type ParamsOf<P> = unknown extends P ? [] : [params: P];
 
-/** Data of a constant, held inside the encoded model: keep it small. */
-export type ConstantData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
-
 /**
  * A tensor computation. Create values with `input`, `parameter`, `constant`, and with the functions
  * of `ops/`.
@@ -102,7 +99,7 @@ export type ConstantData = Float32Array | Float64Array | Int32Array | BigInt64Ar
 export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
-  readonly constants = new Map<Value, ConstantData>();
+  readonly constants = new Map<Value, TensorData>();
   readonly outputs = new Map<string, Value>();
   private readonly names = new Set<string>();
   private readonly constantCache = new Map<string, Value>();
@@ -121,8 +118,10 @@ export class Graph {
     return this.addInput(name, 'float32', shape, 'parameter');
   }
 
-  /** A constant tensor; equal constants are shared. */
-  constant(data: ConstantData, shape: readonly number[]): Value {
+  /**
+   * A constant tensor, held inside the encoded model: keep it small. Equal constants are shared.
+   */
+  constant(data: TensorData, shape: readonly number[]): Value {
     const dtype = dtypeOfData(data);
     const key = `${dtype}:${shape.join(',')}:${data.length <= 64 ? data.join(',') : this.constants.size}`;
     const known = this.constantCache.get(key);
@@ -266,7 +265,7 @@ export function positiveAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
-function dtypeOfData(data: ConstantData): DType {
+function dtypeOfData(data: TensorData): DType {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof Int32Array) return 'int32';
@@ -274,7 +273,7 @@ function dtypeOfData(data: ConstantData): DType {
   return 'bool';
 }
 
-function constantDataOf(dtype: DType, values: readonly number[]): ConstantData {
+function constantDataOf(dtype: DType, values: readonly number[]): TensorData {
   switch (dtype) {
     case 'float32':
       return Float32Array.from(values);

@@ -3,7 +3,8 @@
  *   newer: nothing that ops here write means anything else in the versions up to 26).
  */
 
-import type { Attributes, ConstantData, DType, Graph, Shape, Value } from './graph.ts';
+import type { TensorData } from '../tensor.ts';
+import type { Attributes, DType, Graph, Shape, Value } from './graph.ts';
 import {
   attributeTypes,
   encodeModel,
@@ -116,7 +117,7 @@ function encodeAttributes(attributes: Attributes): OnnxAttribute[] {
   });
 }
 
-function encodeConstant([value, data]: readonly [Value, ConstantData]): OnnxTensor {
+function encodeConstant([value, data]: readonly [Value, TensorData]): OnnxTensor {
   return {
     name: value.name,
     dims: value.shape.map(Number),

@@ -11,7 +11,7 @@ import { createSession, type Session } from '../runtime/session.ts';
 import type { Matrix } from './matrix.ts';
 
 /** What is done with the operands of a product. */
-export interface GemmOptions {
+export interface ProductOptions {
   readonly transA?: boolean;
   readonly transB?: boolean;
   /** 1 adds the product to C (the default), -1 subtracts it. */
@@ -25,14 +25,14 @@ export interface Gemm {
    *
    * @throws RegmeanError `invalid-input` when the sizes do not fit
    */
-  accumulate(a: Matrix, b: Matrix, c: Matrix, options?: GemmOptions): Promise<void>;
+  accumulate(a: Matrix, b: Matrix, c: Matrix, options?: ProductOptions): Promise<void>;
   dispose(): Promise<void>;
 }
 
 /** Prepares matrix products. */
 export function createGemm(compute: Compute): Gemm {
   const sessions = new Map<string, Promise<Session>>();
-  const sessionOf = (gemm: Required<GemmOptions>): Promise<Session> => {
+  const sessionOf = (gemm: Required<ProductOptions>): Promise<Session> => {
     const key = `${gemm.transA} ${gemm.transB} ${gemm.alpha}`;
     const session = sessions.get(key) ?? createSession(gemmGraph(gemm), compute);
     sessions.set(key, session);
@@ -63,7 +63,7 @@ const scaledGemm: Op = {
   infer: ([, , c]) => [{ dtype: 'float64', shape: c?.shape ?? [] }],
 };
 
-function gemmGraph({ transA, transB, alpha }: Required<GemmOptions>): Graph {
+function gemmGraph({ transA, transB, alpha }: Required<ProductOptions>): Graph {
   const graph = new Graph();
   const a = graph.input('a', 'float64', transA ? ['k', 'm'] : ['m', 'k']);
   const b = graph.input('b', 'float64', transB ? ['n', 'k'] : ['k', 'n']);

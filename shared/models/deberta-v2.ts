@@ -16,7 +16,7 @@ import {
   disentangledAttention,
   type RelativePositions,
 } from './disentangled-attention.ts';
-import { distanceRows, type RelativeBuckets, spanOf } from './relative-buckets.ts';
+import { type DistanceBuckets, distanceRows, spanOf } from './distance-buckets.ts';
 import {
   at,
   dropout,
@@ -76,7 +76,7 @@ interface DebertaConfig extends ModelConfig {
   readonly layerNormEpsilon: number;
   readonly attention: DisentangledShape;
   /** Null where attention knows no relative positions. */
-  readonly relative: (RelativeBuckets & { readonly normalized: boolean }) | null;
+  readonly relative: (DistanceBuckets & { readonly normalized: boolean }) | null;
   /** Whether absolute positions are added to the embeddings. */
   readonly absolutePositions: boolean;
   /** Null where there is no convolution. */

@@ -5,7 +5,7 @@
  */
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import type { DistanceRows } from './relative-buckets.ts';
+import type { DistanceRows } from './distance-buckets.ts';
 import { dropout, linear, type ModuleScope } from './scope.ts';
 
 /** What a model's attention is made of. */

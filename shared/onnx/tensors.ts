@@ -1,9 +1,10 @@
 /** @file Values of tensors in ONNX files. */
 import { RegmeanError } from '../errors.ts';
-import type { ConstantData, DType } from '../graph/graph.ts';
+import type { DType } from '../graph/graph.ts';
 import { elementTypes } from '../graph/onnx-model.ts';
 import type { OnnxTensor } from '../graph/onnx-schema.ts';
 import { widenFloat16 } from '../safetensors/half-precision.ts';
+import type { TensorData } from '../tensor.ts';
 import { sizeOf } from '../tensor.ts';
 
 const float16 = 10;
@@ -36,7 +37,7 @@ export function shapeOfTensor({ dims }: OnnxTensor): readonly number[] {
  * @throws RegmeanError `unsupported` for other element types, `invalid-input` when the values do
  *   not fit the shape
  */
-export function dataOf(tensor: OnnxTensor, where: string): { dtype: DType; data: ConstantData } {
+export function dataOf(tensor: OnnxTensor, where: string): { dtype: DType; data: TensorData } {
   const dtype = dtypeOfCode(tensor.dataType);
   if (dtype === undefined) {
     throw new RegmeanError('unsupported', `${where}: element type ${tensor.dataType} is not supported`, {
@@ -73,7 +74,7 @@ function fromFloat16({ rawData, int32Data }: OnnxTensor): Float32Array {
   return values;
 }
 
-function ofType(tensor: OnnxTensor, dtype: DType): ConstantData {
+function ofType(tensor: OnnxTensor, dtype: DType): TensorData {
   const { rawData, floatData, doubleData, int32Data, int64Data } = tensor;
   if (rawData !== undefined && rawData.length > 0) {
     const buffer = alignedCopy(rawData, bytesPerElement[dtype]);

@@ -6,11 +6,8 @@ import * as ort from 'onnxruntime-node';
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, Graph, Shape, Value } from '../graph/graph.ts';
 import { encodeOnnxModel, neededNodes } from '../graph/onnx-model.ts';
-import { formatShape, sizeOf } from '../tensor.ts';
+import { formatShape, sizeOf, type TensorData } from '../tensor.ts';
 import type { Compute } from './compute.ts';
-
-/** Data of one tensor of a run. */
-export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** A tensor fed to a run or returned by it. */
 export interface RunTensor<T extends TensorData = TensorData> {

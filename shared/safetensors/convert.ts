@@ -4,14 +4,9 @@
  */
 
 import { RegmeanError } from '../errors.ts';
+import type { TensorData } from '../tensor.ts';
 import { type Dtype, elementBytes } from './dtype.ts';
 import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from './half-precision.ts';
-
-/**
- * Arrays that tensors are written from. A `Uint8Array` beside a wider dtype holds the tensor's raw
- * bytes.
- */
-export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /**
  * Converts a run of elements to floating point numbers.
@@ -43,6 +38,7 @@ export function decodeInto(
 /**
  * The bytes of elements `start` to `end` (exclusive) of `data`, as `dtype`.
  *
+ * @param data a `Uint8Array` beside a wider dtype holds the tensor's raw bytes
  * @returns a view of `data` where no conversion is needed
  * @throws RegmeanError `usage` when `data` cannot be written as `dtype`
  */

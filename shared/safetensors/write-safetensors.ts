@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { RegmeanError } from '../errors.ts';
 import { writeFileAtomically } from '../files/atomic-write.ts';
+import type { TensorData } from '../tensor.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
-import { encodeElements, naturalDtype, type TensorData } from './convert.ts';
+import { encodeElements, naturalDtype } from './convert.ts';
 import { type Dtype, elementBytes } from './dtype.ts';
 import { encodeHeader, type TensorEntry } from './header.ts';
 

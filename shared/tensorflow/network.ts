@@ -52,7 +52,7 @@ export async function buildNetwork(
   context: Pick<RunContext, 'note'>,
 ): Promise<LayersNetwork> {
   const tensorFlow = await loadTensorFlow(context);
-  const model = await loadModel(tensorFlow, file);
+  const model = await modelOf(tensorFlow, file);
   const { core } = tensorFlow;
   const [output, ...otherOutputs] = model.outputs as SymbolicTensor[];
   const rank = logitRowsOf(task) === 'token' ? 3 : 2;
@@ -87,7 +87,7 @@ export async function buildNetwork(
   };
 }
 
-async function loadModel(
+async function modelOf(
   { layers }: TensorFlow,
   { folder, json, weights }: LayersModelFile,
 ): Promise<LayersModel> {

@@ -26,7 +26,7 @@ export interface SummaryRow {
 }
 
 /** Names of the test sets of a group. */
-export function testSetsOf(
+export function testSetNames(
   { testSets }: ExperimentResults,
   group: 'in-domain' | 'out-of-domain',
 ): readonly string[] {
@@ -35,7 +35,7 @@ export function testSetsOf(
 
 /** The agent with the best mean validation score over the in-domain test sets of a seed. */
 export function bestAgent(results: ExperimentResults, seed: number): string | null {
-  const names = testSetsOf(results, 'in-domain');
+  const names = testSetNames(results, 'in-domain');
   const ranked = singlesOf(results, seed)
     .map(({ agents, validation }) => ({ agent: agents[0] as string, score: macroAverage(validation, names) }))
     .filter(({ score }) => !Number.isNaN(score))
@@ -46,8 +46,8 @@ export function bestAgent(results: ExperimentResults, seed: number): string | nu
 /** Baselines and merges of all agents, those that were measured. */
 export function summaryRows(results: ExperimentResults): readonly SummaryRow[] {
   const { seeds, measurements, methods, testSets } = results;
-  const inDomain = testSetsOf(results, 'in-domain');
-  const outOfDomain = testSetsOf(results, 'out-of-domain');
+  const inDomain = testSetNames(results, 'in-domain');
+  const outOfDomain = testSetNames(results, 'out-of-domain');
   const row = (name: string, merge: boolean, of: (seed: number) => Scores | null): SummaryRow => {
     const scores = seeds.map((seed) => of(seed) ?? {});
     return {
@@ -102,7 +102,7 @@ export function simpleOf(rows: readonly SummaryRow[]): SummaryRow | undefined {
 export function allTable(results: ExperimentResults): Table | null {
   const rows = summaryRows(results);
   if (!rows.some(({ merge }) => merge)) return null;
-  const outOfDomain = testSetsOf(results, 'out-of-domain');
+  const outOfDomain = testSetNames(results, 'out-of-domain');
   const withGain = simpleOf(rows) !== undefined;
   const metricOf = new Map(results.testSets.map(({ name, metric }) => [name, metric]));
   const metrics = new Set(metricOf.values());

@@ -6,7 +6,7 @@ import { numberOptions } from '../../../merger/methods/merge-keys.ts';
 import { inWords, type OptionMeta, type Sweep } from '../../../merger/methods/option.ts';
 import { type LinePoint, lineChart } from '../../../shared/charts/line-chart.ts';
 import type { ExperimentResults, Measurement, Setting } from '../results.ts';
-import { simpleOf, summaryRows, testSetsOf } from './all-table.ts';
+import { simpleOf, summaryRows, testSetNames } from './all-table.ts';
 import type { Section } from './section.ts';
 import { formatSpread, macroAverage, mean, ofSetting, spreadOf } from './statistics.ts';
 
@@ -170,7 +170,7 @@ export function greedySection(results: ExperimentResults): Section | null {
 }
 
 function groupsOf(results: ExperimentResults): readonly Group[] {
-  return testSetsOf(results, 'out-of-domain').length > 0 ? ['in-domain', 'out-of-domain'] : ['in-domain'];
+  return testSetNames(results, 'out-of-domain').length > 0 ? ['in-domain', 'out-of-domain'] : ['in-domain'];
 }
 
 function averages(
@@ -178,7 +178,7 @@ function averages(
   measurements: readonly Measurement[],
   group: Group,
 ): readonly number[] {
-  const names = testSetsOf(results, group);
+  const names = testSetNames(results, group);
   return measurements.map(({ scores }) => macroAverage(scores, names));
 }
 

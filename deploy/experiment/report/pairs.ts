@@ -5,7 +5,7 @@
 import { boxPlot } from '../../../shared/charts/box-plot.ts';
 import { heatMap } from '../../../shared/charts/heat-map.ts';
 import type { ExperimentResults, Measurement } from '../results.ts';
-import { testSetsOf } from './all-table.ts';
+import { testSetNames } from './all-table.ts';
 import type { Section } from './section.ts';
 import { formatGain, formatPercent, macroAverage, mean, ofSetting, spreadOf } from './statistics.ts';
 
@@ -16,7 +16,7 @@ export function pairsSection(results: ExperimentResults): Section | null {
   const methods = [...results.methods, 'ensemble'].filter((name) =>
     pairs.some(({ method }) => method === name),
   );
-  const outOfDomain = testSetsOf(results, 'out-of-domain');
+  const outOfDomain = testSetNames(results, 'out-of-domain');
   const rows = methods.map((method) => {
     const own = pairs.filter((pair) => pair.method === method);
     const drops = own.flatMap((pair) => relativeChange(results, pair) ?? []);

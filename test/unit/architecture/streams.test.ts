@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { packageFile } from '../../../shared/files/package-file.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { type SourceFile, sourceFiles } from '../../support/source-files.ts';
 
 /** Where words for people begin: commands, what draws them, the service's log. */
 const speakers = [
@@ -13,21 +11,21 @@ const speakers = [
   /^merger\/service\/log\.ts$/,
 ];
 
-const sources = ['agent', 'deploy', 'merger', 'shared'].flatMap((folder) =>
-  readdirSync(packageFile(folder), { recursive: true, encoding: 'utf8' })
-    .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
-    .filter((path) => path.endsWith('.ts')),
-);
-const others = sources.filter((path) => !speakers.some((speaker) => speaker.test(path)));
-const textOf = (path: string): string => readFileSync(join(packageFile(), path), 'utf8');
+let others: readonly SourceFile[];
+beforeAll(async () => {
+  others = (await sourceFiles()).filter(({ path }) => !speakers.some((speaker) => speaker.test(path)));
+});
+
+/** Sources below the commands in which something is found. */
+function found(pattern: RegExp): readonly string[] {
+  return others.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+}
 
 it('nothing below a command writes to a stream', () => {
-  const written = /process\.(stderr|stdout)|console\.\w/;
   expect(others.length).toBeGreaterThan(100);
-  expect(others.filter((path) => written.test(textOf(path)))).toEqual([]);
+  expect(found(/process\.(stderr|stdout)|console\.\w/)).toEqual([]);
 });
 
 it('nothing below a command knows the terminal', () => {
-  const drawing = /from '[./]+\/cli\/(progress|command-context|run-program)\.ts'/;
-  expect(others.filter((path) => drawing.test(textOf(path)))).toEqual([]);
+  expect(found(/from '[./]+\/cli\/(progress|command-context|run-program)\.ts'/)).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { bucketOf } from '../../../shared/models/distance-buckets.ts';
 import { createModel } from '../../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
 import { architectureOf } from '../../../shared/models/registry.ts';
-import { bucketOf } from '../../../shared/models/relative-buckets.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
 import { oneThread } from '../../support/run-context.ts';
 import '../../support/allclose.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatTable, type Table } from '../../../../deploy/demo/table.ts';
+import { formatTable, type TextTable } from '../../../../deploy/demo/table.ts';
 
-const table: Table = {
+const table: TextTable = {
   labelHeader: 'model',
   columns: ['news', 'average'],
   groups: [

@@ -28,7 +28,7 @@ export interface MergedModel {
  * @param own folder of every agent's own fine-tuned model, in the order of the agents
  * @throws RegmeanError when a process fails
  */
-export async function scoreModels(
+export async function scoreDemo(
   processes: Processes,
   paths: DemoPaths,
   task: TaskKind,

@@ -75,16 +75,32 @@ describe('imports', () => {
   });
 
   it('never lead back to the file that they began from', () => {
-    const importsOf = new Map(files.map(({ path, imports }) => [path, imports]));
-    const cycles: string[] = [];
-    const finished = new Set<string>();
-    const visit = (path: string, way: readonly string[]): void => {
-      if (way.includes(path)) cycles.push([...way.slice(way.indexOf(path)), path].join(' -> '));
-      if (way.includes(path) || finished.has(path)) return;
-      for (const own of importsOf.get(path) ?? []) visit(own, [...way, path]);
-      finished.add(path);
-    };
-    for (const path of importsOf.keys()) visit(path, []);
-    expect(cycles).toEqual([]);
+    expect(cyclesIn(new Map(files.map(({ path, imports }) => [path, imports])))).toEqual([]);
+  });
+
+  it('never lead back to the folder that they began from', () => {
+    const importsOf = new Map<string, Set<string>>();
+    for (const { path, imports } of files) {
+      const own = importsOf.get(folderOf(path)) ?? new Set<string>();
+      for (const other of imports.filter((it) => it.endsWith('.ts')).map(folderOf)) {
+        if (other !== folderOf(path)) own.add(other);
+      }
+      importsOf.set(folderOf(path), own);
+    }
+    expect(cyclesIn(importsOf)).toEqual([]);
   });
 });
+
+/** Ways that lead from a file or a folder back to it. */
+function cyclesIn(importsOf: ReadonlyMap<string, Iterable<string>>): readonly string[] {
+  const cycles: string[] = [];
+  const finished = new Set<string>();
+  const visit = (from: string, way: readonly string[]): void => {
+    if (way.includes(from)) cycles.push([...way.slice(way.indexOf(from)), from].join(' -> '));
+    if (way.includes(from) || finished.has(from)) return;
+    for (const own of importsOf.get(from) ?? []) visit(own, [...way, from]);
+    finished.add(from);
+  };
+  for (const from of importsOf.keys()) visit(from, []);
+  return cycles;
+}

@@ -1,8 +1,8 @@
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { formatOf } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { TrainingResult } from './run-training.ts';
-import type { TrainingOptions } from './training-options.ts';
+import type { TrainingResult } from '../training/run-training.ts';
+import type { TrainingOptions } from '../training/training-options.ts';
 
 /**
  * Fine-tunes a model of any kind: TensorFlow.js models with TensorFlow.js, all others with this
@@ -17,6 +17,6 @@ type Train = (options: TrainingOptions, context: RunContext) => Promise<Training
 
 /** What trains the models of an engine, loaded where it is needed. */
 const trainers: Readonly<Record<OpenModel['engine'], () => Promise<Train>>> = {
-  graph: async () => (await import('./run-training.ts')).runTraining,
+  graph: async () => (await import('../training/run-training.ts')).runTraining,
   'tensorflow-js': async () => (await import('../tensorflow/train.ts')).trainLayersModel,
 };

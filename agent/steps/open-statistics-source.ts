@@ -1,10 +1,10 @@
 import { byEngine, type GraphModel, type OpenModel } from '../../shared/formats/model-format.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { collectFisher } from './collect-fisher.ts';
-import { collectGrams } from './collect-grams.ts';
-import type { StatisticsOptions } from './statistics-options.ts';
-import type { StatisticsSource } from './statistics-source.ts';
+import { collectFisher } from '../statistics/collect-fisher.ts';
+import { collectGrams } from '../statistics/collect-grams.ts';
+import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import type { StatisticsSource } from '../statistics/statistics-source.ts';
 
 /**
  * A model as the source of a contribution.

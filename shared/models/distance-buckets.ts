@@ -6,7 +6,7 @@ import type { Graph, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 
 /** The distances that a model tells apart. */
-export interface RelativeBuckets {
+export interface DistanceBuckets {
   /** Buckets for each direction; 0 where every distance has a row of its own. */
   readonly buckets: number;
   /** Distance at which the last bucket begins. */
@@ -16,7 +16,7 @@ export interface RelativeBuckets {
 }
 
 /** Rows of the table for each direction: half of its size. */
-export function spanOf({ buckets, maxDistance }: RelativeBuckets): number {
+export function spanOf({ buckets, maxDistance }: DistanceBuckets): number {
   return buckets > 0 ? buckets : maxDistance;
 }
 
@@ -24,7 +24,7 @@ export function spanOf({ buckets, maxDistance }: RelativeBuckets): number {
  * The bucket of the distance query - key: distances up to half of the buckets have one each, longer
  * ones share them on a logarithmic scale.
  */
-export function bucketOf(distance: number, { buckets, maxDistance }: RelativeBuckets): number {
+export function bucketOf(distance: number, { buckets, maxDistance }: DistanceBuckets): number {
   const middle = Math.floor(buckets / 2);
   const size = Math.abs(distance);
   if (buckets <= 0 || size <= middle) return distance;
@@ -44,7 +44,7 @@ export interface DistanceRows {
 }
 
 /** The table rows of all distances in a batch, cut from those of the longest sequence. */
-export function distanceRows(graph: Graph, relative: RelativeBuckets): DistanceRows {
+export function distanceRows(graph: Graph, relative: DistanceBuckets): DistanceRows {
   const { maxLength } = relative;
   const span = spanOf(relative);
   const rising = Int32Array.from({ length: 2 * maxLength + 1 }, (_, index) =>

@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { collectStatistics } from '../../../../agent/statistics/collect-statistics.ts';
 import {
   type StatisticsOptions,
   statisticsDefaults,
 } from '../../../../agent/statistics/statistics-options.ts';
+import { collectStatistics } from '../../../../agent/steps/collect-statistics.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';

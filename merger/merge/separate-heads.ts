@@ -12,7 +12,7 @@ import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
 import { fillSafetensors } from '../../shared/safetensors/write-safetensors.ts';
 import { headFolder } from '../../shared/wire/agent-models.ts';
-import { copyCompanions } from '../merge/companions.ts';
+import { copyCompanions } from './companions.ts';
 
 /**
  * Checks that agents' names can be folders.

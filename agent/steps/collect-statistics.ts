@@ -17,9 +17,9 @@ import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { CollectedGrams } from './collect-grams.ts';
+import type { CollectedGrams } from '../statistics/collect-grams.ts';
+import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
-import type { StatisticsOptions } from './statistics-options.ts';
 
 /** What was collected. */
 export interface StatisticsResult {
