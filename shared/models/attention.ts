@@ -95,17 +95,23 @@ export function attend(
 }
 
 /**
- * The additive mask that keeps tokens from seeing later ones.
+ * The additive mask that keeps tokens from seeing later ones, and those `window` positions or more
+ * before them.
  *
  * @param queries positions of the queries, int64 [queries]
  * @param keys positions of the keys, int64 [keys]
+ * @param window how many tokens each one sees, itself included; all of them when null
  * @returns [queries, keys]
  */
-export function causalMask(queries: Value, keys: Value): Value {
+export function causalMask(queries: Value, keys: Value, window: number | null = null): Value {
   const graph = queries.graph;
-  const [rows, columns] = [queries.shape[0] as Dim, keys.shape[0] as Dim];
-  const isLater = ops.greater(ops.reshape(keys, [1, columns]), ops.reshape(queries, [rows, 1]));
-  return ops.where(isLater, graph.scalar(lowestFloat32), graph.scalar(0));
+  const column = ops.reshape(queries, [queries.shape[0] as Dim, 1]);
+  const row = ops.reshape(keys, [1, keys.shape[0] as Dim]);
+  const [blocked, open] = [graph.scalar(lowestFloat32), graph.scalar(0)];
+  const causal = ops.where(ops.greater(row, column), blocked, open);
+  if (window === null) return causal;
+  const isFar = ops.greater(ops.sub(column, row), graph.scalar(window - 1, 'int64'));
+  return ops.where(isFar, blocked, causal);
 }
 
 /**

@@ -33,9 +33,13 @@ export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown, nullable
   throw new RegmeanError('invalid-input', `config.json: ${path.join('.')}${problem}`);
 }
 
-/** config.json with a family's own values for fields that it leaves out or says null in. */
-export function withDefaults(defaults: object, json: unknown): object {
-  return { ...defaults, ...(withoutNulls(json, []) as object) };
+/**
+ * config.json with a family's own values for fields that it leaves out or says null in.
+ *
+ * @param nullable fields in which null has a meaning of its own
+ */
+export function withDefaults(defaults: object, json: unknown, nullable: readonly string[] = []): object {
+  return { ...defaults, ...(withoutNulls(json, nullable) as object) };
 }
 
 /** Refuses a field of config.json that does not go with the others. */

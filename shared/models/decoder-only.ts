@@ -31,8 +31,12 @@ export interface DecoderContext {
   readonly length: 'seq' | 'target';
   /** Positions of the tokens, int64 [length]. */
   readonly positions: Value;
-  /** The additive mask of attention, broadcasts to [batch, heads, length, keys]. */
-  readonly mask: Value;
+  /**
+   * The additive mask of attention, broadcasts to [batch, heads, length, keys].
+   *
+   * @param window how many tokens each one sees, itself included; all before it when null
+   */
+  mask(window: number | null): Value;
   /**
    * The keys and values that block `layer` reads, those of its past before its own; they are kept
    * for the next step.
@@ -45,8 +49,14 @@ const keptName = (layer: number, part: 'key' | 'value'): string => `layers.${lay
 /** The context of whole texts, padded on the right. */
 export function wholeContext({ inputIds, attentionMask }: BackboneInputs): DecoderContext {
   const positions = ops.positionsOf(inputIds, 1);
-  const mask = ops.add(causalMask(positions, positions), additiveMask(attentionMask));
-  return { inputIds, length: 'seq', positions, mask, withPast: (_, own) => own };
+  const padding = additiveMask(attentionMask);
+  return {
+    inputIds,
+    length: 'seq',
+    positions,
+    mask: (window) => ops.add(causalMask(positions, positions, window), padding),
+    withPast: (_, own) => own,
+  };
 }
 
 /** The context of tokens after a past, without padding, and what it keeps. */
@@ -67,7 +77,7 @@ function stepContext({ inputIds, past }: DecodingInputs, present: Map<string, Va
     inputIds,
     length: 'target',
     positions,
-    mask: causalMask(positions, keys),
+    mask: (window) => causalMask(positions, keys, window),
     withPast(layer, { key, value }) {
       const joined = {
         key: ops.concat([kept(layer, 'key'), key], 2),

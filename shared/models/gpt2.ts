@@ -109,6 +109,7 @@ function gpt2Block(
   hidden: Value,
   layer: number,
   context: DecoderContext,
+  mask: Value,
 ): Value {
   const { hiddenSize, heads, layerNormEpsilon: epsilon } = config;
   const attention = at(scope, 'attn');
@@ -117,7 +118,7 @@ function gpt2Block(
     splitHeads(ops.slice(projected, 1, index * hiddenSize, (index + 1) * hiddenSize), context.length, heads);
   const query = ops.mulScalar(part(0), config.scales[layer] ?? 1);
   const { key, value } = context.withPast(layer, { key: part(1), value: part(2) });
-  const read = attend(attention, query, key, value, context.mask, config.attentionDropout);
+  const read = attend(attention, query, key, value, mask, config.attentionDropout);
   const attended = dropout(attention, conv1D(attention, 'c_proj', read, hiddenSize), config.residualDropout);
   const residual = ops.add(hidden, attended);
 
@@ -135,8 +136,9 @@ function gpt2Backbone(root: ModuleScope, config: Gpt2Config, context: DecoderCon
   const places = embedding(scope, 'wpe', context.positions, config.inputs.maxLength, hiddenSize);
   const sum = ops.reshape(ops.add(words, places), [`batch*${context.length}`, hiddenSize]);
   let hidden = dropout(scope, sum, config.embeddingDropout);
+  const mask = context.mask(null);
   for (let layer = 0; layer < config.layers; layer++) {
-    hidden = gpt2Block(at(scope, `h.${layer}`), config, hidden, layer, context);
+    hidden = gpt2Block(at(scope, `h.${layer}`), config, hidden, layer, context, mask);
   }
   return layerNorm(scope, 'ln_f', hidden, config.layerNormEpsilon);
 }

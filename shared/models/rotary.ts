@@ -9,6 +9,9 @@ import * as ops from '../graph/ops/index.ts';
 import { z } from '../zod.ts';
 import { requireField } from './config.ts';
 
+/** The part of each head that is turned. */
+export const wholeRotary = z.literal(1, 'must be 1: whole heads are turned').optional();
+
 const ropeSchema = z.object({
   rope_type: z.string().optional(),
   type: z.string().optional(),
@@ -17,6 +20,7 @@ const ropeSchema = z.object({
   high_freq_factor: z.number().positive().optional(),
   original_max_position_embeddings: z.int().positive().optional(),
   rope_theta: z.number().positive().optional(),
+  partial_rotary_factor: wholeRotary,
 });
 
 /**
@@ -56,6 +60,11 @@ export function commonRopeParameters(
     'unsupported',
     `config.json: rope_parameters: layers must be of one kind that has parameters, got layers of ${[...new Set(kinds)].join(' and ')}, parameters of ${given.join(' and ')}`,
   );
+}
+
+/** What holds of `rope_scaling` and `rope_parameters`: the first, where it says anything. */
+export function givenRope(scaling: RopeScaling, parameters: RopeScaling): RopeScaling {
+  return Object.keys(scaling ?? {}).length > 0 ? scaling : parameters;
 }
 
 /** Refuses heads that do not fall into pairs of features, which are what is turned. */

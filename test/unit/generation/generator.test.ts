@@ -73,6 +73,10 @@ describe.each([
   ['gpt2', createModel(gpt2, 'causal-lm', [], 2)],
   ['llama', createModel(llama, 'causal-lm', [], 3)],
   ['qwen3', createModel({ ...llama, model_type: 'qwen3' }, 'causal-lm', [], 3)],
+  [
+    'mistral, whose tokens see few others',
+    createModel({ ...llama, model_type: 'mistral', sliding_window: 3 }, 'causal-lm', [], 3),
+  ],
 ])('createGenerator with %s', (_, model) => {
   const examples = examplesOf([3, 9, 1, 6, 9, 14]);
 

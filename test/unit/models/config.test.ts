@@ -113,13 +113,6 @@ describe('angles of rotary positions', () => {
       'got layers of full_attention, parameters of sliding_attention',
     ],
     [
-      {
-        rope_parameters: { full_attention: fast, sliding_attention: fast },
-        layer_types: ['full_attention', 'sliding_attention'],
-      },
-      'got layers of full_attention and sliding_attention',
-    ],
-    [
       { rope_scaling: { type: 'linear' }, rope_parameters: null },
       'config.json: rope_scaling: linear must have a factor',
     ],
@@ -129,6 +122,14 @@ describe('angles of rotary positions', () => {
     ],
   ])('that cannot be known are refused: %j', (changes, message) => {
     expect(() => parse('llama', changes)).toThrow(message);
+  });
+
+  it('are refused where layers have angles of their own', () => {
+    const kinds = ['full_attention', 'sliding_attention'];
+    const both = { rope_parameters: { full_attention: fast, sliding_attention: fast }, layer_types: kinds };
+    expect(() => parse('qwen3', { ...both, use_sliding_window: true, sliding_window: 4 })).toThrow(
+      'got layers of full_attention and sliding_attention',
+    );
   });
 });
 
@@ -148,6 +149,9 @@ describe('models that are not what they look like', () => {
 });
 
 describe('fields that are null', () => {
+  // No angles of its own, and no window, where the default is one.
+  const saysMoreByNull = new Set(['local_rope_theta', 'sliding_window']);
+
   it.each(Object.keys(fixtures))('of %s are as those that are not there', (modelType) => {
     const json = configs.get(modelType) ?? {};
     const isRequired = (field: string): boolean => {
@@ -159,7 +163,7 @@ describe('fields that are null', () => {
         return true;
       }
     };
-    const optional = Object.keys(json).filter((field) => field !== 'local_rope_theta' && !isRequired(field));
+    const optional = Object.keys(json).filter((field) => !saysMoreByNull.has(field) && !isRequired(field));
     expect(optional).not.toEqual([]);
     for (const field of optional) {
       const { [field]: _, ...rest } = json;

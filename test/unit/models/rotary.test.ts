@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { parseLlamaConfig } from '../../../shared/models/llama.ts';
+import { parseLlamaConfig } from '../../../shared/models/llama-config.ts';
 import { rotaryFrequencies } from '../../../shared/models/rotary.ts';
+
+const tiny = {
+  vocab_size: 9,
+  hidden_size: 8,
+  intermediate_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+};
 
 describe('rotaryFrequencies', () => {
   it('fall from 1 by powers of theta', () => {
@@ -39,28 +47,37 @@ describe('rotaryFrequencies', () => {
   });
 
   it('refuse other kinds of scaling by name', () => {
-    const llama = {
-      vocab_size: 9,
-      hidden_size: 8,
-      intermediate_size: 8,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-    };
-    expect(() => parseLlamaConfig({ ...llama, rope_scaling: { rope_type: 'yarn', factor: 2 } })).toThrow(
+    expect(() => parseLlamaConfig({ ...tiny, rope_scaling: { rope_type: 'yarn', factor: 2 } })).toThrow(
       'rope_scaling must be default, linear or llama3, got yarn',
     );
   });
 
-  it('come with a longest text that is the sliding window where there is one', () => {
-    const mistral = {
-      vocab_size: 9,
-      hidden_size: 8,
-      intermediate_size: 8,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-      sliding_window: 16,
-    };
-    expect(parseLlamaConfig(mistral).inputs.maxLength).toBe(16);
-    expect(parseLlamaConfig({ ...mistral, use_sliding_window: false }).inputs.maxLength).toBe(2048);
+  it('are those of rope_scaling where it says anything, with the length of pretraining beside it', () => {
+    const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    const frequencies = (changes: object): readonly number[] => [
+      ...parseLlamaConfig({ ...tiny, hidden_size: 64, ...changes }).frequencies,
+    ];
+    const plain = frequencies({});
+    const slowed = frequencies({ rope_scaling: { type: 'linear', factor: 4 }, rope_parameters: llama3 });
+    expect(slowed).toEqual(plain.map((frequency) => frequency / 4));
+    expect(frequencies({ rope_scaling: {}, rope_parameters: { rope_type: 'linear', factor: 4 } })).toEqual(
+      slowed,
+    );
+    const of = (length: number) =>
+      frequencies({ rope_scaling: { ...llama3, original_max_position_embeddings: length } });
+    expect(frequencies({ rope_scaling: llama3 })).toEqual(of(2048));
+    expect(frequencies({ rope_scaling: llama3, max_position_embeddings: 99 })).toEqual(of(99));
+    expect(frequencies({ rope_scaling: llama3, original_max_position_embeddings: 50 })).toEqual(of(50));
+    expect(of(50)).not.toEqual(of(99));
+  });
+
+  it.each([
+    [{ partial_rotary_factor: 0.5 }, 'config.json: partial_rotary_factor: must be 1: whole heads are turned'],
+    [
+      { rope_parameters: { rope_type: 'default', partial_rotary_factor: 0.5 } },
+      'config.json: rope_parameters.partial_rotary_factor: must be 1',
+    ],
+  ])('are refused for parts of heads: %j', (changes, message) => {
+    expect(() => parseLlamaConfig({ ...tiny, ...changes })).toThrow(message);
   });
 });
