@@ -65,7 +65,7 @@ export function roundMessage({ round, standing, agents, fusedFiles, agentModels 
 const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fisherNormalize'] as const;
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
-  const { method, coefficients, coefficientScale, heads, exclude, include, average } = merge;
+  const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent } = merge;
   const { settings } = methodNamed(method).prepare(merge);
   const fields = fieldsOfOptions.flatMap((key) =>
     settings[key] === undefined ? [] : [[key, settings[key]]],
@@ -73,6 +73,7 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
   return {
     ...{ method, coefficientScale, heads, gramScale: '', coefficients: coefficients ?? {} },
     ...{ exclude: [...exclude], include: [...include], average: [...average] },
+    allowDifferent: [...allowDifferent],
     ...Object.fromEntries(fields),
     options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
   };

@@ -58,7 +58,11 @@ function optionsOf({ merge }: RoundInfo): Record<string, unknown> {
 }
 
 function describeOptions(round: RoundInfo): string[] {
-  return Object.entries(optionsOf(round)).map(([key, value]) => `${key} ${value}`);
+  const allowed = round.merge?.allowDifferent ?? [];
+  return [
+    ...Object.entries(optionsOf(round)).map(([key, value]) => `${key} ${value}`),
+    ...(allowed.length === 0 ? [] : [`although agents may differ in ${allowed.join(', ')}`]),
+  ];
 }
 
 function plainWord(value: string): string {

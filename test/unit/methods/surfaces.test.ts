@@ -19,7 +19,8 @@ import {
 import { bare, elementOf } from '../../../merger/methods/option.ts';
 import { defaultMethod, mergeMethods } from '../../../merger/methods/registry.ts';
 import { parseRecipe } from '../../../merger/recipe/read-recipe.ts';
-import { roundMessage } from '../../../merger/service/round-message.ts';
+import { type RoundView, roundMessage } from '../../../merger/service/round-message.ts';
+import { formatRound } from '../../../shared/wire/round-report.ts';
 
 /** The flags that README and scripts rely on; others may join them. */
 const published = [
@@ -137,24 +138,34 @@ describe('an experiment file', () => {
   });
 });
 
+/** An open round of a recipe. */
+const viewOf = (text: string): RoundView => ({
+  round: {
+    recipe: parseRecipe(text, 'round.yaml'),
+    base: { fingerprint: '', files: [] },
+    paths: { dir: '', recipe: '', record: '', base: '', incoming: '', contributions: '' } as never,
+  },
+  standing: { state: 'open' } as never,
+  agents: [],
+  fusedFiles: [],
+  agentModels: [],
+});
+
 it.each(mergeOptionList.filter(({ methods }) => methods !== null))('a round is told with $key', (option) => {
   const text = recipe(`{ method: ${ownerOf(option)}, ${option.key}: ${sample(option)} }`);
-  const { merge } = roundMessage({
-    round: {
-      recipe: parseRecipe(text, 'round.yaml'),
-      base: { fingerprint: '', files: [] },
-      paths: { dir: '', recipe: '', record: '', base: '', incoming: '', contributions: '' } as never,
-    },
-    standing: { state: 'open' } as never,
-    agents: [],
-    fusedFiles: [],
-    agentModels: [],
-  });
+  const { merge } = roundMessage(viewOf(text));
   const value = JSON.parse(merge?.options[option.key] ?? 'null');
   expect(String(value)).toBe(sample(option));
   // Fields of the wire that are older than `options` stay.
   expect(merge).toMatchObject({ method: ownerOf(option), coefficientScale: 'normalized', heads: 'united' });
   if (published.includes(option.key)) expect(merge).toHaveProperty(option.key, value);
+});
+
+it('a round is told with the differences between agents that it allows', () => {
+  const told = roundMessage(viewOf(recipe('{ allowDifferent: [hidden_act, tokenizer.normalizer] }')));
+  expect(told.merge?.allowDifferent).toEqual(['hidden_act', 'tokenizer.normalizer']);
+  expect(formatRound(told)).toContain('although agents may differ in hidden_act, tokenizer.normalizer');
+  expect(formatRound(roundMessage(viewOf(recipe('{}'))))).not.toContain('differ');
 });
 
 /** Each option of a method, with a method that does not have it. */

@@ -60,6 +60,11 @@ export interface MergePlan {
    * fields of their own above are here too.
    */
   'options'?: ({[key: string]: string});
+  /**
+   * Fields of config.json and parts of the tokenizer in which contributions may differ and are
+   * merged all the same.
+   */
+  'allowDifferent'?: (string)[];
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
@@ -125,6 +130,11 @@ export interface MergePlan__Output {
    * fields of their own above are here too.
    */
   'options': ({[key: string]: string});
+  /**
+   * Fields of config.json and parts of the tokenizer in which contributions may differ and are
+   * merged all the same.
+   */
+  'allowDifferent': (string)[];
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
