@@ -11,9 +11,9 @@ import type { Experiment } from './experiment-file.ts';
 /** One run of an experiment. */
 export interface ExperimentContext extends RunContext {
   readonly experiment: Experiment;
-  /** Folder of the base model and its fingerprint. */
+  /** Path of the base model, and the digest of all that a training takes from it. */
   readonly base: string;
-  readonly baseFingerprint: string;
+  readonly baseKey: string;
   /** Folder of everything that is computed once; see `artifactKey`. */
   readonly cache: string;
   /** SHA-256 of data files, each read once. */

@@ -32,7 +32,7 @@ export async function fineTune(
   const columns = agent.columns === undefined ? {} : { columns: agent.columns };
   const { freeze, ...training } = context.experiment.training;
   const key = artifactKey({
-    base: context.baseFingerprint,
+    base: context.baseKey,
     task: agent.task,
     labels: agent.labels,
     columns: agent.columns,

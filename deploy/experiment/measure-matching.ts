@@ -10,7 +10,7 @@ import {
   matchReportFile,
   matchReportSchema,
 } from '../../merger/matching/match-report.ts';
-import { RegmeanError } from '../../shared/errors.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
 import { readJson } from '../../shared/files/read-json.ts';
 import { collect, type StatisticsKind, type StoredContribution, statisticsOf } from './collect.ts';
 import { artifactFolder, artifactKey } from './context.ts';
@@ -25,7 +25,10 @@ export async function measureMatching(run: SeedRun): Promise<{
 }> {
   const { matching, methods } = run.context.experiment;
   if (matching === undefined) return { measurements: [], matchedLayers: [] };
-  const [left, right] = matching.agents.map((name) => modelOf(run, name)) as [FineTuned, FineTuned];
+  const [left, right] = matching.agents.map((name) => run.models.find((own) => own.name === name)) as [
+    FineTuned,
+    FineTuned,
+  ];
   const measurements: Measurement[] = [];
   const matchedLayers: MatchedLayer[] = [];
   const scope = { testSets: testSetsOf(run, [left, right]), validation: false };
@@ -69,18 +72,25 @@ async function match(
   const { context, data } = run;
   // The developer has no agent's training data: activations are compared on validation texts of
   // both domains.
-  const dataFiles = testSetsOf(
+  const testSets = testSetsOf(
     run,
     run.models.filter(({ name }) => [left.agent, right.agent].includes(name)),
-  )
-    .filter(({ owner }) => owner !== null || data.testSets.length === 1)
-    .flatMap(({ dev }) => dev);
-  const key = artifactKey({ left: left.key, right: right.key, by, data: await context.digests(dataFiles) });
+  ).filter(({ owner }) => owner !== null || data.testSets.length === 1);
+  const dataFiles = testSets.flatMap(({ dev }) => dev);
+  const columns: DataColumns = {
+    ofFiles: Object.fromEntries(
+      testSets.flatMap(({ dev, columns: own = {} }) => dev.map((file) => [file, own])),
+    ),
+  };
+  const key = artifactKey({
+    ...{ left: left.key, right: right.key, by, data: await context.digests(dataFiles) },
+    columns: testSets.map((own) => own.columns),
+  });
   const out = artifactFolder(context, 'matched', `${left.agent}-${right.agent}-${kind}-${by}`, key);
   if (!existsSync(join(out, matchReportFile))) {
     context.note(`matching ${right.agent} to ${left.agent} by ${by}`);
     await matchContribution(
-      { left: left.folder, right: right.folder, out, by, task: model.task, dataFiles },
+      { left: left.folder, right: right.folder, out, by, task: model.task, dataFiles, columns },
       context,
     );
   }
@@ -88,13 +98,4 @@ async function match(
     contribution: { agent: right.agent, key, folder: join(out, matchedFolder) },
     report: await readJson(join(out, matchReportFile), matchReportSchema),
   };
-}
-
-function modelOf({ models }: SeedRun, name: string): FineTuned {
-  const found = models.find((model) => model.name === name);
-  if (found !== undefined) return found;
-  throw new RegmeanError(
-    'usage',
-    `matching: ${name} is none of the agents ${models.map((own) => own.name).join(', ')}`,
-  );
 }

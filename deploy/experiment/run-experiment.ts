@@ -3,8 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
-import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { baseKey } from './base-key.ts';
+import { checkBase } from './check-base.ts';
 import { checkData } from './check-data.ts';
 import { createFileDigests, type ExperimentContext } from './context.ts';
 import type { Experiment } from './experiment-file.ts';
@@ -27,7 +28,7 @@ import { type SeedRun, startSeed } from './seed-run.ts';
 
 /** How an experiment is run. */
 export interface RunOptions {
-  /** Folder of the base model, when the experiment names none. */
+  /** Path of the base model, when the experiment names none. */
   readonly shippedBase: string;
   /** Folder for results and reports. */
   readonly out: string;
@@ -60,7 +61,7 @@ export async function runExperiment(
     ...run,
     experiment,
     base,
-    baseFingerprint: await baseFingerprint(base),
+    baseKey: await baseKey(base),
     cache,
     digests: createFileDigests(),
   };
@@ -70,6 +71,7 @@ export async function runExperiment(
     run.note(`seed ${seed} (${index + 1} of ${experiment.seeds.length})`);
     const data = await prepareData(experiment, seed, join(options.out, 'data'));
     await checkData(scorer, data);
+    await checkBase(base, experiment, data.agents);
     const seedRun = await startSeed(context, scorer, seed, data);
     results ??= await describe(seedRun);
     const { measurements, matchedLayers } = await measureSeed(seedRun);

@@ -74,6 +74,7 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     task: family === null ? null : taskOfClass(family.architecture, config.json),
     inputs: async () => architectureOf(modelType).parseConfig(config.json).inputs,
     hasFixedHead: false,
+    requireOutputs: async () => {},
     classNames: async (task) => classesNamedInConfig(config.json, task, path),
     parametersFor: (task, labels) => (isKnownArchitecture(modelType) ? declared(task, labels) : null),
     linearLayers: async (task, labels) => {

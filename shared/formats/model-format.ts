@@ -47,6 +47,12 @@ interface AnyModel {
   inputs(task: TaskKind): Promise<InputSpec>;
   /** Whether the outputs are the network's own: no head can be made for other classes. */
   readonly hasFixedHead: boolean;
+  /**
+   * Checks that a network with a fixed head has an output for each class.
+   *
+   * @throws RegmeanError `usage` with the number of its outputs
+   */
+  requireOutputs(task: TaskKind, classes: readonly string[]): Promise<void>;
   /** The classes of its outputs; null where nothing names or counts them. */
   classNames(task: TaskKind): Promise<readonly string[] | null>;
   /**

@@ -46,6 +46,13 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     const { config: own, architecture } = await openNetwork(file, path);
     return readModel({ where: path, config: own, architecture, weights }, request);
   };
+  const linearLayers: GraphModel['linearLayers'] = async (task, classes) => {
+    const { config: own, architecture, weights: unused } = await openNetwork(file, path);
+    await unused.close();
+    const parsed = architecture.parseConfig(own.json);
+    const identity = { architecture, config: parsed, task, ...headOutputs(task, classes) };
+    return indexLayers(linearLayersOf(identity));
+  };
   return {
     engine: 'graph',
     path,
@@ -61,6 +68,9 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
       return architecture.parseConfig(own.json).inputs;
     },
     hasFixedHead: true,
+    requireOutputs: async (task, classes) => {
+      await linearLayers(task, classes);
+    },
     classNames: async (task) => {
       const { classes } = (await load({ task })).model;
       return classes.length === 0 ? null : classes;
@@ -68,13 +78,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     parametersFor: () => null,
     className: () => null,
     surplusBeside: () => [],
-    linearLayers: async (task, classes) => {
-      const { config: own, architecture, weights: unused } = await openNetwork(file, path);
-      await unused.close();
-      const parsed = architecture.parseConfig(own.json);
-      const identity = { architecture, config: parsed, task, ...headOutputs(task, classes) };
-      return indexLayers(linearLayersOf(identity));
-    },
+    linearLayers,
     tensorsFor: async () => weights.tensors,
     fingerprint: () => fingerprintWeights(weights),
     isIdentifiedBy: async (fingerprint) =>

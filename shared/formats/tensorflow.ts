@@ -64,6 +64,11 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
       return network.inputs;
     },
     hasFixedHead: true,
+    requireOutputs: async (task, classes) => {
+      const { loadLayersModel } = await import('../tensorflow/load-layers-model.ts');
+      const { network } = await loadLayersModel(path, task, { note() {} }, classes);
+      network.model.dispose();
+    },
     classNames: async (task) => classesNamedInConfig(config.json, task, folder),
     parametersFor: () => null,
     className: () => null,
