@@ -1,8 +1,12 @@
 import { RegmeanError } from '../../shared/errors.ts';
-import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import type { BaseModel__Output } from '../../shared/wire/generated/regmean/v1/BaseModel.ts';
 import { type FetchFolderOptions, type FetchFolderResult, fetchFolder } from './fetch-folder.ts';
+
+const olderMerger =
+  'it is the same base: the merger runs an earlier version of regmean, which identifies bases in ' +
+  'another way; merger and agents of a round need the same version';
 
 /**
  * Fetches the round's base model and checks that its parameters have the announced fingerprint.
@@ -19,12 +23,13 @@ export async function fetchBase(
     what: 'base',
     files: base.files,
     async verify(dir) {
-      const fingerprint = await baseFingerprint(dir);
-      if (fingerprint === base.fingerprint) return;
-      throw new RegmeanError(
-        'refused',
-        `${dir}: fingerprint must be ${base.fingerprint}, got ${fingerprint}`,
-      );
+      await withModel(dir, async (model) => {
+        const fingerprint = await model.fingerprint();
+        if (fingerprint === base.fingerprint) return;
+        const message = `${dir}: fingerprint must be ${base.fingerprint}, got ${fingerprint}`;
+        const isOfOtherVersion = await model.isIdentifiedBy(base.fingerprint);
+        throw new RegmeanError('refused', message, isOfOtherVersion ? { hint: olderMerger } : {});
+      });
     },
   });
 }

@@ -2,6 +2,8 @@
  * @file What an agent computes from its data beside the weights, Grams and Fisher information, and
  *   the contribution.
  */
+
+import { type BaseIdentity, baseIdentity } from '../../shared/contribution/base-identity.ts';
 import {
   readTrainingRecord,
   type TrainingRecord,
@@ -12,7 +14,6 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
-import { baseFingerprint as fingerprintOf } from '../../shared/formats/base-fingerprint.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
@@ -78,7 +79,7 @@ async function collectFrom(
       ...(fisher === undefined ? {} : { fisher }),
       manifest: {
         agent: options.agent,
-        baseFingerprint: base,
+        ...base,
         task: options.task,
         labels: [...model.classes],
         ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
@@ -147,9 +148,12 @@ async function trainingRecordOf(
   return record;
 }
 
-async function baseOf(options: StatisticsOptions, record: TrainingRecord | null): Promise<string> {
-  if (options.base !== undefined) return fingerprintOf(options.base);
-  if (record?.baseFingerprint !== undefined) return record.baseFingerprint;
+async function baseOf(options: StatisticsOptions, record: TrainingRecord | null): Promise<BaseIdentity> {
+  if (options.base !== undefined) return baseIdentity(options.base);
+  if (record?.baseFingerprint !== undefined) {
+    const { baseFingerprint, baseFingerprintFormat } = record;
+    return { baseFingerprint, baseFingerprintFormat };
+  }
   throw new RegmeanError('usage', `--base: needed, because ${options.model} has no training.json`, {
     hint: 'name the folder of the base model that it was fine-tuned from',
   });

@@ -1,5 +1,6 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
 
+import { baseIdentity } from '../../shared/contribution/base-identity.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import type { Row } from '../../shared/data/row.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -162,14 +163,14 @@ async function save(
   train: readonly EncodedExample[],
   best: Best,
 ): Promise<void> {
-  const fingerprint = await withModel(options.model, (base) => base.fingerprint());
+  const base = await baseIdentity(options.model);
   await writeFolderAtomically(options.out, async (folder) => {
     await writeLayersModel(folder, file.json, best.weights, { from: file.folder, task, classes });
     await copySideFiles(file.folder, folder);
     await writeTrainingRecord(folder, {
       task,
       labels: [...classes],
-      baseFingerprint: fingerprint,
+      ...base,
       ...(hasClasses(task) ? { seenLabels: occurringClasses({ classes, examples: train }) } : {}),
       seed: options.seed,
       examples: train.length,

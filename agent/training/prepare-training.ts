@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type BaseIdentity, identified } from '../../shared/contribution/base-identity.ts';
 import type { ReadData } from '../../shared/data/read-rows.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
@@ -44,7 +45,7 @@ export interface TrainingRun {
   readonly gradients: ParameterArena;
   readonly optimizer: AdamW;
   readonly newParameters: readonly string[];
-  readonly baseFingerprint: string;
+  readonly base: BaseIdentity;
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   readonly identity: string;
@@ -126,7 +127,7 @@ async function prepareFrom(
     gradients,
     optimizer,
     newParameters: loaded.initialized,
-    baseFingerprint: fingerprint,
+    base: identified(fingerprint),
     stepsPerEpoch,
     totalSteps: stepsPerEpoch * options.epochs,
     identity,

@@ -131,7 +131,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
   await writeTrainingRecord(options.out, {
     task: model.task,
     labels: [...model.classes],
-    baseFingerprint: run.baseFingerprint,
+    ...run.base,
     ...(hasClasses(model.task)
       ? { seenLabels: occurringClasses({ classes: model.classes, examples: train }) }
       : {}),

@@ -3,7 +3,7 @@ import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
-import type { AgentData } from './experiment-data.ts';
+import type { AgentData } from '../datasets/experiment-data.ts';
 import type { Experiment } from './experiment-file.ts';
 import { unionOf } from './fine-tune.ts';
 

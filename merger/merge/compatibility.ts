@@ -2,6 +2,7 @@
  * @file Contributions can be merged when they are the same model, fine-tuned from the same base.
  */
 
+import { otherVersionHint } from '../../shared/contribution/base-identity.ts';
 import { classParameters, contributionTask } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -33,7 +34,8 @@ export function requireCompatible(
   };
   const parameters = partOf(first);
   for (const other of others) {
-    requireSame('base fingerprint', first, other, ({ manifest }) => manifest?.baseFingerprint);
+    const hint = [first, other].map(otherVersion).find((own) => own !== null);
+    requireSame('base fingerprint', first, other, ({ manifest }) => manifest?.baseFingerprint, hint);
     requireSame('model type', first, other, ({ config }) => config.model_type);
     requireSameParameters(first, other, parameters, partOf(other), classRows);
   }
@@ -76,12 +78,17 @@ function requireSame(
   first: Contribution,
   other: Contribution,
   property: (contribution: Contribution) => string | undefined,
-  hint?: string,
+  hint?: string | null,
 ): void {
   const [a, b] = [property(first), property(other)];
   if (a === undefined || b === undefined || a === b) return;
   const message = `${what}: must be the same, ${first.agent} has ${a}, ${other.agent} has ${b}`;
-  throw new RegmeanError('invalid-input', message, hint === undefined ? {} : { hint });
+  throw new RegmeanError('invalid-input', message, hint ? { hint } : {});
+}
+
+/** What to do about a contribution of another version of this program. */
+function otherVersion({ agent, manifest }: Contribution): string | null {
+  return manifest === undefined ? null : otherVersionHint(agent, manifest);
 }
 
 function requireSameParameters(

@@ -20,6 +20,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { syncFolder, writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
+import { fingerprintFormat } from '../../shared/formats/fingerprint-weights.ts';
 import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
 import { z } from '../../shared/zod.ts';
 import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
@@ -30,13 +31,19 @@ const folderFile = z.strictObject({ name: z.string(), size: z.int(), sha256: z.s
 const roundRecord = z.strictObject({
   format: z.literal('regmean-round/1'),
   createdAt: z.iso.datetime(),
-  base: z.strictObject({ fingerprint: z.string(), files: z.array(folderFile) }),
+  base: z.strictObject({
+    fingerprint: z.string(),
+    fingerprintFormat: z.string().optional(),
+    files: z.array(folderFile),
+  }),
 });
 const failureRecord = z.strictObject({ reason: z.string(), at: z.iso.datetime() });
 
 /** The base model as the round keeps it. */
 export interface RoundBase {
   readonly fingerprint: string;
+  /** What it is a digest of; absent in rounds of version 0.1. */
+  readonly fingerprintFormat?: string | undefined;
   readonly files: readonly FolderFile[];
 }
 
@@ -82,7 +89,8 @@ export function roundPaths(store: string, name: string): RoundPaths {
  * deadline and the merge, and a failure is forgotten with such a change.
  *
  * @param fingerprintOf fingerprint of a base model's folder
- * @throws RegmeanError when the recipe differs from the stored round in anything else
+ * @throws RegmeanError when the recipe differs from the stored round in anything else, or the round
+ *   was begun by a version that identified bases in another way
  */
 export async function openRound(
   store: string,
@@ -95,6 +103,7 @@ export async function openRound(
     return readRound(store, recipe.name);
   }
   const stored = await readRound(store, recipe.name);
+  await requireOwnFingerprint(stored, fingerprintOf);
   await finishReplacements(paths);
   if (formatRecipe(stored.recipe) === formatRecipe(recipe)) return stored;
   await requireCompatible(stored, recipe);
@@ -196,9 +205,31 @@ async function createRound(
     await writeJsonAtomically(join(temporary, 'round.json'), {
       format: 'regmean-round/1',
       createdAt: new Date().toISOString(),
-      base: { fingerprint, files },
+      base: { fingerprint, fingerprintFormat, files },
     });
   });
+}
+
+/**
+ * Refuses an unfinished round of a version that identified bases in another way: no agent of this
+ * version could contribute to it.
+ */
+async function requireOwnFingerprint(
+  { paths, recipe, base }: StoredRound,
+  fingerprintOf: (dir: string) => Promise<string>,
+): Promise<void> {
+  if (base.fingerprintFormat === fingerprintFormat || (await isMerged(paths))) return;
+  const fingerprint = await fingerprintOf(paths.base);
+  if (fingerprint === base.fingerprint) return;
+  throw new RegmeanError(
+    'unsupported',
+    `${paths.record}: base fingerprint must be ${fingerprint}, got ${base.fingerprint}`,
+    {
+      hint:
+        `the round ${recipe.name} was begun by another version of regmean, which identifies bases in ` +
+        'another way: finish it with that version, or give the recipe another name',
+    },
+  );
 }
 
 async function finishReplacements(paths: RoundPaths): Promise<void> {

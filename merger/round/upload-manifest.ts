@@ -3,6 +3,7 @@
  *   travels.
  */
 import { createHash } from 'node:crypto';
+import { otherVersionHint } from '../../shared/contribution/base-identity.ts';
 import {
   type ContributionManifest,
   manifestFile as contributionFile,
@@ -88,7 +89,9 @@ export function checkDeclaration(manifest: UploadManifest, expected: Declaration
     const message = `${where}: ${field} must be ${wanted}, got ${got}`;
     throw new RegmeanError('refused', message, hint === undefined ? {} : { hint });
   };
-  const baseHint = "fetch the round's base model with regmean agent fetch-base, and fine-tune from it";
+  const baseHint =
+    otherVersionHint('the contribution', declaration) ??
+    "fetch the round's base model with regmean agent fetch-base, and fine-tune from it";
   same('agent', declaration.agent, manifest.agent);
   same('base fingerprint', declaration.baseFingerprint, expected.baseFingerprint, baseHint);
   same('task', declaration.task, expected.task);

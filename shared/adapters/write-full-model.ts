@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { baseIdentity } from '../contribution/base-identity.ts';
 import { writeTrainingRecord } from '../contribution/training-record.ts';
 import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
-import { baseFingerprint } from '../formats/base-fingerprint.ts';
 import { copySideFiles } from '../models/side-files.ts';
 import { headMembers, writeConfig } from '../models/written-config.ts';
 import { weightsFile } from '../safetensors/model-weights.ts';
@@ -75,7 +75,7 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
         await writeTrainingRecord(folder, {
           task: options.task,
           labels: [...plan.labels],
-          baseFingerprint: await baseFingerprint(base.folder),
+          ...(await baseIdentity(base.folder)),
         });
       });
       return {

@@ -2,13 +2,11 @@ import { join } from 'node:path';
 import { readJson } from '../files/read-json.ts';
 import { taskKinds } from '../task.ts';
 import { z } from '../zod.ts';
+import { baseIdentityShape, sha256Schema } from './base-identity.ts';
 import { fisherReductions, fisherVariants } from './fisher.ts';
 
 /** Name of the manifest in a contribution folder. */
 export const manifestFile = 'contribution.json';
-
-/** SHA-256 in lower-case hex. */
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex');
 
 const fileNameSchema = z
   .string()
@@ -22,8 +20,7 @@ export const manifestSchema = z.object({
   format: z.literal('regmean-contribution/1'),
   /** Name of the agent, unique in a round. */
   agent: z.string().min(1).max(100),
-  /** See base-fingerprint.ts. */
-  baseFingerprint: sha256Schema,
+  ...baseIdentityShape,
   task: z.enum(taskKinds),
   /**
    * Class names in the order of the head's outputs; one name for regression, none for masked-lm.

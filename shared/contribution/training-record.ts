@@ -5,7 +5,7 @@ import { readJson } from '../files/read-json.ts';
 import { trainingStateFolder } from '../formats/unfinished-training.ts';
 import { taskKinds } from '../task.ts';
 import { z } from '../zod.ts';
-import { sha256Schema } from './manifest.ts';
+import { baseIdentityShape } from './base-identity.ts';
 
 /** Name of the record that `regmean train` leaves in a fine-tuned folder. */
 export const trainingRecordFile = 'training.json';
@@ -20,7 +20,8 @@ export const trainingRecordSchema = z.object({
    * Class names in the order of the head's outputs; one name for regression, none for masked-lm.
    */
   labels: z.array(z.string()),
-  baseFingerprint: sha256Schema.optional(),
+  baseFingerprint: baseIdentityShape.baseFingerprint.optional(),
+  baseFingerprintFormat: baseIdentityShape.baseFingerprintFormat,
   /** The classes that occur in the training examples. */
   seenLabels: z.array(z.string()).optional(),
   seed: z.int().optional(),

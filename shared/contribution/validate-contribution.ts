@@ -17,6 +17,7 @@ import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
+import { otherVersionHint } from './base-identity.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { contributionLayers } from './contribution-layers.ts';
 import { gramLayers } from './gram-layers.ts';
@@ -111,7 +112,8 @@ function checkManifest(
     throw new RegmeanError('refused', message, hint === undefined ? {} : { hint });
   };
   same('agent', manifest.agent, expected.agent);
-  const baseHint = 'fine-tune from the base model of the round';
+  const baseHint =
+    otherVersionHint('the contribution', manifest) ?? 'fine-tune from the base model of the round';
   same('base fingerprint', manifest.baseFingerprint, expected.baseFingerprint, baseHint);
   same('task', manifest.task, expected.task);
   same('labels', JSON.stringify(manifest.labels), jsonOf(expected.labels));

@@ -3,6 +3,10 @@ import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
 
+/** What fingerprints are digests of, and so how they begin; version 0.1 had another way. */
+export const fingerprintFormat = 'regmean-base/2';
+export const formerFormat = 'regmean-base/1';
+
 /**
  * Identifies a base model by its values: SHA-256, as lower-case hex, over `regmean-base/2\n` and
  * then, for every floating point tensor in the order of their names (UTF-16 code units), `name
@@ -13,7 +17,7 @@ import type { TensorReader } from '../safetensors/open-safetensors.ts';
  *   a model has one fingerprint
  */
 export function fingerprintWeights(weights: TensorReader): Promise<string> {
-  return digestOf('regmean-base/2\n', weights);
+  return digestOf(fingerprintFormat, weights);
 }
 
 /**
@@ -21,11 +25,11 @@ export function fingerprintWeights(weights: TensorReader): Promise<string> {
  * they are stored, beginning with `regmean-base/1\n`.
  */
 export function formerFingerprint(stored: TensorReader): Promise<string> {
-  return digestOf('regmean-base/1\n', stored);
+  return digestOf(formerFormat, stored);
 }
 
 async function digestOf(format: string, weights: TensorReader): Promise<string> {
-  const hash = createHash('sha256').update(format);
+  const hash = createHash('sha256').update(`${format}\n`);
   for (const name of [...weights.tensors.keys()].sort()) {
     const entry = weights.tensors.get(name);
     if (entry === undefined || !isFloatDtype(entry.dtype)) continue;

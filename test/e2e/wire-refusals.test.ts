@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { identified } from '../../shared/contribution/base-identity.ts';
 import { connectToMerger } from '../../shared/wire/connection.ts';
 import type { UploadManifest } from '../../shared/wire/generated/regmean/v1/UploadManifest.ts';
 import { fromStatus, isServiceError } from '../../shared/wire/status.ts';
@@ -41,7 +42,7 @@ describe('a contribution that breaks a rule', () => {
   const cases: { name: string; shape: Partial<ContributionShape>; message: RegExp }[] = [
     {
       name: 'another base model',
-      shape: { claimedBase: 'ab'.repeat(32) },
+      shape: { claimedBase: identified('ab'.repeat(32)) },
       message: /contribution\.json of north: base fingerprint must be [0-9a-f]{64}, got (ab){32}/,
     },
     {

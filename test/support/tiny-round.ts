@@ -4,9 +4,9 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type BaseIdentity, baseIdentity } from '../../shared/contribution/base-identity.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
-import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { linearLayersOf } from '../../shared/models/linear-layers.ts';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { createRandom, deriveSeed, normal } from '../../shared/random.ts';
@@ -56,8 +56,8 @@ export interface ContributionShape extends BaseShape {
   readonly change?: (weights: Map<string, FloatTensor>) => void;
   /** A linear layer that gets no Gram. */
   readonly withoutGram?: string;
-  /** The fingerprint to claim instead of the base model's. */
-  readonly claimedBase?: string;
+  /** The base to claim instead of `base`. */
+  readonly claimedBase?: BaseIdentity;
 }
 
 /** Writes a contribution folder: random weights of the base's shapes, Grams of random inputs. */
@@ -87,7 +87,7 @@ export async function writeTinyContribution(dir: string, shape: ContributionShap
     layers: new Map(layers.map(({ module, gram }) => [module, gram ?? module])),
     manifest: {
       agent: shape.agent,
-      baseFingerprint: shape.claimedBase ?? (await baseFingerprint(shape.base)),
+      ...(shape.claimedBase ?? (await baseIdentity(shape.base))),
       task: 'text-classification',
       labels,
       trainingExamples: gramRows,

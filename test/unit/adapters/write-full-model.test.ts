@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeFullModel } from '../../../shared/adapters/write-full-model.ts';
-import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
+import { baseIdentity } from '../../../shared/contribution/base-identity.ts';
 import { loadModel } from '../../../shared/formats/load-model.ts';
 import { createModel, saveModel } from '../../../shared/models/model-folder.ts';
 import type { FloatTensor } from '../../../shared/tensor.ts';
@@ -81,7 +81,7 @@ describe('writeFullModel', () => {
     expect(JSON.parse(await readFile(at('full/training.json'), 'utf8'))).toEqual({
       task: 'text-classification',
       labels: ['x', 'y', 'z'],
-      baseFingerprint: await baseFingerprint(base),
+      ...(await baseIdentity(base)),
     });
   });
 

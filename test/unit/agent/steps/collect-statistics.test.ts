@@ -7,6 +7,7 @@ import {
   statisticsDefaults,
 } from '../../../../agent/statistics/statistics-options.ts';
 import { collectStatistics } from '../../../../agent/steps/collect-statistics.ts';
+import { baseIdentity } from '../../../../shared/contribution/base-identity.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
@@ -265,6 +266,23 @@ describe('collectStatistics', () => {
     const manifest = await readManifest(out);
     expect(manifest.baseFingerprint).toBe(await baseFingerprint(base));
     expect(manifest.seenLabels).toBeUndefined();
+  });
+
+  it('names the base as the record of the training does, also where another version wrote it', async () => {
+    const former = join(folder, 'former');
+    await mkdir(former);
+    await saveModel(former, createModel(tinyConfig, 'text-classification', labels, 8));
+    const record = {
+      task: 'text-classification',
+      labels: [...labels],
+      baseFingerprint: 'ab'.repeat(32),
+    } as const;
+    await writeTrainingRecord(former, { ...record, labels: [...labels] });
+    const carried = await readManifest((await collect({ model: former })).out);
+    expect(carried).toMatchObject({ baseFingerprint: 'ab'.repeat(32) });
+    expect(carried.baseFingerprintFormat).toBeUndefined();
+    const anew = await readManifest((await collect({ model: former, base })).out);
+    expect(anew).toMatchObject(await baseIdentity(base));
   });
 
   it('refuses another task than the model was fine-tuned for', async () => {
