@@ -14,20 +14,92 @@ export type JsonMembers = ReadonlyMap<string, string>;
  * @throws SyntaxError for text that is no JSON
  */
 export function jsonMembers(text: string): JsonMembers | null {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  JSON.parse(text);
+  const at = afterSpace(text, 0);
+  if (text[at] !== '{') return null;
   const members = new Map<string, string>();
-  let at = text.indexOf('{') + 1;
-  for (;;) {
-    at = afterSpace(text, at);
-    if (text[at] === '}') return members;
-    if (text[at] === ',') at = afterSpace(text, at + 1);
-    const keyEnd = afterString(text, at);
-    const key = String(JSON.parse(text.slice(at, keyEnd)));
-    const valueStart = afterSpace(text, afterSpace(text, keyEnd) + 1);
-    at = afterValue(text, valueStart);
-    members.set(key, text.slice(valueStart, at));
+  eachMember(text, at, (key, start) => {
+    const end = afterValue(text, start);
+    members.set(key, text.slice(start, end));
+    return end;
+  });
+  return members;
+}
+
+/** A value of a JSON file that stays the text it was read as until somebody needs the value. */
+export class JsonText {
+  readonly text: string;
+  readonly isList: boolean;
+  #parsed: { readonly value: unknown } | null = null;
+
+  constructor(text: string) {
+    this.text = text;
+    this.isList = text.startsWith('[');
   }
+
+  /** @throws SyntaxError for text that is no JSON */
+  parse(): unknown {
+    this.#parsed ??= { value: JSON.parse(this.text) };
+    return this.#parsed.value;
+  }
+
+  /**
+   * The items of a list, parsed one after the other.
+   *
+   * @throws SyntaxError for text that is no JSON, when it comes to it
+   */
+  *items(): Generator<unknown> {
+    const { text } = this;
+    let start = afterSpace(text, 1);
+    if (!this.isList || text[start] === ']') return;
+    for (;;) {
+      const end = afterValue(text, start);
+      yield JSON.parse(text.slice(start, end));
+      const next = afterSpace(text, end);
+      if (text[next] === ']') return;
+      if (text[next] !== ',') throw unexpected(text, next);
+      start = afterSpace(text, next + 1);
+    }
+  }
+}
+
+/** Members of an object, or of objects inside of it, that stay text where they are not simple. */
+export interface KeptMembers {
+  readonly [key: string]: 'text' | KeptMembers;
+}
+
+/**
+ * Parses JSON but for some members, which stay text: parsing and writing the long ones would take
+ * longer than all else. What is no JSON inside of one shows only when it is parsed.
+ *
+ * @returns the value, with a {@link JsonText} in the place of each such member
+ * @throws SyntaxError for text that is no JSON elsewhere
+ */
+export function parseJsonKeeping(text: string, kept: KeptMembers): unknown {
+  const { value, end } = valueAt(text, afterSpace(text, 0), kept);
+  const rest = afterSpace(text, end);
+  if (rest < text.length) throw unexpected(text, rest);
+  return value;
+}
+
+function valueAt(
+  text: string,
+  at: number,
+  kept: KeptMembers[string] | undefined,
+): { readonly value: unknown; readonly end: number } {
+  if (typeof kept === 'object' && text[at] === '{') {
+    const members: [string, unknown][] = [];
+    const end = eachMember(text, at, (key, start) => {
+      const member = valueAt(text, start, Object.hasOwn(kept, key) ? kept[key] : undefined);
+      members.push([key, member.value]);
+      return member.end;
+    });
+    return { value: Object.fromEntries(members), end };
+  }
+  const end = afterValue(text, at);
+  const own = text.slice(at, end);
+  const staysText = kept === 'text' && (text[at] === '{' || text[at] === '[');
+  return { value: staysText ? new JsonText(own) : JSON.parse(own), end };
 }
 
 /** The text of an object with these members, one a line, with a closing newline. */
@@ -61,34 +133,87 @@ function indented(value: string): string {
 }
 
 const space = /[\t\n\r ]*/y;
-const string = /"(?:[^"\\]|\\.)*"/y;
-const literal = /[^\t\n\r ,\]}]+/y;
+const literal = /[^\t\n\r ,:[\]{}"]+/y;
 
 function afterSpace(text: string, at: number): number {
   return after(space, text, at);
 }
 
-function afterString(text: string, at: number): number {
-  return after(string, text, at);
-}
-
-/** Where a value of valid JSON ends that begins at `at`. */
-function afterValue(text: string, at: number): number {
-  let depth = 0;
-  let end = at;
-  do {
-    end = afterSpace(text, end);
-    const character = text[end];
-    if (character === '"') end = afterString(text, end);
-    else if (character === '{' || character === '[') [depth, end] = [depth + 1, end + 1];
-    else if (character === '}' || character === ']') [depth, end] = [depth - 1, end + 1];
-    else if (character === ',' || character === ':') end += 1;
-    else end = after(literal, text, end);
-  } while (depth > 0);
-  return end;
-}
-
 function after(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return at + (pattern.exec(text)?.[0].length ?? 0);
+}
+
+/**
+ * Goes through the members of an object that begins at `at`.
+ *
+ * @param read takes a member's value, which begins at `start`, and tells where it ends
+ * @returns where the object ends
+ */
+function eachMember(text: string, at: number, read: (key: string, start: number) => number): number {
+  let keyStart = afterSpace(text, at + 1);
+  if (text[keyStart] === '}') return keyStart + 1;
+  for (;;) {
+    if (text[keyStart] !== '"') throw unexpected(text, keyStart);
+    const keyEnd = afterString(text, keyStart);
+    const colon = afterSpace(text, keyEnd);
+    if (text[colon] !== ':') throw unexpected(text, colon);
+    const key = String(JSON.parse(text.slice(keyStart, keyEnd)));
+    const next = afterSpace(text, read(key, afterSpace(text, colon + 1)));
+    if (text[next] === '}') return next + 1;
+    if (text[next] !== ',') throw unexpected(text, next);
+    keyStart = afterSpace(text, next + 1);
+  }
+}
+
+/** Where a value ends that begins at `at`. Inside of it only strings and brackets are seen. */
+function afterValue(text: string, at: number): number {
+  const first = text[at];
+  if (first === '"') return afterString(text, at);
+  if (first !== '{' && first !== '[') {
+    const end = after(literal, text, at);
+    if (end === at) throw unexpected(text, at);
+    return end;
+  }
+  let depth = 1;
+  let end = at + 1;
+  while (depth > 0) {
+    switch (text[end]) {
+      case undefined:
+        throw unexpected(text, end);
+      case '"':
+        end = afterString(text, end);
+        continue;
+      case '{':
+      case '[':
+        depth += 1;
+        break;
+      case '}':
+      case ']':
+        depth -= 1;
+        break;
+    }
+    end += 1;
+  }
+  return end;
+}
+
+/** Where a string ends that begins at `at`. */
+function afterString(text: string, at: number): number {
+  let end = at;
+  do {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) throw unexpected(text, text.length);
+  } while (isEscaped(text, end));
+  return end + 1;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === '\\') first--;
+  return (at - first) % 2 === 1;
+}
+
+function unexpected(text: string, at: number): SyntaxError {
+  return new SyntaxError(`must be JSON, got ${JSON.stringify(text[at] ?? 'the end')} at character ${at}`);
 }

@@ -7,13 +7,19 @@ import { refuseLfsPointer } from './lfs-pointer.ts';
 /**
  * Reads a JSON file and checks it against a schema.
  *
+ * @param parse turns the text into the value that is checked
  * @throws RegmeanError `not-found` without the file; `invalid-input` naming the first field that is
  *   wrong
  */
-export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+export async function readJson<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  parse: (text: string) => unknown = JSON.parse,
+): Promise<T> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    // In one piece: of a long text in pieces the parser would have to make one first.
+    text = (await readFile(path)).toString('utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new RegmeanError('not-found', `${path}: no such file`, { cause: error });
@@ -21,7 +27,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   refuseLfsPointer(path, text);
   let json: unknown;
   try {
-    json = JSON.parse(withoutByteOrderMark(text));
+    json = parse(withoutByteOrderMark(text));
   } catch (cause) {
     throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
   }

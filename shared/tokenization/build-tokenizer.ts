@@ -7,6 +7,7 @@
 import { dirname } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { messageOf, RegmeanError } from '../errors.ts';
+import { JsonText } from '../files/json-text.ts';
 import {
   type AddedToken,
   contentOf,
@@ -18,9 +19,11 @@ import {
 } from './added-tokens.ts';
 import { classOf } from './classes/class-of.ts';
 import { bertTokenizer } from './classes/wordpiece.ts';
+import { requireSafeSteps } from './native-limits.ts';
 import { type NamedToken, namedTokens, type TokenSettings, tokenSettingsOf } from './token-settings.ts';
 import { beginAndEnd, type SpecialTokens, type Step, type TokenizerClass } from './tokenizer-class.ts';
 import { missingTokenizer, type TokenizerFiles, type TokenizerJson } from './tokenizer-files.ts';
+import { hasPiece, isPieceList } from './vocabulary.ts';
 
 /** The library's tokenizer, and what its class says beside it. */
 export interface BuiltTokenizer {
@@ -58,7 +61,12 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
   const steps =
     kind === null
       ? json
-      : { ...json, ...kind.steps({ model: json.model, precompiled: precompiledOf(json) }, config, unknown) };
+      : {
+          ...json,
+          ...asTokenizer(where, () =>
+            kind.steps({ model: json.model, precompiled: precompiledOf(json) }, config, unknown),
+          ),
+        };
   const extra = kind?.extraTokens?.(tokens, config) ?? tokens.extra ?? tokens.additional ?? [];
   const withName = [...named.values(), ...tokens.ownNames.values()];
   const special = [...withName, ...extra];
@@ -67,18 +75,16 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
     ...tokensToAdd(tokens.added, { withName, extra }, own.map(contentOf)),
     ...(kind?.plainSpecialTokens === true ? special.map(contentOf).map(plainSpecialToken) : []),
   ];
-  const build = (prepare: <T extends AddedToken>(added: readonly T[]) => readonly T[]): NativeTokenizer => {
-    try {
+  const build = (prepare: <T extends AddedToken>(added: readonly T[]) => readonly T[]): NativeTokenizer =>
+    asTokenizer(where, () => {
       const whole = { ...steps, added_tokens: prepare(own), truncation: null, padding: null };
-      const native = NativeTokenizer.fromString(JSON.stringify(whole));
+      requireSafeSteps(whole, where);
+      const native = NativeTokenizer.fromString(textOf(whole));
       const added = prepare(later).map(toNativeToken);
       if (added.length > 0) native.addAddedTokens(added);
       frame(native, kind, named, files);
       return native;
-    } catch (cause) {
-      throw new RegmeanError('invalid-input', `${where}: is not a tokenizer: ${messageOf(cause)}`, { cause });
-    }
-  };
+    });
   const native = build((added) => added);
   const reader =
     config.split_special_tokens === true
@@ -97,6 +103,16 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
     tokenTypes: kind?.tokenTypes ?? !isNamed,
     wordsLackSpaceIn: lacksSpace ? settingsFile : null,
   };
+}
+
+/** What `make` makes of a file's parts, which may be anything. */
+function asTokenizer<T>(where: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof RegmeanError) throw cause;
+    throw new RegmeanError('invalid-input', `${where}: is not a tokenizer: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function classOfFiles(files: TokenizerFiles): TokenizerClass | null {
@@ -124,7 +140,7 @@ function classNameOf({ config, model }: TokenizerFiles): string | null {
 /** Which model a tokenizer.json has; older ones do not say. */
 function modelKindOf({ model }: TokenizerJson): string {
   if (typeof model.type === 'string') return model.type;
-  if (Array.isArray(model.vocab)) return 'Unigram';
+  if (isPieceList(model)) return 'Unigram';
   return 'merges' in model ? 'BPE' : 'WordPiece';
 }
 
@@ -194,7 +210,13 @@ function frame(
   else if (!hasOwn) native.setPostProcessor(beginAndEnd(special));
 }
 
-function hasPiece({ vocab }: Step, content: string): boolean {
-  if (Array.isArray(vocab)) return vocab.some((piece) => Array.isArray(piece) && piece[0] === content);
-  return typeof vocab === 'object' && vocab !== null && Object.hasOwn(vocab, content);
+/** A tokenizer.json, whose model may have members that are text already. */
+function textOf({ model, ...others }: { readonly model: Step } & Readonly<Record<string, unknown>>): string {
+  const members = Object.entries(model)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => {
+      const text = value instanceof JsonText ? value.text : JSON.stringify(value);
+      return `${JSON.stringify(key)}:${text}`;
+    });
+  return `${JSON.stringify(others).slice(0, -1)},"model":{${members.join(',')}}}`;
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
+import { type KeptMembers, parseJsonKeeping } from '../files/json-text.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { readJson } from '../files/read-json.ts';
 import { z } from '../zod.ts';
@@ -16,7 +17,10 @@ const side = z
   .transform((text) => text.toLowerCase())
   .pipe(z.enum(['left', 'right']));
 
-/** What is read of a tokenizer.json; the rest goes to the library as it is. */
+/**
+ * What is read of a tokenizer.json; the rest goes to the library as it is, vocabulary and merges
+ * even as their text.
+ */
 const tokenizerJsonSchema = z.looseObject({
   added_tokens: z.array(addedTokenSchema.extend({ id: z.number() })).nullish(),
   truncation: z.looseObject({ direction: side.optional() }).nullish(),
@@ -93,7 +97,9 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const read = async <T>(name: string, schema: z.ZodType<T>): Promise<T | null> =>
     existsSync(join(dir, name)) ? readJson(join(dir, name), schema) : null;
   const where = join(dir, 'tokenizer.json');
-  const json = await read('tokenizer.json', tokenizerJsonSchema);
+  const json = existsSync(where)
+    ? await readJson(where, tokenizerJsonSchema, (text) => parseJsonKeeping(text, longMembers))
+    : null;
   const shared = {
     config: (await read('tokenizer_config.json', tokenizerConfigSchema)) ?? {},
     specialTokensMap: await read('special_tokens_map.json', specialTokensMapSchema),
@@ -112,6 +118,9 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const model = { type: 'BPE', vocab, merges: mergesOf(merges) };
   return { ...shared, json: { model }, where: join(dir, 'vocab.json'), vocabularyFile: 'vocab.json' };
 }
+
+/** The long members of a tokenizer.json. */
+const longMembers: KeptMembers = { model: { vocab: 'text', merges: 'text' } };
 
 /** One merge a line, its two parts apart by a space. */
 function mergesOf(text: string): readonly string[] {

@@ -59,18 +59,22 @@ export function createTokenizer(
   const { maxLength, tokenTypes, truncationSide, cleansText, wordsLackSpaceIn } = settings;
   let frames: Promise<Frames> | null = null;
   const loadFrames = (): Promise<Frames> => {
-    frames ??= framesOf(native, samples, settings.where);
+    frames ??= answerOf(framesOf(native, samples, settings.where));
     return frames;
   };
-  const piecesOf = async (texts: readonly string[]): Promise<readonly (readonly number[])[]> => {
+  /** What the library answers; it refuses some tokenizers only when it comes to a text. */
+  const answerOf = async <T>(asked: Promise<T>): Promise<T> => {
     try {
-      const encodings = await reader.encodeBatch([...texts], { addSpecialTokens: false });
-      return encodings.map((encoding) => encoding.getIds());
+      return await asked;
     } catch (cause) {
-      throw new RegmeanError('invalid-input', `${settings.where}: cannot tokenize: ${messageOf(cause)}`, {
-        cause,
-      });
+      if (cause instanceof RegmeanError) throw cause;
+      const problem = `${settings.where}: cannot tokenize: ${messageOf(cause)}`;
+      throw new RegmeanError('invalid-input', problem, { cause });
     }
+  };
+  const piecesOf = async (texts: readonly string[]): Promise<readonly (readonly number[])[]> => {
+    const encodings = await answerOf(reader.encodeBatch([...texts], { addSpecialTokens: false }));
+    return encodings.map((encoding) => encoding.getIds());
   };
   const cut = (pieces: readonly number[], kept: number): readonly number[] =>
     truncationSide === 'left' ? pieces.slice(pieces.length - kept) : pieces.slice(0, kept);
@@ -130,7 +134,7 @@ export function createTokenizer(
       });
     },
     async decode(ids) {
-      const text = await native.decode(Array.from(ids), true);
+      const text = await answerOf(native.decode(Array.from(ids), true));
       return cleansText ? withoutSpaces(text) : text;
     },
   };

@@ -12,6 +12,7 @@ import {
   sequence,
   type TokenizerClass,
 } from '../tokenizer-class.ts';
+import { findPiece } from '../vocabulary.ts';
 
 /** What SentencePiece puts in the place of a space. */
 export const spaceMark = '\u2581';
@@ -90,8 +91,8 @@ export const camembertTokenizer: TokenizerClass = {
   ...xlmRobertaTokenizer,
   tokens: { ...xlmRobertaTokenizer.tokens, mask_token: { content: '<mask>', lstrip: true, special: true } },
   steps(parts, options, unknown) {
-    const found = piecesOf(parts.model).findIndex(([piece]) => piece === unknown);
-    return plainSteps(parts, Math.max(0, found), schemeOf(options, 'never'));
+    const found = findPiece(parts.model, (piece) => piece === unknown);
+    return plainSteps(parts, found ?? 0, schemeOf(options, 'never'));
   },
   extraTokens: ({ extra, additional }) =>
     extra ?? additional ?? ['<s>NOTUSED', '</s>NOTUSED', '<unk>NOTUSED'],
@@ -149,10 +150,10 @@ export const debertaV2Tokenizer: TokenizerClass = {
   },
   tokenTypes: true,
   steps({ model }, options, unknown) {
-    const found = piecesOf(model).findIndex(([piece, score]) => piece === unknown && score === 0);
+    const found = findPiece(model, (piece, score) => piece === unknown && score === 0);
     const scheme = schemeOf(options, 'first');
     return {
-      model: unigram(model, found < 0 ? (options.unk_id ?? 1) : found),
+      model: unigram(model, found ?? options.unk_id ?? 1),
       normalizer: sequence(
         'normalizers',
         ...(options.do_lower_case === true ? [{ type: 'Lowercase' }] : []),
@@ -170,8 +171,3 @@ export const debertaV2Tokenizer: TokenizerClass = {
   },
   processor: framedWithTypes,
 };
-
-/** Pieces and their scores. */
-function piecesOf({ vocab }: Step): readonly (readonly [string, number])[] {
-  return Array.isArray(vocab) ? vocab : [];
-}

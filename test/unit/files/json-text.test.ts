@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeJson, jsonMembers } from '../../../shared/files/json-text.ts';
+import { changeJson, JsonText, jsonMembers, parseJsonKeeping } from '../../../shared/files/json-text.ts';
 
 describe('jsonMembers', () => {
   it('keeps the text of every value', () => {
@@ -42,5 +42,62 @@ describe('changeJson', () => {
 
   it('refuses text that is no object', () => {
     expect(() => changeJson('[]', {})).toThrow('must be a JSON object');
+  });
+});
+
+describe('parseJsonKeeping', () => {
+  const kept = { model: { vocab: 'text', merges: 'text' } } as const;
+
+  it('parses all but the named members, which stay text', () => {
+    const text =
+      ' {"a": [1.0, "}"], "model": {"type": "BPE", "vocab": {"\\"]}": 0}, "vocab2": {}}, "b": null} ';
+    expect(parseJsonKeeping(text, kept)).toEqual({
+      a: [1, '}'],
+      model: { type: 'BPE', vocab: new JsonText('{"\\"]}": 0}'), vocab2: {} },
+      b: null,
+    });
+  });
+
+  it('parses values that are no object where one was named', () => {
+    expect(parseJsonKeeping('{"model": {"merges": null}, "vocab": [1]}', kept)).toEqual({
+      model: { merges: null },
+      vocab: [1],
+    });
+    expect(parseJsonKeeping('{"model": [2]}', kept)).toEqual({ model: [2] });
+    expect(parseJsonKeeping('[3]', kept)).toEqual([3]);
+    expect(parseJsonKeeping('{"model": {}}', kept)).toEqual({ model: {} });
+  });
+
+  it.each([
+    '',
+    '{',
+    '{"a"}',
+    '{"a": }',
+    '{"a": 1,}',
+    '{"a": 1 "b": 2}',
+    '{a: 1}',
+    '{"a": 1}}',
+    '{"a": NaN}',
+    '{"a": "',
+    '{"model": {"vocab": [1}',
+    '{"model": {"vocab": ["\\"]}}',
+  ])('refuses %j', (text) => {
+    expect(() => parseJsonKeeping(text, kept)).toThrow(SyntaxError);
+  });
+});
+
+describe('JsonText', () => {
+  it('gives the items of a list one by one', () => {
+    const text = '[ ["a,]", -1.5] , 2,{"b": []},"c" ]';
+    expect([...new JsonText(text).items()]).toEqual(JSON.parse(text));
+    expect([...new JsonText('[]').items(), ...new JsonText('{"a": 1}').items()]).toEqual([]);
+    expect(new JsonText(text).items().next().value).toEqual(['a,]', -1.5]);
+  });
+
+  it('refuses what is no JSON when it comes to it', () => {
+    expect(() => new JsonText('{"a" 1}').parse()).toThrow(SyntaxError);
+    for (const text of ['[1 2]', '[1,', '[1,]', '[nothing]']) {
+      expect(() => [...new JsonText(text).items()]).toThrow(SyntaxError);
+    }
   });
 });

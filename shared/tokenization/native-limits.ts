@@ -1,0 +1,129 @@
+/**
+ * @file What Hugging Face's library takes for granted in a tokenizer.json: where it is not so, the
+ *   library ends the whole process instead of refusing.
+ */
+import { isUtf8 } from 'node:buffer';
+import { RegmeanError } from '../errors.ts';
+import type { Step } from './tokenizer-class.ts';
+
+/** The parts of a tokenizer.json that are looked into; any of them may be anything. */
+export interface NativeSteps {
+  readonly normalizer?: unknown;
+  readonly post_processor?: unknown;
+}
+
+/**
+ * Checks what the library does not check itself.
+ *
+ * @param where the file, named in errors
+ * @throws RegmeanError `invalid-input` naming the field
+ */
+export function requireSafeSteps(
+  { normalizer, post_processor: processor }: NativeSteps,
+  where: string,
+): void {
+  for (const { step, path } of stepsWithin(normalizer, 'normalizer', 'normalizers')) {
+    if (step.type === 'Precompiled') requireCharsmap(step, `${where}: ${path}.precompiled_charsmap`);
+  }
+  for (const { step, path } of stepsWithin(processor, 'post_processor', 'processors')) {
+    if (step.type === 'TemplateProcessing') requireTemplateTokens(step, `${where}: ${path}`);
+  }
+}
+
+interface PlacedStep {
+  readonly step: Step;
+  /** Where it stands in tokenizer.json. */
+  readonly path: string;
+}
+
+/** A step and those of its sequence, however deep. */
+function stepsWithin(value: unknown, path: string, key: string): readonly PlacedStep[] {
+  if (!isRecord(value)) return [];
+  const inner = value[key];
+  const steps = Array.isArray(inner) ? inner : [];
+  return [
+    { step: value, path },
+    ...steps.flatMap((step, index) => stepsWithin(step, `${path}.${key}.${index}`, key)),
+  ];
+}
+
+/** A template may only name special tokens that it lists. */
+function requireTemplateTokens({ single, pair, special_tokens: listed }: Step, where: string): void {
+  for (const [name, template] of Object.entries({ single, pair })) {
+    for (const piece of Array.isArray(template) ? template : []) {
+      const token = isRecord(piece) ? piece.SpecialToken : undefined;
+      if (!isRecord(token) || typeof token.id !== 'string') continue;
+      if (isRecord(listed) && Object.hasOwn(listed, token.id)) continue;
+      throw new RegmeanError(
+        'invalid-input',
+        `${where}.${name}: must name tokens of special_tokens, got ${JSON.stringify(token.id)}`,
+        { hint: rewritten },
+      );
+    }
+  }
+}
+
+const rewritten = 'take tokenizer.json from where the model is from: it was changed by hand or cut';
+
+function requireCharsmap({ precompiled_charsmap: text }: Step, where: string): void {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'base64') : null;
+  if (bytes === null || bytes.length === 0) {
+    throw new RegmeanError('invalid-input', `${where} must be a map in base64, got ${inWords(text)}`, {
+      hint: 'a Precompiled step without a map would leave texts as they are: take the step out',
+    });
+  }
+  if (bytes.toString('base64') === text && isCharsmap(bytes)) return;
+  throw new RegmeanError(
+    'invalid-input',
+    `${where} must be SentencePiece's map in base64, got ${bytes.length} bytes that are none`,
+    { hint: rewritten },
+  );
+}
+
+function inWords(value: unknown): string {
+  return value === undefined || value === '' ? 'none' : JSON.stringify(value).slice(0, 80);
+}
+
+const leafBit = 1 << 8;
+const wideOffsetBit = 1 << 9;
+
+/**
+ * Whether bytes are a map of characters as SentencePiece writes it: the size of a trie, its units
+ * (a double array of Darts), and the texts that its leaves point into, in UTF-8. Every step that a
+ * search can take in the trie must end inside of it.
+ */
+function isCharsmap(bytes: Buffer): boolean {
+  if (bytes.length < 4) return false;
+  const count = bytes.readUInt32LE(0) >>> 2;
+  const texts = bytes.subarray(4 + 4 * count);
+  if (count === 0 || 4 + 4 * count > bytes.length || !isUtf8(texts)) return false;
+  const unitAt = (at: number): number => bytes.readUInt32LE(4 + 4 * at);
+  const next = (at: number): number => {
+    const unit = unitAt(at);
+    return at ^ ((unit >>> 10) << ((unit & wideOffsetBit) >>> 6));
+  };
+  const seen = new Set([next(0)]);
+  for (const node of seen) {
+    for (let byte = 1; byte < 256; byte++) {
+      const at = node ^ byte;
+      if (at < 0 || at >= count) return false;
+      const unit = unitAt(at);
+      if ((unit & 0x8000_00ff) !== byte) continue;
+      const child = next(at);
+      if ((unit & leafBit) !== 0 && !isTextStart(texts, child < count ? unitAt(child) & 0x7fff_ffff : -1)) {
+        return false;
+      }
+      seen.add(child);
+    }
+  }
+  return true;
+}
+
+/** Whether a text of UTF-8 can be cut there. */
+function isTextStart(texts: Uint8Array, at: number): boolean {
+  return at >= 0 && at <= texts.length && ((texts[at] ?? 0) & 0xc0) !== 0x80;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
