@@ -30,8 +30,8 @@ export interface StoredContribution {
 /**
  * The statistics that a merge method works with; Simple needs none, and takes what there is anyway.
  */
-export function statisticsOf({ method }: ExperimentMethod): StatisticsKind {
-  const { needs } = methodNamed(method);
+export function statisticsOf({ method, ...own }: ExperimentMethod): StatisticsKind {
+  const { needs } = methodNamed(method).prepare(own);
   if (!needs.includes('fisher')) return 'grams';
   return needs.includes('grams') ? 'both' : 'fisher';
 }

@@ -2,7 +2,8 @@
  * @file How sensitive merges are to the options of their methods, and to the batches of the Grams
  *   (paper, Appendix C).
  */
-import { methodNamed, methodNames, numberOptions } from '../../merger/methods/merge-keys.ts';
+import { foreignOption, methodNamed, numberOptions } from '../../merger/methods/merge-keys.ts';
+import type { Need } from '../../merger/methods/needs.ts';
 import { defaultMethod, type MethodName } from '../../merger/methods/registry.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { Measurement } from './results.ts';
@@ -15,18 +16,17 @@ import { type SeedRun, scoreMerged } from './seed-run.ts';
  */
 export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[]> {
   const { methods, sweeps } = run.context.experiment;
-  const lastOf = (names: readonly MethodName[]): ExperimentMethod => {
-    const [name = defaultMethod] = names;
-    return methods.findLast(({ method }) => names.includes(method)) ?? { label: titleOf(name), method: name };
-  };
-  const points: Point[] = numberOptions.flatMap(({ key, methods: owners }) =>
+  const points: Point[] = numberOptions.flatMap(({ key, methods: owners, meta }) =>
     sweeps[key].map((value) => {
-      const own = lastOf(owners);
-      const label = titleOf(own.method);
-      return { setting: key, knob: value, label, method: { ...withoutNumbers(own), [key]: value } };
+      const varied = (own: ExperimentMethod): ExperimentMethod => ({ ...withoutNumbers(own), [key]: value });
+      const own =
+        methods.findLast((one) => foreignOption(one.method, varied(one)) === undefined) ??
+        plain(owners[0] ?? defaultMethod, meta.onlyWith);
+      return { setting: key, knob: value, label: titleOf(own.method), method: varied(own) };
     }),
   );
-  const withGrams = lastOf(methodNames.filter((name) => methodNamed(name).needs.includes('grams')));
+  const needsGrams = (own: ExperimentMethod): boolean => needsOf(own).includes('grams');
+  const withGrams = methods.findLast(needsGrams) ?? plain('regmean');
   for (const batches of sweeps.batches) {
     points.push({ setting: 'batches', knob: batches, label: withGrams.label, method: withGrams });
   }
@@ -52,6 +52,15 @@ interface Point {
   readonly knob: number;
   readonly label: string;
   readonly method: ExperimentMethod;
+}
+
+/** A method with nothing but its defaults, and values that are needed. */
+function plain(method: MethodName, values: Readonly<Record<string, string>> = {}): ExperimentMethod {
+  return { label: titleOf(method), method, ...values };
+}
+
+function needsOf({ method, ...own }: ExperimentMethod): readonly Need[] {
+  return methodNamed(method).prepare(own).needs;
 }
 
 function titleOf(name: MethodName): string {

@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
-import type { MergeOptions } from '../../merger/merge/merge-options.ts';
+import { type MergeOptions, worksWithBase } from '../../merger/merge/merge-options.ts';
 import { methodNamed } from '../../merger/methods/merge-keys.ts';
 import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { TestSet } from '../datasets/experiment-data.ts';
@@ -47,9 +47,10 @@ function folderFor({ experiment }: ExperimentContext, out: string, { owner }: Te
   return experiment.heads.merging === 'separate' && owner !== null ? join(out, 'heads', owner) : out;
 }
 
-/** Whether parameters keep the base's values, or the method works with them. */
-function needsBase({ method, include, exclude }: ExperimentMethod): boolean {
-  return include !== undefined || exclude !== undefined || methodNamed(method).needs.includes('base');
+/** Whether parameters keep the base's values, or are computed with them. */
+function needsBase({ method, include, exclude, scale = 1, ...own }: ExperimentMethod): boolean {
+  const prepared = methodNamed(method).prepare(own);
+  return include !== undefined || exclude !== undefined || worksWithBase({ prepared, scale });
 }
 
 /** What the result of a merge depends on: knobs that the file leaves out are left out here too. */

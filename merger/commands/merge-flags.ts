@@ -88,7 +88,7 @@ function flag(option: MergeOption, { defaults, search = false }: MergeFlagOption
   // Where no argument can follow, several texts may stand after one flag.
   const value = `${meta.value ?? 'number'}${isList && defaults === 'recipe' ? '...' : ''}`;
   const made = new Option(`${flagOf(key)} <${value}>`, `${meta.help}${notes}`).helpGroup(
-    methods === null ? 'Merging:' : `Only with --method ${methods.join(' or ')}:`,
+    methods === null ? 'Merging:' : `Only with --method ${methods.join(' or ')}${conditions(meta)}:`,
   );
   if (wanted instanceof z.ZodEnum) return made.choices(wanted.options as string[]);
   if (isList) {
@@ -103,6 +103,13 @@ function flag(option: MergeOption, { defaults, search = false }: MergeFlagOption
     const values = text.split(',').map((own) => check(wanted, read(own)) as number);
     return values.length === 1 ? values[0] : new Several(values);
   });
+}
+
+/** Values of other flags that a flag needs. */
+function conditions({ onlyWith = {} }: MergeOption['meta']): string {
+  return Object.entries(onlyWith)
+    .map(([key, value]) => ` ${flagOf(key)} ${value}`)
+    .join('');
 }
 
 function defaultText(defaults: MergeFlagOptions['defaults'], own: string | undefined): string {

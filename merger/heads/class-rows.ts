@@ -33,6 +33,7 @@ export function classRowSteps(
     const sum = sumOver(members);
     const steps = strategy({
       ...inputs,
+      base: inputs.base === undefined ? undefined : withoutTensors(inputs.base, new Set(inputs.parameters)),
       coefficients: members.map((index) => ((inputs.coefficients[index] as number) * whole) / sum),
       contributions: members.map((index) =>
         withRows(
@@ -80,6 +81,11 @@ function intoUnitedRows(
       return { ...report, name: `${report.name}, ${label}`, rows };
     },
   };
+}
+
+/** A base that does not hold some parameters: its rows are of other classes than the contributions'. */
+function withoutTensors(base: TensorReader, parameters: ReadonlySet<string>): TensorReader {
+  return { ...base, tensors: new Map([...base.tensors].filter(([name]) => !parameters.has(name))) };
 }
 
 /** A contribution of which only some rows of some parameters are seen, in the order given. */

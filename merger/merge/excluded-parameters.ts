@@ -5,7 +5,8 @@ import { openModel } from '../../shared/formats/open-model.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { formatShape, sameShape, sizeOf } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
-import type { ResolvedMergeOptions } from './merge-options.ts';
+import { needsBase } from '../methods/needs.ts';
+import { type ResolvedMergeOptions, worksWithBase } from './merge-options.ts';
 
 /**
  * The parameters that a pattern matches, which keep the base's values, and the others, which are
@@ -48,12 +49,14 @@ export function splitParameters(
  *   base, or lacks a parameter
  */
 export async function openBase(
-  { base: folder, method }: Pick<ResolvedMergeOptions, 'base' | 'method'>,
+  options: Pick<ResolvedMergeOptions, 'base' | 'prepared' | 'scale'>,
   excluded: readonly string[],
   first: Contribution,
 ): Promise<OpenModel | undefined> {
-  if (excluded.length === 0 && !method.needs.includes('base')) return undefined;
+  if (excluded.length === 0 && !worksWithBase(options)) return undefined;
+  const { base: folder, scale } = options;
   if (folder === undefined) {
+    if (scale !== 1) throw needsBase('scale:');
     // What a method lacks is said with all that it needs.
     if (excluded.length === 0) return undefined;
     throw new RegmeanError('usage', `${excluded[0]}: keeps the base's value, but no base is given`, {

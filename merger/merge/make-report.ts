@@ -30,7 +30,7 @@ export interface FinishedMerge {
 /** The report of a merge. */
 export function makeReport(merge: FinishedMerge): MergeReport {
   const { options, contributions, coefficients, merged, excluded, steps, groups, files, search } = merge;
-  const { prepared, heads, coefficientScale } = options;
+  const { prepared, heads, coefficientScale, scale } = options;
   const { united } = merge.heads;
   const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
   const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
@@ -42,6 +42,7 @@ export function makeReport(merge: FinishedMerge): MergeReport {
     options: prepared.settings,
     ...namedOptions(prepared.settings),
     coefficientScale,
+    scale,
     heads,
     baseFingerprint: known(({ manifest }) => manifest?.baseFingerprint),
     task: heads === 'separate' ? null : known(({ manifest }) => manifest?.task),
@@ -92,7 +93,7 @@ function averagedLayersOf(steps: readonly MergeStep[]): readonly AveragedLayer[]
 
 /** Modules that have Grams and are no layers of the models. */
 function unusedGramsOf({ options, contributions, layers }: FinishedMerge): readonly string[] {
-  if (!options.method.needs.includes('grams')) return [];
+  if (!options.prepared.needs.includes('grams')) return [];
   const unused = contributions.flatMap(({ grams, weights: { tensors } }) => {
     if (grams === undefined) return [];
     const { strangers, weights } = gramLayers(grams, layers);

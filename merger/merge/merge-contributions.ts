@@ -17,6 +17,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
+import { scaledStep } from '../methods/delta-scale.ts';
 import type { MergeInputs, MergeStep } from '../methods/merge-step.ts';
 import { copyCompanions } from './companions.ts';
 import { baseStep, openBase, type ParameterSplit, splitParameters } from './excluded-parameters.ts';
@@ -83,7 +84,9 @@ export async function mergeContributions(
     const first = contributions[0] as Contribution;
     base = await openBase(resolved, excluded, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
-    const layers = resolved.method.needs.includes('grams') ? await contributionLayers(first) : null;
+    const { needs } = resolved.prepared;
+    const asksForLayers = needs.includes('grams') || needs.includes('layers');
+    const layers = asksForLayers ? await contributionLayers(first) : null;
     const inputs = { contributions, coefficients, base: base?.weights, gemm, layers };
     const steps = planSteps(resolved, heads, { merged, excluded }, inputs);
     return await writeFolderAtomically(
@@ -123,7 +126,7 @@ export async function mergeContributions(
 
 /** The steps of a merge: the method's, those of rows per class, and what the base keeps. */
 function planSteps(
-  { prepared, average }: ResolvedMergeOptions,
+  { prepared, average, scale }: ResolvedMergeOptions,
   { classRows, united }: HeadPlan,
   { merged, excluded }: ParameterSplit,
   inputs: Pick<MergeInputs, 'contributions' | 'coefficients' | 'base' | 'layers' | 'gemm'>,
@@ -136,7 +139,7 @@ function planSteps(
   const whole = merged.filter((name) => !classRows.has(name));
   const byClass = merged.filter((name) => classRows.has(name));
   return [
-    ...prepared.steps({ ...common, parameters: whole }),
+    ...prepared.steps({ ...common, parameters: whole }).map((step) => scaledStep(step, inputs, scale)),
     ...(united === null ? [] : classRowSteps(prepared.steps, { ...common, parameters: byClass }, united)),
     ...excluded.map((parameter) => baseStep(inputs.base as TensorReader, parameter)),
   ];

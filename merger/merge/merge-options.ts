@@ -24,6 +24,8 @@ export interface ResolvedMergeOptions {
   readonly coefficients: Coefficients | undefined;
   readonly coefficientScale: 'normalized' | 'as-given';
   readonly heads: HeadMerging;
+  /** Factor on the merged change from the base. */
+  readonly scale: number;
   readonly include: readonly RegExp[];
   readonly average: readonly RegExp[];
   readonly exclude: readonly RegExp[];
@@ -51,6 +53,14 @@ export function resolveMergeOptions(options: MergeOptions): ResolvedMergeOptions
     average: average.map(compile),
     exclude: exclude.map(compile),
   };
+}
+
+/** Whether the base's values are used, beside those of parameters that keep them. */
+export function worksWithBase({
+  prepared,
+  scale,
+}: Pick<ResolvedMergeOptions, 'prepared' | 'scale'>): boolean {
+  return scale !== 1 || prepared.needs.includes('base');
 }
 
 /**

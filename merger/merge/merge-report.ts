@@ -49,6 +49,8 @@ export interface MergeReport {
   /** Of `options`; null for other methods. */
   readonly fisher: { readonly smoothing: number; readonly normalize: string } | null;
   readonly coefficientScale: string;
+  /** Factor on the merged change from the base. */
+  readonly scale: number;
   readonly heads: HeadMerging;
   readonly baseFingerprint: string | null;
   /** Null, as are the labels, where agents keep heads of their own. */

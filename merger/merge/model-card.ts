@@ -69,14 +69,16 @@ function introduction(report: MergeReport): string {
 }
 
 function facts(report: MergeReport): string[][] {
-  const { search, method, options, task, labels, baseFingerprint, parameters, tool } = report;
+  const { search, method, options, scale, task, labels, baseFingerprint, parameters, tool } = report;
   const { solved, averaged, excluded } = parameters;
   const optional: [string, string | null | undefined][] = [
     ['method', method],
-    ...Object.entries(methodNamed(method).options.shape).map(([key, schema]): [string, string] => [
-      metaOf(schema as z.ZodType).label ?? inWords(key),
-      String(options[key]),
-    ]),
+    ...Object.entries(methodNamed(method).options.shape).flatMap(([key, schema]): [string, string][] =>
+      options[key] === undefined
+        ? []
+        : [[metaOf(schema as z.ZodType).label ?? inWords(key), String(options[key])]],
+    ),
+    ['scale of the change from the base', scale === 1 ? null : String(scale)],
     ['task', task],
     ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
     ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],

@@ -8,10 +8,11 @@ import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import type { AveragedLayer, MergeInputs } from './merge-step.ts';
 
 /** Reasons for averaging a linear layer, as reports give them. */
-const reasons = {
+export const reasons = {
   asked: 'averaged as asked',
   table: 'its weight is a table of embeddings too',
   nature: 'no Gram describes what it reads',
+  unknownBase: 'the base has no such layer',
 } as const;
 
 /** Why a layer is averaged whether it has a Gram or not; null where it is solved for. */

@@ -29,6 +29,15 @@ export const commonOptions = z.object({
     help: 'as-given: not divided by their sum, as in the published code; averages then grow with it',
     value: 'scale',
   }),
+  scale: option(z.number().min(0).default(1), {
+    help: 'the merged change from the base is multiplied by it; parameters that the base lacks are not',
+    label: 'scale of the change from the base',
+    sweep: {
+      title: 'Scale',
+      axis: 'factor on the merged change from the base',
+      note: 'All agents merged, and the change of every parameter from the base multiplied by a factor.',
+    },
+  }),
   heads: option(z.enum(['united', 'separate']).default('united'), {
     help: 'one head for all classes, united by name, or each agent’s own beside the encoder',
     value: 'way',
@@ -50,7 +59,7 @@ export const commonOptions = z.object({
     value: 'field',
   }),
   base: option(z.string().min(1).optional(), {
-    help: 'base model folder, for --include and --exclude',
+    help: 'base model folder, for --scale, --include, --exclude, and methods that need it',
     value: 'dir',
   }),
 });

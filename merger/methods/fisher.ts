@@ -44,7 +44,7 @@ export const fisher = defineMethod({
       label: 'Fisher smoothing',
     }),
   }),
-  needs: ['fisher'],
+  needs: () => ['fisher'],
   settings: (options) => options,
   steps(inputs, settings) {
     const files = inputs.contributions.flatMap(({ fisher: file }) => file ?? []);

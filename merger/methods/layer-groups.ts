@@ -58,7 +58,7 @@ export function groupLayers(inputs: Inputs): LayerGroups {
   const files = contributions.map(({ grams }) => grams as GramFile);
   const grams = files.map((file) => gramLayers(file, layers));
   if (layers === null) requireGramOfParameter(inputs, grams);
-  const candidates = layersIn(inputs, grams);
+  const candidates = weightsIn(inputs, layers?.layers ?? unknownLayers(grams, contributions));
   const averaged = new Map<string, AveragedLayer>();
   const missing: SolvedLayer[] = [];
   const groups = new Map<string, { layers: SolvedLayer[]; gramNames: readonly string[] }>();
@@ -90,16 +90,15 @@ export function groupLayers(inputs: Inputs): LayerGroups {
 /** A layer of the contributions, and whether a Gram can describe what it reads. */
 export interface Candidate extends SolvedLayer, Pick<LinearLayer, 'gram' | 'kind'> {}
 
-/** The layers whose weights are merged, with their sizes. */
-function layersIn(
-  { contributions, parameters, layers }: Inputs,
-  grams: readonly GramLayers[],
+/** Those of some layers whose weights are merged, with their sizes in the contributions. */
+export function weightsIn(
+  { contributions, parameters }: Pick<MergeInputs, 'contributions' | 'parameters'>,
+  layers: readonly Omit<Candidate, 'inputs' | 'outputs'>[],
 ): readonly Candidate[] {
   const first = contributions[0] as Contribution;
   const wanted = new Set(parameters);
-  const isMerged = ({ weight }: Pick<LinearLayer, 'weight'>): boolean => wanted.has(weight);
-  const found = (layers?.layers ?? unknownLayers(grams, contributions)).filter(isMerged);
-  return found.map((layer) => {
+  const merged = layers.filter(({ weight }) => wanted.has(weight));
+  return merged.map((layer) => {
     const shape = first.weights.tensors.get(layer.weight)?.shape ?? [];
     const [inputs = 0, outputs = 0] = layer.orientation === 'in-out' ? shape : [...shape].reverse();
     return { ...layer, inputs, outputs };

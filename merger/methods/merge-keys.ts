@@ -40,10 +40,12 @@ export type MethodOptions = z.input<z.ZodObject<Given<MethodShape>>>;
 /** The key of an option that belongs to methods. */
 export type MethodOptionKey = keyof MethodShape & string;
 
+type NumberKey<Shape> = {
+  [Key in keyof Shape]: Bare<Shape[Key]> extends z.ZodNumber ? Key : never;
+}[keyof Shape];
+
 /** The key of an option whose values are numbers: several can be tried, one after another. */
-export type NumberOptionKey = {
-  [Key in MethodOptionKey]: Bare<MethodShape[Key]> extends z.ZodNumber ? Key : never;
-}[MethodOptionKey];
+export type NumberOptionKey = NumberKey<MethodShape & CommonShape> & string;
 
 /** Several values of options that are numbers. */
 export type TriedValues = Readonly<Partial<Record<NumberOptionKey, readonly number[]>>>;
@@ -68,25 +70,26 @@ export const mergeOptionList: readonly MergeOption[] = [
   })),
 ];
 
-/** A method's option of which several values can be tried. */
+/** The names of the methods, in the order that people are shown. */
+export const methodNames = mergeMethods.map(({ name }) => name);
+
+/** An option of which several values can be tried. */
 export interface NumberOption {
   readonly key: NumberOptionKey;
   readonly schema: z.ZodNumber;
   readonly meta: OptionMeta;
+  /** The methods that have it. */
   readonly methods: readonly MethodName[];
 }
 
-/** The methods' options that are numbers. */
+/** The options that are numbers. */
 export const numberOptions: readonly NumberOption[] = mergeOptionList.flatMap(
   ({ key, schema, meta, methods }) => {
     const wanted: unknown = bare(schema);
-    if (methods === null || !(wanted instanceof z.ZodNumber)) return [];
-    return [{ key: key as NumberOptionKey, schema: wanted, meta, methods }];
+    if (!(wanted instanceof z.ZodNumber)) return [];
+    return [{ key: key as NumberOptionKey, schema: wanted, meta, methods: methods ?? methodNames }];
   },
 );
-
-/** The names of the methods, in the order that people are shown. */
-export const methodNames = mergeMethods.map(({ name }) => name);
 
 /** A schema of the methods' names. */
 export const methodNameSchema = z.enum(methodNames);
@@ -96,7 +99,7 @@ export function methodNamed(name: MethodName): MergeMethod<MethodName> {
   return mergeMethods.find((method) => method.name === name) as MergeMethod<MethodName>;
 }
 
-/** An option that was given, but belongs to other methods. */
+/** An option that was given, but belongs to other methods, or to other values of an option. */
 export interface ForeignOption {
   readonly key: string;
   /** What is wrong: `needs method regmean, got method simple`. */
@@ -105,7 +108,8 @@ export interface ForeignOption {
 }
 
 /**
- * The first option with a value that is not one of the chosen method's.
+ * The first option with a value that is not one of the chosen method's, or that means nothing with
+ * the value of another option.
  *
  * @param spell how keys are called where they were given
  */
@@ -114,16 +118,35 @@ export function foreignOption(
   given: Readonly<Record<string, unknown>>,
   spell: (key: string) => string = (key) => key,
 ): ForeignOption | undefined {
-  for (const { key, methods } of mergeOptionList) {
-    if (methods === null || methods.includes(method) || given[key] === undefined) continue;
-    const [name, owners] = [spell('method'), methods.join(' or ')];
+  const chosen = ({ key, schema }: MergeOption): unknown => given[key] ?? ownDefault(schema);
+  for (const { key, methods, schema, meta } of mergeOptionList) {
+    const value = given[key];
+    if (value === undefined) continue;
+    if (methods !== null && !methods.includes(method)) {
+      const [name, owners] = [spell('method'), methods.join(' or ')];
+      return {
+        key,
+        complaint: `needs ${name} ${owners}, got ${name} ${method}`,
+        hint: `leave ${spell(key)} out, or merge with ${name} ${owners}`,
+      };
+    }
+    if (value === ownDefault(schema)) continue;
+    const other = mergeOptionList.find(
+      (own) => meta.onlyWith?.[own.key] !== undefined && meta.onlyWith[own.key] !== chosen(own),
+    );
+    if (other === undefined) continue;
+    const [name, wanted] = [spell(other.key), meta.onlyWith?.[other.key]];
     return {
       key,
-      complaint: `needs ${name} ${owners}, got ${name} ${method}`,
-      hint: `leave ${spell(key)} out, or merge with ${name} ${owners}`,
+      complaint: `needs ${name} ${wanted}, got ${name} ${chosen(other)}`,
+      hint: `leave ${spell(key)} out, or merge with ${name} ${wanted}`,
     };
   }
   return undefined;
+}
+
+function ownDefault(schema: z.ZodType): unknown {
+  return schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
 }
 
 /**

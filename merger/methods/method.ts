@@ -30,7 +30,8 @@ export interface MethodDeclaration<
   readonly paper?: Paper;
   /** The options that are its own; see `common-options.ts` for those of every method. */
   readonly options: z.ZodObject<Shape>;
-  readonly needs: readonly Need[];
+  /** What it needs beside the weights, with the values that it works with. */
+  needs(settings: Settings): readonly Need[];
   /** The values that it works with: defaults that depend on other options are filled in here. */
   settings(options: z.output<z.ZodObject<Shape>>): Settings;
   /** Divides `inputs.parameters` into steps, each parameter in exactly one. */
@@ -41,6 +42,7 @@ export interface MethodDeclaration<
 export interface PreparedMethod {
   /** Value by option, defaults filled in. */
   readonly settings: Readonly<Record<string, unknown>>;
+  readonly needs: readonly Need[];
   /** @throws RegmeanError when contributions lack what the method needs */
   readonly steps: MergeStrategy;
 }
@@ -49,7 +51,7 @@ export interface PreparedMethod {
 export interface MergeMethod<Name extends string = string, Shape extends z.ZodRawShape = z.ZodRawShape>
   extends Pick<
     MethodDeclaration<Name, Shape, object>,
-    'name' | 'title' | 'description' | 'paper' | 'options' | 'needs'
+    'name' | 'title' | 'description' | 'paper' | 'options'
   > {
   /**
    * Checks the values that are given for its options; those of others are not looked at.
@@ -65,15 +67,17 @@ export function defineMethod<
   Shape extends z.ZodRawShape,
   Settings extends { readonly [Key in keyof Settings]: unknown },
 >(declaration: MethodDeclaration<Name, Shape, Settings>): MergeMethod<Name, Shape> {
-  const { settings: settingsOf, steps, ...facts } = declaration;
+  const { settings: settingsOf, needs: needsOf, steps, ...facts } = declaration;
   return {
     ...facts,
     prepare(given) {
       const settings = settingsOf(readOptions(facts.options, given));
+      const needs = needsOf(settings);
       return {
         settings: { ...settings },
+        needs,
         steps(inputs) {
-          requireNeeds(facts, inputs);
+          requireNeeds(facts.name, needs, inputs);
           return steps(inputs, settings);
         },
       };

@@ -6,8 +6,11 @@ import { gramsFile } from '../../shared/contribution/write-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { MergeInputs } from './merge-step.ts';
 
-/** What contributions, or the merge, must have for a method. */
-export type Need = 'grams' | 'fisher' | 'base';
+/**
+ * What contributions, or the merge, must have for a method. `layers`: which layers are linear, of a
+ * model family that is known.
+ */
+export type Need = 'grams' | 'fisher' | 'base' | 'layers';
 
 /** The statistics that a contribution may hold: how they are called, and how they are made. */
 const statistics = {
@@ -26,17 +29,33 @@ const statistics = {
  * @throws RegmeanError `invalid-input` naming the agent and the file; `usage` without a base
  */
 export function requireNeeds(
-  { name, needs }: { readonly name: string; readonly needs: readonly Need[] },
-  { contributions, base }: Pick<MergeInputs, 'contributions' | 'base'>,
+  method: string,
+  needs: readonly Need[],
+  { contributions, base, layers }: Pick<MergeInputs, 'contributions' | 'base' | 'layers'>,
 ): void {
   for (const need of needs) {
-    if (need !== 'base') requireStatistics(name, need, contributions);
-    else if (base === undefined) {
-      throw new RegmeanError('usage', `method: ${name} needs the base model, none is given`, {
-        hint: 'give the base model folder with --base',
-      });
-    }
+    if (need === 'base') {
+      if (base === undefined) throw needsBase(`method: ${method}`);
+    } else if (need === 'layers') {
+      if (layers === null) throw needsLayers(method, contributions[0]);
+    } else requireStatistics(method, need, contributions);
   }
+}
+
+/** There is no base, and `what` cannot do without. */
+export function needsBase(what: string): RegmeanError {
+  return new RegmeanError('usage', `${what} needs the base model, none is given`, {
+    hint: 'give the base model folder with --base',
+  });
+}
+
+function needsLayers(method: string, contribution: Contribution | undefined): RegmeanError {
+  const family = contribution?.config.model_type ?? 'of config.json';
+  return new RegmeanError(
+    'unsupported',
+    `method: ${method} needs to know which layers are linear, the model family ${family} is not known`,
+    { hint: 'collect Grams with `regmean stats`, or merge with `--method simple`' },
+  );
 }
 
 function requireStatistics(

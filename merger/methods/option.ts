@@ -18,6 +18,8 @@ export interface OptionMeta {
   readonly default?: string;
   /** Reads its value from a command line, where it is no number, choice, text or list of texts. */
   readonly fromText?: (text: string) => unknown;
+  /** Values that other options must have for it to mean something: `{ covariance: 'weights' }`. */
+  readonly onlyWith?: Readonly<Record<string, string>>;
   /** How results of several values are shown, for numbers; made of the rest when absent. */
   readonly sweep?: Sweep;
 }

@@ -8,7 +8,7 @@ export const simple = defineMethod({
   title: 'Simple averaging',
   description: 'every parameter is the weighted mean of the agents’',
   options: z.object({}),
-  needs: [],
+  needs: () => [],
   settings: () => ({}),
   steps: (inputs) => inputs.parameters.map((parameter) => meanStep(inputs, parameter)),
 });

@@ -44,9 +44,20 @@ export type MergeSection = z.output<typeof mergeSection>;
 /** A method and values of options, of which the others have their defaults. */
 export type MergeChoice = Omit<GivenOptions, 'base'> & { readonly method: MethodName };
 
-/** A section with some values changed; with another method, its own options are those given. */
+/**
+ * A section with some values changed; with another method, its own options are those given. What
+ * does not go with a changed value is left out.
+ */
 export function changedMerge(section: MergeSection, method: MethodName, given: GivenOptions): MergeChoice {
-  if (method === section.method) return { ...section, ...given };
+  if (method === section.method) {
+    const fits = ([key]: [string, unknown]): boolean => {
+      const wanted = mergeOptionList.find((own) => own.key === key)?.meta.onlyWith ?? {};
+      return Object.entries(wanted).every(
+        ([other, value]) => (given[other as keyof GivenOptions] ?? value) === value,
+      );
+    };
+    return { ...(Object.fromEntries(Object.entries(section).filter(fits)) as MergeSection), ...given };
+  }
   const isCommon = (key: string): boolean => key in commonOptions.shape;
   const kept = Object.fromEntries(Object.entries(section).filter(([key]) => isCommon(key)));
   return { ...kept, ...given, method };

@@ -90,7 +90,10 @@ export const recipeSchema = z
         `must be at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
       );
     }
-    const { name: method, needs } = methodNamed(value.merge.method);
+    const { method } = value.merge;
+    const { options, prepare } = methodNamed(method);
+    // Options that are wrong were complained of.
+    const needs = options.safeParse(value.merge).success ? prepare(value.merge).needs : [];
     if (needs.includes('grams') && !value.statistics.grams) {
       complain(['statistics', 'grams'], `must be true, the ${method} method needs Grams`);
     }

@@ -39,8 +39,8 @@ export interface LeftSide<Gram> {
 /** What one contribution adds to the sums. */
 export interface Summand<Gram> {
   readonly gram: Gram;
-  /** D [n, d], asked for when it is needed; absent where it is zero. */
-  readonly deviation?: () => Promise<Matrix>;
+  /** D [n, d]; absent where it is zero. */
+  readonly deviation?: Matrix | undefined;
 }
 
 /** Sums over contributions, to be solved once. */
@@ -62,7 +62,7 @@ export function normalEquations<Gram>(left: LeftSide<Gram>, outputs: number): No
     right,
     async accumulate({ gram, deviation }) {
       left.add(gram);
-      if (deviation !== undefined) await left.multiply(gram, await deviation(), right);
+      if (deviation !== undefined) await left.multiply(gram, deviation, right);
     },
     solve: (system, nearest) => left.solve(system, right, nearest),
   };

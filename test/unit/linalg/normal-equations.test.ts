@@ -17,7 +17,7 @@ const noStart = async (): Promise<Matrix> => matrix(2, 1, 0, 0);
 describe('normal equations', () => {
   it('are the sums over contributions, of which one without a deviation adds its Gram alone', async () => {
     const equations = normalEquations(denseLeftSide(gemm, 2), 1);
-    await equations.accumulate({ gram: matrix(2, 2, 3, 1, 1, 1), deviation: async () => matrix(1, 2, 1, 2) });
+    await equations.accumulate({ gram: matrix(2, 2, 3, 1, 1, 1), deviation: matrix(1, 2, 1, 2) });
     await equations.accumulate({ gram: matrix(2, 2, 1, 0, 0, 2) });
     expect([...equations.right.data]).toEqual([5, 3]);
     // (4 1; 1 3) x = (5, 3)
@@ -37,7 +37,7 @@ describe('normal equations', () => {
 
   it('take a left side in another form, such as diagonals', async () => {
     const equations = normalEquations(diagonalLeftSide(2), 1);
-    await equations.accumulate({ gram: [2, 1], deviation: async () => matrix(1, 2, 3, 4) });
+    await equations.accumulate({ gram: [2, 1], deviation: matrix(1, 2, 3, 4) });
     await equations.accumulate({ gram: [1, 3] });
     const { x } = await equations.solve('layer', noStart);
     expect([...x.data]).toEqual([2, 1]);

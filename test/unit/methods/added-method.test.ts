@@ -30,7 +30,7 @@ vi.mock('../../../merger/methods/registry.ts', async (importOriginal) => {
         label: 'pull toward',
       }),
     }),
-    needs: ['base'],
+    needs: () => ['base'],
     settings: (options) => options,
     steps: ({ contributions, base, parameters }, { pull }) =>
       parameters.map((parameter) => ({

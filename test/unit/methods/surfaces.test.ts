@@ -46,6 +46,12 @@ function sample({ key, schema }: MergeOption): string {
   return wanted instanceof z.ZodNumber ? '0.25' : 'text';
 }
 
+/** An option with a value, after the values that others must have for it. */
+function given(option: MergeOption): string {
+  const others = Object.entries(option.meta.onlyWith ?? {}).map(([key, value]) => `${key}: ${value}, `);
+  return `${others.join('')}${option.key}: ${sample(option)}`;
+}
+
 const offered = (surface: keyof typeof knownElsewhere): readonly MergeOption[] =>
   mergeOptionList.filter(({ key }) => !(knownElsewhere[surface] as readonly string[]).includes(key));
 
@@ -102,7 +108,7 @@ describe.each([
 
 describe('a recipe', () => {
   it.each(offered('recipe'))('has a key for $key', (option) => {
-    const text = recipe(`{ method: ${ownerOf(option)}, ${option.key}: ${sample(option)} }`);
+    const text = recipe(`{ method: ${ownerOf(option)}, ${given(option)} }`);
     expect(parseRecipe(text, 'round.yaml').merge).toHaveProperty(option.key);
   });
 
@@ -121,7 +127,7 @@ describe('a recipe', () => {
 
 describe('an experiment file', () => {
   it.each(offered('experiment'))('has a key of its methods for $key', (option) => {
-    const text = experiment(`method: ${ownerOf(option)}, ${option.key}: ${sample(option)}`);
+    const text = experiment(`method: ${ownerOf(option)}, ${given(option)}`);
     expect(parseExperiment(text, 'x.yaml').methods[0]).toHaveProperty(option.key);
   });
 
@@ -152,7 +158,7 @@ const viewOf = (text: string): RoundView => ({
 });
 
 it.each(mergeOptionList.filter(({ methods }) => methods !== null))('a round is told with $key', (option) => {
-  const text = recipe(`{ method: ${ownerOf(option)}, ${option.key}: ${sample(option)} }`);
+  const text = recipe(`{ method: ${ownerOf(option)}, ${given(option)} }`);
   const { merge } = roundMessage(viewOf(text));
   const value = JSON.parse(merge?.options[option.key] ?? 'null');
   expect(String(value)).toBe(sample(option));

@@ -1,0 +1,52 @@
+/** @file The systems of linear layers whose inputs Grams tell of. */
+
+import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
+import type { Matrix } from '../../shared/linalg/matrix.ts';
+import { groupLayers, type LayerGroup } from './layer-groups.ts';
+import type { MergeInputs } from './merge-step.ts';
+import type { LayerSystems } from './solve-system.ts';
+
+/** How Grams are scaled and shrunk. */
+export interface GramSettings {
+  readonly alpha: number;
+  readonly ridge: number;
+  readonly gramScale: 'mean' | 'sum';
+}
+
+/** One system for each Gram group, measured from the last contribution's weights. */
+export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerSystems {
+  const { contributions } = inputs;
+  const { groups, averaged } = groupLayers(inputs);
+  return {
+    averaged,
+    systems: groups.map((group) => ({
+      ...group,
+      reference: { kind: 'contribution', index: contributions.length - 1 },
+      rows: group.gramNames.map((gram, index) => contributions[index]?.grams?.grams.get(gram)?.rows ?? null),
+      covarianceOf: (index) => readScaledGram(inputs, settings, index, group),
+    })),
+  };
+}
+
+/**
+ * c G~ = c (alpha G + (1 - alpha) diag(G) + r I): off-diagonal entries times c alpha, diagonal
+ * entries times c, plus c r (section 3.3 and appendices A and C of the paper: both penalise the
+ * distance to each agent's own weights).
+ *
+ * @returns [d, d]
+ */
+async function readScaledGram(
+  { contributions, coefficients }: MergeInputs,
+  { alpha, ridge, gramScale }: GramSettings,
+  index: number,
+  { gramNames, dimension }: LayerGroup,
+): Promise<Matrix> {
+  const file = contributions[index]?.grams as GramFile;
+  const name = gramNames[index] as string;
+  const coefficient = coefficients[index] as number;
+  const diagonal = coefficient * gramFactor(file, name, gramScale);
+  const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal });
+  for (let at = 0; at < data.length; at += dimension + 1)
+    data[at] = (data[at] as number) + coefficient * ridge;
+  return { rows: dimension, columns: dimension, data };
+}

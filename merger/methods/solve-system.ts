@@ -1,0 +1,79 @@
+/** @file One system of RegMean: read, summed, solved and written. */
+
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
+import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
+import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import type { AveragedLayer, LayerGroupReport, MergeInputs, MergeOutput } from './merge-step.ts';
+import { type LayerStack, outputsOf, readStack, writeStack } from './stacked-weights.ts';
+
+/** Layers that are solved for together, and what they are solved by. */
+export interface LayerSystem extends LayerStack {
+  /** The first module. */
+  readonly name: string;
+  /** The weights that solutions are measured from. */
+  readonly reference:
+    | { readonly kind: 'contribution'; readonly index: number }
+    | { readonly kind: 'base'; readonly weights: TensorReader };
+  /** Rows of each contribution's Gram, null where they are not known. */
+  readonly rows: readonly (number | null)[];
+  /**
+   * What is known of a contribution's inputs, times its coefficient: [d, d].
+   *
+   * @param deviation the contribution's weights less the reference, [n, d]
+   */
+  covarianceOf(index: number, deviation: Matrix): Promise<Matrix>;
+}
+
+/** What becomes of the linear layers. */
+export interface LayerSystems {
+  readonly systems: readonly LayerSystem[];
+  /** Those that are not solved for, by the name of their weight. */
+  readonly averaged: ReadonlyMap<string, AveragedLayer>;
+}
+
+/**
+ * Memory of one system. A singular one takes the most: the sum, the sum with jitter and its
+ * factor, [d, d] each, and about eight matrices [d, n] while the solution is refined.
+ */
+export function bytesOfSystem(stack: LayerStack): number {
+  const { dimension } = stack;
+  return 8 * dimension * (3 * dimension + 8 * outputsOf(stack));
+}
+
+/**
+ * Merges the layers of one system; memory is that of one contribution's Gram and weights, whatever
+ * their number. Where the sum is singular the solution is the one nearest to the mean.
+ */
+export async function solveSystem(
+  { contributions, coefficients, gemm }: MergeInputs,
+  system: LayerSystem,
+  output: MergeOutput,
+): Promise<LayerGroupReport> {
+  const { name, dimension, layers, rows } = system;
+  const from = system.reference;
+  const outputs = outputsOf(system);
+  const weightsOf = (index: number): Promise<Matrix> =>
+    readStack((contributions[index] as Contribution).weights, system);
+  const reference = await (from.kind === 'base' ? readStack(from.weights, system) : weightsOf(from.index));
+  const equations = normalEquations(denseLeftSide(gemm, dimension), outputs);
+  for (const index of contributions.keys()) {
+    const isReference = from.kind === 'contribution' && from.index === index;
+    const deviation = isReference ? zeros(outputs, dimension) : await weightsOf(index);
+    if (!isReference) addScaled(deviation, -1, reference);
+    const gram = await system.covarianceOf(index, deviation);
+    await equations.accumulate({ gram, deviation: isReference ? undefined : deviation });
+  }
+  const meanDeviation = async (): Promise<Matrix> => {
+    const mean = zeros(outputs, dimension);
+    for (const [index, coefficient] of coefficients.entries()) {
+      addScaled(mean, coefficient, await weightsOf(index));
+    }
+    addScaled(mean, -1, reference);
+    return transpose(mean);
+  };
+  const { x, ...solution } = await equations.solve(`layer ${name}`, meanDeviation);
+  addScaled(reference, 1, transpose(x));
+  await writeStack(reference, layers, output);
+  return { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution };
+}
