@@ -83,7 +83,9 @@ function intoUnitedRows(
   };
 }
 
-/** A base that does not hold some parameters: its rows are of other classes than the contributions'. */
+/**
+ * A base that does not hold some parameters: its rows are of other classes than the contributions'.
+ */
 function withoutTensors(base: TensorReader, parameters: ReadonlySet<string>): TensorReader {
   return { ...base, tensors: new Map([...base.tensors].filter(([name]) => !parameters.has(name))) };
 }
