@@ -1,5 +1,5 @@
 /** @file Finds what an experiment asks of its base in vain, before hours are spent on training. */
-import { methodNamed } from '../../merger/methods/merge-keys.ts';
+import { needsOf } from '../../merger/methods/merge-keys.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -28,7 +28,7 @@ export async function checkBase(
     byEngine(base, {
       graph: () => {},
       layers: ({ kinds }) => {
-        const fisher = methods.find(({ method }) => methodNamed(method).needs.includes('fisher'));
+        const fisher = methods.find((own) => needsOf(own).includes('fisher'));
         const complain = (what: string): never => {
           throw new RegmeanError('unsupported', `${path}: ${kinds} have no ${what}`);
         };

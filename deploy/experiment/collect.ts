@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectStatistics } from '../../agent/steps/collect-statistics.ts';
-import { methodNamed } from '../../merger/methods/merge-keys.ts';
+import { needsOf } from '../../merger/methods/merge-keys.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
@@ -30,8 +30,8 @@ export interface StoredContribution {
 /**
  * The statistics that a merge method works with; Simple needs none, and takes what there is anyway.
  */
-export function statisticsOf({ method, ...own }: ExperimentMethod): StatisticsKind {
-  const { needs } = methodNamed(method).prepare(own);
+export function statisticsOf(method: ExperimentMethod): StatisticsKind {
+  const needs = needsOf(method);
   if (!needs.includes('fisher')) return 'grams';
   return needs.includes('grams') ? 'both' : 'fisher';
 }

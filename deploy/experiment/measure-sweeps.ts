@@ -2,8 +2,7 @@
  * @file How sensitive merges are to the options of their methods, and to the batches of the Grams
  *   (paper, Appendix C).
  */
-import { foreignOption, methodNamed, numberOptions } from '../../merger/methods/merge-keys.ts';
-import type { Need } from '../../merger/methods/needs.ts';
+import { foreignOption, methodNamed, needsOf, numberOptions } from '../../merger/methods/merge-keys.ts';
 import { defaultMethod, type MethodName } from '../../merger/methods/registry.ts';
 import type { ExperimentMethod } from './experiment-file.ts';
 import type { Measurement } from './results.ts';
@@ -57,10 +56,6 @@ interface Point {
 /** A method with nothing but its defaults, and values that are needed. */
 function plain(method: MethodName, values: Readonly<Record<string, string>> = {}): ExperimentMethod {
   return { label: titleOf(method), method, ...values };
-}
-
-function needsOf({ method, ...own }: ExperimentMethod): readonly Need[] {
-  return methodNamed(method).prepare(own).needs;
 }
 
 function titleOf(name: MethodName): string {

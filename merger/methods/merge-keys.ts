@@ -7,6 +7,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { z } from '../../shared/zod.ts';
 import { commonOptions } from './common-options.ts';
 import type { MergeMethod } from './method.ts';
+import type { Need } from './needs.ts';
 import { type Bare, bare, inWords, metaOf, type OptionMeta } from './option.ts';
 import { type MethodName, mergeMethods } from './registry.ts';
 
@@ -97,6 +98,14 @@ export const methodNameSchema = z.enum(methodNames);
 /** The method of a name. */
 export function methodNamed(name: MethodName): MergeMethod<MethodName> {
   return mergeMethods.find((method) => method.name === name) as MergeMethod<MethodName>;
+}
+
+/** What a method with values of its options needs beside the weights. */
+export function needsOf({
+  method,
+  ...given
+}: MethodOptions & { readonly method: MethodName }): readonly Need[] {
+  return methodNamed(method).prepare(given).needs;
 }
 
 /** An option that was given, but belongs to other methods, or to other values of an option. */

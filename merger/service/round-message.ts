@@ -65,7 +65,8 @@ export function roundMessage({ round, standing, agents, fusedFiles, agentModels 
 const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fisherNormalize'] as const;
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
-  const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent } = merge;
+  const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent, scale } =
+    merge;
   const { settings } = methodNamed(method).prepare(merge);
   const fields = fieldsOfOptions.flatMap((key) =>
     settings[key] === undefined ? [] : [[key, settings[key]]],
@@ -74,6 +75,7 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
     ...{ method, coefficientScale, heads, gramScale: '', coefficients: coefficients ?? {} },
     ...{ exclude: [...exclude], include: [...include], average: [...average] },
     allowDifferent: [...allowDifferent],
+    scale,
     ...Object.fromEntries(fields),
     options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
   };

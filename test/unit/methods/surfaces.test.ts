@@ -167,6 +167,11 @@ it.each(mergeOptionList.filter(({ methods }) => methods !== null))('a round is t
   if (published.includes(option.key)) expect(merge).toHaveProperty(option.key, value);
 });
 
+it('a round is told with the scale of the change from the base, an older recipe with 1', () => {
+  expect(roundMessage(viewOf(recipe('{ scale: 1.5 }'))).merge?.scale).toBe(1.5);
+  expect(roundMessage(viewOf(recipe('{}'))).merge?.scale).toBe(1);
+});
+
 it('a round is told with the differences between agents that it allows', () => {
   const told = roundMessage(viewOf(recipe('{ allowDifferent: [hidden_act, tokenizer.normalizer] }')));
   expect(told.merge?.allowDifferent).toEqual(['hidden_act', 'tokenizer.normalizer']);

@@ -65,6 +65,10 @@ export interface MergePlan {
    * merged all the same.
    */
   'allowDifferent'?: (string)[];
+  /**
+   * Factor on the merged change of parameters from the base model.
+   */
+  'scale'?: (number | string);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
@@ -135,6 +139,10 @@ export interface MergePlan__Output {
    * merged all the same.
    */
   'allowDifferent': (string)[];
+  /**
+   * Factor on the merged change of parameters from the base model.
+   */
+  'scale': (number);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
