@@ -19,7 +19,7 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /** A shape as people write it: `[768, 3072]`. */
-export function formatShape(shape: readonly (number | string)[]): string {
+export function formatShape(shape: readonly (number | { toString(): string })[]): string {
   return `[${shape.join(', ')}]`;
 }
 

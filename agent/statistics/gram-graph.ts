@@ -4,8 +4,9 @@
  *   adds to the panels of the run before.
  */
 import { RegmeanError } from '../../shared/errors.ts';
-import { productOf, type Value } from '../../shared/graph/graph.ts';
+import type { Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
+import { multiplied } from '../../shared/graph/sizes.ts';
 import { flatRows, rowKindOf } from '../../shared/models/layer-rows.ts';
 import { findLinearLayers, type LinearGroup } from '../../shared/models/linear-layers.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
@@ -137,7 +138,7 @@ export async function createGramPass(
         const kind = rowKindOf(input);
         if (kind === null) return sum;
         if (kind !== 'positions') return sum + counts[kind];
-        return sum + Number(productOf(input.shape.slice(0, -1))) * counts.batches;
+        return sum + Number(multiplied(input.shape.slice(0, -1))) * counts.batches;
       }, 0),
     async run(feeds, { tokens, targets }) {
       const all = new Map<string, RunTensor>([

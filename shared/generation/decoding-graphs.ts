@@ -2,9 +2,12 @@
  * @file The two graphs that generate: what follows from the input once, and the step that reads one
  *   more token.
  */
+
+import type { Shape } from '../graph/graph.ts';
 import { Graph } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Decoding } from '../models/architecture.ts';
+import { axes } from '../models/axes.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import type { Compute } from '../runtime/compute.ts';
@@ -74,7 +77,7 @@ export async function createDecodingGraphs(
         [...pastShapes].map(([name, shape]) => [
           name,
           {
-            shape: shape.map((dim) => (dim === 'batch' ? rows : dim === 'past' ? 0 : Number(dim))),
+            shape: shape.map((dim) => (dim === axes.batch ? rows : dim === axes.past ? 0 : Number(dim))),
             data: new Float32Array(0),
           },
         ]),
@@ -109,7 +112,7 @@ function rootOf(graph: Graph): ModuleScope {
   return { build: { graph, dropout: null, declarations: new Map() }, prefix: '', inHead: false };
 }
 
-type MemoryShapes = ReadonlyMap<string, readonly (number | string)[]>;
+type MemoryShapes = ReadonlyMap<string, Shape>;
 
 /** The session of what the input gives; none for families without an encoder. */
 async function createMemorySession(

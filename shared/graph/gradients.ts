@@ -3,12 +3,14 @@
  *   vector-Jacobian product. Cotangents of broadcast inputs are summed back to the input's shape
  *   here, once for all ops.
  */
+
 import { RegmeanError } from '../errors.ts';
 import { formatShape } from '../tensor.ts';
-import type { Dim, Node, Value } from './graph.ts';
+import type { Node, Value } from './graph.ts';
 import { add } from './ops/elementwise.ts';
 import { reduceSum } from './ops/reduce.ts';
 import { reshapeLike } from './ops/shape.ts';
+import type { Size } from './sizes.ts';
 
 /**
  * Appends the backward pass of a scalar.
@@ -97,7 +99,7 @@ function isFloat(value: Value): boolean {
 /** Sums a cotangent over the dimensions along which its input was broadcast. */
 function sumToShape(cotangent: Value, input: Value): Value {
   const extra = cotangent.shape.length - input.shape.length;
-  const axes = cotangent.shape.flatMap((dim: Dim, axis): number[] => {
+  const axes = cotangent.shape.flatMap((dim: Size, axis): number[] => {
     if (axis < extra) return [axis];
     return input.shape[axis - extra] === 1 && dim !== 1 ? [axis] : [];
   });

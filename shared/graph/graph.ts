@@ -7,17 +7,12 @@
 import { RegmeanError } from '../errors.ts';
 import { formatShape, type TensorData } from '../tensor.ts';
 import type { OnnxAttribute } from './onnx-schema.ts';
+import { named, type Size } from './sizes.ts';
 
 /** Element types that graphs compute with. */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool';
 
-/**
- * A size known now, or the name of one that is known only when the graph runs: `batch`, `seq`,
- * `batch*seq`.
- */
-export type Dim = number | string;
-
-export type Shape = readonly Dim[];
+export type Shape = readonly Size[];
 
 /** Type and shape of a value. */
 export interface ValueType {
@@ -105,9 +100,10 @@ export class Graph {
   private readonly constantCache = new Map<string, Value>();
   private scopeName = '';
 
-  /** Declares an input fed at every run. Symbols in its shape become sizes of the graph. */
-  input(name: string, dtype: DType, shape: Shape): Value {
-    return this.addInput(name, dtype, shape, 'input');
+  /** Declares an input fed at every run. Names in its shape become sizes of the graph. */
+  input(name: string, dtype: DType, shape: readonly (Size | string)[]): Value {
+    const sizes = shape.map((size) => (typeof size === 'string' ? named(size) : size));
+    return this.addInput(name, dtype, sizes, 'input');
   }
 
   /**
@@ -219,21 +215,7 @@ export class Graph {
   }
 }
 
-/**
- * The product of dimensions, as a number where all are known, else as a symbol such as `batch*seq`.
- */
-export function productOf(shape: Shape): Dim {
-  let known = 1;
-  const symbols: string[] = [];
-  for (const dim of shape) {
-    if (typeof dim === 'number') known *= dim;
-    else symbols.push(dim);
-  }
-  if (symbols.length === 0) return known;
-  return known === 1 ? symbols.join('*') : [known, ...symbols].join('*');
-}
-
-/** Whether two shapes are the same, symbols by name. */
+/** Whether two shapes are the same. */
 export function sameDims(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 }
@@ -245,7 +227,7 @@ export function sameDims(a: Shape, b: Shape): boolean {
  */
 export function broadcastShapes(where: string, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
-  const result: Dim[] = [];
+  const result: Size[] = [];
   for (let axis = 0; axis < rank; axis++) {
     const left = a[a.length - rank + axis] ?? 1;
     const right = b[b.length - rank + axis] ?? 1;

@@ -127,6 +127,8 @@ function encodeConstant([value, data]: readonly [Value, TensorData]): OnnxTensor
 }
 
 function encodeValueInfo(name: string, type: { dtype: DType; shape: Shape }): OnnxValueInfo {
-  const dim = type.shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  const dim = type.shape.map((size) =>
+    typeof size === 'number' ? { dimValue: size } : { dimParam: `${size}` },
+  );
   return { name, type: { tensorType: { elemType: elementTypes[type.dtype], shape: { dim } } } };
 }

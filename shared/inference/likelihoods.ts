@@ -1,4 +1,5 @@
 /** @file How probable a language model finds the labels of examples. */
+
 import { RegmeanError } from '../errors.ts';
 import { type EvaluationOptions, resultsOf } from '../examples/batches-of.ts';
 import { targetLengthOf } from '../examples/collate.ts';
@@ -6,6 +7,7 @@ import type { EncodedExample } from '../examples/example.ts';
 import { batchFeeds } from '../examples/feeds.ts';
 import { planEvaluationBatches } from '../examples/plan-batches.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import { labelLogProbabilities, labelsInput } from '../models/loss.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
@@ -44,7 +46,7 @@ export async function createLikelihoods(
 ): Promise<Likelihoods> {
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const labels = labelsInput(graph, model.task, 0);
-  const rows = logits.shape[0] ?? 'rows';
+  const rows = logits.shape[0] as Size;
   graph.output('log probabilities', labelLogProbabilities(logits, ops.reshape(labels, [rows])));
   const session = await createSession(graph, compute);
 

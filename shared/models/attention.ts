@@ -2,9 +2,12 @@
  * @file Parts that the encoders share: multi-head attention, its mask, activations, one row per
  *   sequence.
  */
+
 import { RegmeanError } from '../errors.ts';
-import { type Dim, productOf, type Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied, type Size } from '../graph/sizes.ts';
+import { axes } from './axes.ts';
 import { dropout, type ModuleScope } from './scope.ts';
 
 /** What a score gets where attention is not allowed. */
@@ -17,7 +20,7 @@ export const lowestFloat32 = -3.4028234663852886e38;
 export function additiveMask(attentionMask: Value): Value {
   const graph = attentionMask.graph;
   const blocked = ops.sub(graph.scalar(1), ops.cast(attentionMask, 'float32'));
-  return ops.reshape(ops.mulScalar(blocked, lowestFloat32), ['batch', 1, 1, 'seq']);
+  return ops.reshape(ops.mulScalar(blocked, lowestFloat32), [axes.batch, 1, 1, axes.seq]);
 }
 
 /** Sizes of an attention block. */
@@ -44,14 +47,14 @@ export function multiHeadAttention(
 ): Value {
   const { heads, headSize } = shape;
   return scope.build.graph.scope(`${scope.prefix}attention`, () => {
-    const split = (x: Value): Value => ops.reshape(x, ['batch', 'seq', heads, headSize]);
+    const split = (x: Value): Value => ops.reshape(x, [axes.batch, axes.seq, heads, headSize]);
     const q = ops.transpose(split(ops.mulScalar(query, 1 / Math.sqrt(headSize))), [0, 2, 1, 3]);
     const kTransposed = ops.transpose(split(key), [0, 2, 3, 1]);
     const v = ops.transpose(split(value), [0, 2, 1, 3]);
     const scores = ops.add(ops.matMul(q, kTransposed), mask); // [batch, heads, seq, seq]
     const weights = dropout(scope, ops.softmax(scores), shape.dropout);
     const context = ops.transpose(ops.matMul(weights, v), [0, 2, 1, 3]); // [batch, seq, heads, headSize]
-    return ops.reshape(context, ['batch*seq', heads * headSize]);
+    return ops.reshape(context, [axes.tokens, heads * headSize]);
   });
 }
 
@@ -59,9 +62,9 @@ export function multiHeadAttention(
  * Rows of all heads beside each other, apart: [batch*length, heads*size] -> [batch, heads, length,
  * size].
  */
-export function splitHeads(x: Value, length: Dim, heads: number): Value {
+export function splitHeads(x: Value, length: Size, heads: number): Value {
   const size = Number(x.shape.at(-1)) / heads;
-  return ops.transpose(ops.reshape(x, ['batch', length, heads, size]), [0, 2, 1, 3]);
+  return ops.transpose(ops.reshape(x, [axes.batch, length, heads, size]), [0, 2, 1, 3]);
 }
 
 /**
@@ -83,14 +86,14 @@ export function attend(
   dropoutProbability: number,
 ): Value {
   const rank = query.shape.length;
-  const queries = query.shape[rank - 2] as Dim;
-  const width = productOf([...query.shape.slice(1, rank - 2), query.shape[rank - 1] as Dim]);
+  const queries = query.shape[rank - 2] as Size;
+  const width = multiplied([...query.shape.slice(1, rank - 2), query.shape[rank - 1] as Size]);
   const queriesFirst = [0, rank - 2, ...Array.from({ length: rank - 3 }, (_, axis) => axis + 1), rank - 1];
   return scope.build.graph.scope(`${scope.prefix}attention`, () => {
     const scores = ops.add(ops.matMul(query, ops.transposeLast(key)), bias);
     const weights = dropout(scope, ops.softmax(scores), dropoutProbability);
     const context = ops.transpose(ops.matMul(weights, value), queriesFirst);
-    return ops.reshape(context, [productOf(['batch', queries]), width]);
+    return ops.reshape(context, [multiplied([axes.batch, queries]), width]);
   });
 }
 
@@ -105,8 +108,8 @@ export function attend(
  */
 export function causalMask(queries: Value, keys: Value, window: number | null = null): Value {
   const graph = queries.graph;
-  const column = ops.reshape(queries, [queries.shape[0] as Dim, 1]);
-  const row = ops.reshape(keys, [1, keys.shape[0] as Dim]);
+  const column = ops.reshape(queries, [queries.shape[0] as Size, 1]);
+  const row = ops.reshape(keys, [1, keys.shape[0] as Size]);
   const [blocked, open] = [graph.scalar(lowestFloat32), graph.scalar(0)];
   const causal = ops.where(ops.greater(row, column), blocked, open);
   if (window === null) return causal;
@@ -124,7 +127,9 @@ export function causalMask(queries: Value, keys: Value, window: number | null = 
  */
 export function slidingMask(mask: Value, positions: Value, reach: number): Value {
   const graph = mask.graph;
-  const distances = ops.abs(ops.sub(ops.reshape(positions, ['seq', 1]), ops.reshape(positions, [1, 'seq'])));
+  const distances = ops.abs(
+    ops.sub(ops.reshape(positions, [axes.seq, 1]), ops.reshape(positions, [1, axes.seq])),
+  );
   const isFar = ops.greater(distances, graph.scalar(reach, 'int64'));
   return ops.where(isFar, graph.scalar(lowestFloat32), mask);
 }
@@ -170,8 +175,8 @@ function geluByTanh(x: Value): Value {
  * @returns [batch, hiddenSize]
  */
 export function firstToken(hidden: Value, hiddenSize: number): Value {
-  const sequences = ops.reshape(hidden, ['batch', 'seq', hiddenSize]);
-  return ops.reshape(ops.slice(sequences, 1, 0, 1), ['batch', hiddenSize]);
+  const sequences = ops.reshape(hidden, [axes.batch, axes.seq, hiddenSize]);
+  return ops.reshape(ops.slice(sequences, 1, 0, 1), [axes.batch, hiddenSize]);
 }
 
 /**
@@ -182,8 +187,8 @@ export function firstToken(hidden: Value, hiddenSize: number): Value {
  * @returns [batch, hiddenSize]
  */
 export function meanOfTokens(hidden: Value, attentionMask: Value, hiddenSize: number): Value {
-  const isToken = ops.reshape(ops.cast(attentionMask, 'float32'), ['batch', 'seq', 1]);
-  const tokens = ops.mul(ops.reshape(hidden, ['batch', 'seq', hiddenSize]), isToken);
+  const isToken = ops.reshape(ops.cast(attentionMask, 'float32'), [axes.batch, axes.seq, 1]);
+  const tokens = ops.mul(ops.reshape(hidden, [axes.batch, axes.seq, hiddenSize]), isToken);
   const mean = ops.div(ops.reduceSum(tokens, [1], true), ops.reduceSum(isToken, [1], true)); // [batch, 1, hiddenSize]
-  return ops.reshape(mean, ['batch', hiddenSize]);
+  return ops.reshape(mean, [axes.batch, hiddenSize]);
 }

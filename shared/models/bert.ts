@@ -8,6 +8,7 @@ import * as ops from '../graph/ops/index.ts';
 import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, HeadRequest, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
@@ -88,7 +89,7 @@ export function bertEmbeddings(
   const words = embedding(scope, 'word_embeddings', inputs.inputIds, config.inputs.vocabSize, hiddenSize);
   const places = embedding(scope, 'position_embeddings', positions, config.maxPositions, hiddenSize);
   const types = embedding(scope, 'token_type_embeddings', inputs.tokenTypeIds, config.tokenTypes, hiddenSize);
-  const sum = ops.reshape(ops.add(ops.add(words, types), places), ['batch*seq', hiddenSize]);
+  const sum = ops.reshape(ops.add(ops.add(words, types), places), [axes.tokens, hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), config.hiddenDropout);
 }
 

@@ -9,6 +9,7 @@ import * as ops from '../graph/ops/index.ts';
 import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
 import {
   type AttentionMasks,
@@ -165,7 +166,7 @@ function debertaEmbeddings(
     const types = inputs.tokenTypeIds;
     sum = ops.add(sum, embedding(scope, 'token_type_embeddings', types, config.tokenTypes, embeddingSize));
   }
-  const rows = ops.reshape(sum, ['batch*seq', embeddingSize]);
+  const rows = ops.reshape(sum, [axes.tokens, embeddingSize]);
   const wide = embeddingSize === hiddenSize ? rows : linearWithoutBias(scope, 'embed_proj', rows, hiddenSize);
   const normalized = layerNorm(scope, 'LayerNorm', wide, config.layerNormEpsilon);
   return dropout(scope, ops.mul(normalized, tokens), config.hiddenDropout);
@@ -206,12 +207,12 @@ function convolution(
   tokens: Value,
 ): Value {
   const { hiddenSize } = config;
-  const sequences = ops.reshape(embedded, ['batch', 'seq', hiddenSize]);
+  const sequences = ops.reshape(embedded, [axes.batch, axes.seq, hiddenSize]);
   const half = (width - 1) / 2;
   const around = Array.from({ length: width }, (_, place) =>
     place === half ? sequences : ops.shift(sequences, 1, half - place),
   );
-  const inputs = ops.reshape(ops.concat(around, 2), ['batch*seq', width * hiddenSize]);
+  const inputs = ops.reshape(ops.concat(around, 2), [axes.tokens, width * hiddenSize]);
   const conv = at(scope, 'conv');
   const weight = parameter(conv, 'weight', [hiddenSize, hiddenSize, width], 'normal');
   const bias = parameter(conv, 'bias', [hiddenSize], 'zeros');
@@ -276,8 +277,8 @@ export const debertaV2: Architecture<DebertaConfig> = {
     const module = at(scope, 'deberta');
     const mask = ops.cast(inputs.attentionMask, 'float32');
     const masks = {
-      keys: ops.reshape(additiveMask(inputs.attentionMask), ['batch', 1, 'seq']),
-      tokens: ops.reshape(mask, ['batch*seq', 1]),
+      keys: ops.reshape(additiveMask(inputs.attentionMask), [axes.batch, 1, axes.seq]),
+      tokens: ops.reshape(mask, [axes.tokens, 1]),
     };
     const embedded = debertaEmbeddings(at(module, 'embeddings'), config, inputs, masks.tokens);
     return debertaEncoder(at(module, 'encoder'), config, embedded, masks);

@@ -6,6 +6,7 @@
 import { RegmeanError } from '../errors.ts';
 import type { Shape, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { type Size, summed } from '../graph/sizes.ts';
 import { z } from '../zod.ts';
 import type {
   BackboneInputs,
@@ -16,6 +17,7 @@ import type {
   ModelConfig,
 } from './architecture.ts';
 import { additiveMask, causalMask } from './attention.ts';
+import { axes } from './axes.ts';
 import { inBase, linearWithoutBias, type ModuleScope } from './scope.ts';
 
 /** Keys and values of an attention block, [batch, heads, keys, headSize] each. */
@@ -27,8 +29,8 @@ export interface KeysAndValues {
 /** What the blocks of a decoder read beside hidden states. */
 export interface DecoderContext {
   readonly inputIds: Value;
-  /** The symbol of how many tokens are read: all of them, or those after the past. */
-  readonly length: 'seq' | 'target';
+  /** How many tokens are read: all of them, or those after the past. */
+  readonly length: Size;
   /** Positions of the tokens, int64 [length]. */
   readonly positions: Value;
   /**
@@ -52,7 +54,7 @@ export function wholeContext({ inputIds, attentionMask }: BackboneInputs): Decod
   const padding = additiveMask(attentionMask);
   return {
     inputIds,
-    length: 'seq',
+    length: axes.seq,
     positions,
     mask: (window) => ops.add(causalMask(positions, positions, window), padding),
     withPast: (_, own) => own,
@@ -72,10 +74,10 @@ function stepContext({ inputIds, past }: DecodingInputs, present: Map<string, Va
   const positions = ops.add(own, before);
   const graph = inputIds.graph;
   const all = ops.add(ops.sizeOfAxis(inputIds, 1), before);
-  const keys = ops.range(graph.scalar(0, 'int64'), all, 'past+target');
+  const keys = ops.range(graph.scalar(0, 'int64'), all, summed([axes.past, axes.target]));
   return {
     inputIds,
-    length: 'target',
+    length: axes.target,
     positions,
     mask: (window) => causalMask(positions, keys, window),
     withPast(layer, { key, value }) {
@@ -105,7 +107,7 @@ export function decodingOf<C extends ModelConfig>(
     memory: () => new Map(),
     past(config) {
       const { layers, heads, headSize } = sizesOf(config);
-      const shape: Shape = ['batch', heads, 'past', headSize];
+      const shape: Shape = [axes.batch, heads, axes.past, headSize];
       const names = Array.from({ length: layers }, (_, layer) => [
         keptName(layer, 'key'),
         keptName(layer, 'value'),
@@ -151,7 +153,7 @@ export function lastToken(
       ? ops.equal(attentionMask, graph.scalar(0, 'int32'))
       : ops.equal(inputIds, graph.scalar(padTokenId, 'int32'));
   const positions = ops.where(isPadding, graph.scalar(0, 'int64'), ops.positionsOf(inputIds, 1));
-  const last = ops.reshape(ops.reduceMax(positions, [1]), ['batch']);
+  const last = ops.reshape(ops.reduceMax(positions, [1]), [axes.batch]);
   const starts = ops.mul(ops.positionsOf(inputIds, 0), ops.sizeOfAxis(inputIds, 1));
   return ops.gather(hidden, ops.add(starts, last));
 }

@@ -3,8 +3,11 @@
  *   position, position to content. Values are heads first, [heads, batch, seq, ..], so that the
  *   scores of positions are one product per head.
  */
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied, type Size, summed } from '../graph/sizes.ts';
+import { axes } from './axes.ts';
 import type { DistanceRows } from './distance-buckets.ts';
 import { dropout, linear, type ModuleScope } from './scope.ts';
 
@@ -62,7 +65,7 @@ export function disentangledAttention(
 
   return scope.build.graph.scope(`${scope.prefix}attention`, () => {
     const split = (x: Value): Value =>
-      ops.transpose(ops.reshape(x, ['batch', 'seq', heads, headSize]), [2, 0, 1, 3]);
+      ops.transpose(ops.reshape(x, [axes.batch, axes.seq, heads, headSize]), [2, 0, 1, 3]);
     const q = split(ops.mulScalar(query, scale));
     const k = split(key);
     let scores = ops.matMul(q, ops.transposeLast(k)); // [heads, batch, seq, seq]
@@ -76,7 +79,7 @@ export function disentangledAttention(
     }
     const weights = dropout(scope, ops.softmax(ops.add(scores, masks.keys)), shape.attentionDropout);
     const context = ops.transpose(ops.matMul(weights, split(value)), [1, 2, 0, 3]);
-    return ops.mul(ops.reshape(context, ['batch*seq', hiddenSize]), masks.tokens);
+    return ops.mul(ops.reshape(context, [axes.tokens, hiddenSize]), masks.tokens);
   });
 }
 
@@ -107,21 +110,22 @@ function projectTable(
  *
  * @param tokens [heads, batch, seq, headSize]
  * @param table [2*span, hiddenSize]
- * @param rows of the distances, int32 ['2*seq']: the one at seq - 1 + j - i is that of token i to
+ * @param rows of the distances, int32 [2*seq]: the one at seq - 1 + j - i is that of token i to
  *   token j
  * @returns [heads, batch, seq, seq]
  */
 function scoresOfPositions(tokens: Value, table: Value, rows: Value): Value {
   const graph = tokens.graph;
-  const [heads, , , headSize] = tokens.shape as [number, string, string, number];
-  const ordered = ops.reshape(ops.gather(table, rows), ['2*seq', heads, headSize]);
+  const [heads, , , headSize] = tokens.shape as [number, Size, Size, number];
+  const ordered = ops.reshape(ops.gather(table, rows), [multiplied([2, axes.seq]), heads, headSize]);
   const products = ops.matMul(
-    ops.reshape(tokens, [heads, 'batch*seq', headSize]),
+    ops.reshape(tokens, [heads, axes.tokens, headSize]),
     ops.transpose(ordered, [1, 2, 0]),
   ); // [heads, batch*seq, 2*seq]
-  const flat = ops.reshape(products, [heads, 'batch', 'seq*2*seq']);
-  const lessThanSeq = ops.sub(graph.integers([1]), ops.sizeOfDim(graph, 'seq'));
-  const begun = ops.padAxis(flat, 2, lessThanSeq, graph.integers([-1]), 'seq*(2*seq-1)');
-  const shorter = ops.reshape(begun, [heads, 'batch', 'seq', '2*seq-1']);
-  return ops.padAxis(shorter, 3, graph.integers([0]), lessThanSeq, 'seq');
+  const shorterRows = summed([multiplied([2, axes.seq]), -1]);
+  const flat = ops.reshape(products, [heads, axes.batch, multiplied([2, axes.seq, axes.seq])]);
+  const lessThanSeq = ops.sub(graph.integers([1]), ops.runTimeSize(graph, axes.seq));
+  const begun = ops.padAxis(flat, 2, lessThanSeq, graph.integers([-1]), multiplied([axes.seq, shorterRows]));
+  const shorter = ops.reshape(begun, [heads, axes.batch, axes.seq, shorterRows]);
+  return ops.padAxis(shorter, 3, graph.integers([0]), lessThanSeq, axes.seq);
 }

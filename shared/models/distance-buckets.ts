@@ -2,8 +2,11 @@
  * @file Which row of a table of relative positions stands for a distance between tokens (DeBERTa,
  *   log buckets of v3).
  */
+
 import type { Graph, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied } from '../graph/sizes.ts';
+import { axes } from './axes.ts';
 
 /** The distances that a model tells apart. */
 export interface DistanceBuckets {
@@ -33,7 +36,7 @@ export function bucketOf(distance: number, { buckets, maxDistance }: DistanceBuc
 }
 
 /**
- * Table rows of neighbouring distances, int32 ['2*seq']: `rows[k]` for one distance, `rows[k + 1]`
+ * Table rows of neighbouring distances, int32 [2*seq]: `rows[k]` for one distance, `rows[k + 1]`
  * for the next.
  */
 export interface DistanceRows {
@@ -50,10 +53,10 @@ export function distanceRows(graph: Graph, relative: DistanceBuckets): DistanceR
   const rising = Int32Array.from({ length: 2 * maxLength + 1 }, (_, index) =>
     Math.min(Math.max(bucketOf(index - maxLength, relative) + span, 0), 2 * span - 1),
   );
-  const seq = ops.sizeOfDim(graph, 'seq');
+  const seq = ops.runTimeSize(graph, axes.seq);
   const before = ops.sub(seq, graph.integers([maxLength + 1]));
   const after = ops.sub(seq, graph.integers([maxLength]));
   const cut = (rows: Int32Array): Value =>
-    ops.padAxis(graph.constant(rows, [rows.length]), 0, before, after, '2*seq');
+    ops.padAxis(graph.constant(rows, [rows.length]), 0, before, after, multiplied([2, axes.seq]));
   return { falling: cut(rising.toReversed()), rising: cut(rising) };
 }

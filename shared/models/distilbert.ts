@@ -5,6 +5,7 @@ import * as ops from '../graph/ops/index.ts';
 import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken, multiHeadAttention } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import { tiedDecoder } from './masked-lm-head.ts';
 import { at, dropout, embedding, layerNorm, linear, type ModuleScope, parameter } from './scope.ts';
@@ -63,7 +64,7 @@ function embeddings(scope: ModuleScope, config: DistilBertConfig, inputIds: Valu
   const positions = ops.positionsOf(inputIds, 1);
   const words = embedding(scope, 'word_embeddings', inputIds, config.inputs.vocabSize, hiddenSize);
   const places = embedding(scope, 'position_embeddings', positions, config.inputs.maxLength, hiddenSize);
-  const sum = ops.reshape(ops.add(words, places), ['batch*seq', hiddenSize]);
+  const sum = ops.reshape(ops.add(words, places), [axes.tokens, hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, layerNormEpsilon), config.dropout);
 }
 

@@ -5,9 +5,11 @@
 
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied } from '../graph/sizes.ts';
 import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson, requireHeads } from './config.ts';
 import {
   type DecoderConfig,
@@ -134,7 +136,7 @@ function gpt2Backbone(root: ModuleScope, config: Gpt2Config, context: DecoderCon
   const { hiddenSize } = config;
   const words = embedding(scope, 'wte', context.inputIds, config.inputs.vocabSize, hiddenSize);
   const places = embedding(scope, 'wpe', context.positions, config.inputs.maxLength, hiddenSize);
-  const sum = ops.reshape(ops.add(words, places), [`batch*${context.length}`, hiddenSize]);
+  const sum = ops.reshape(ops.add(words, places), [multiplied([axes.batch, context.length]), hiddenSize]);
   let hidden = dropout(scope, sum, config.embeddingDropout);
   const mask = context.mask(null);
   for (let layer = 0; layer < config.layers; layer++) {

@@ -1,22 +1,26 @@
 /** @file What the rows of a linear layer's input are, whatever axes they lie in. */
-import { productOf, type Value } from '../graph/graph.ts';
+
+import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
-import { factorsOf } from '../graph/sizes.ts';
+import { multiplied, type Size } from '../graph/sizes.ts';
+import { axes } from './axes.ts';
 
 /** Tokens or targets' tokens, padding included, sequences, or relative positions. */
 export type RowKind = 'tokens' | 'targets' | 'sequences' | 'positions';
 
-const kinds: Readonly<Record<string, RowKind>> = {
-  'batch*seq': 'tokens',
-  'seq*batch': 'tokens',
-  'batch*target': 'targets',
-  batch: 'sequences',
-};
+const tokensOfAllSequences = multiplied([axes.seq, axes.batch]);
+
+const kinds: ReadonlyMap<Size, RowKind> = new Map([
+  [axes.tokens, 'tokens'],
+  [tokensOfAllSequences, 'tokens'],
+  [axes.targetTokens, 'targets'],
+  [axes.batch, 'sequences'],
+]);
 
 /** What the rows of an activation [.., features] are; null where they are none of these. */
 export function rowKindOf({ shape }: Value): RowKind | null {
-  const rows = productOf(shape.slice(0, -1));
-  return typeof rows === 'number' ? 'positions' : (kinds[rows] ?? null);
+  const rows = multiplied(shape.slice(0, -1));
+  return typeof rows === 'number' ? 'positions' : (kinds.get(rows) ?? null);
 }
 
 /**
@@ -26,9 +30,9 @@ export function rowKindOf({ shape }: Value): RowKind | null {
 export function flatRows(input: Value): Value {
   const features = input.shape.at(-1) ?? 1;
   const leading = input.shape.slice(0, -1);
-  if (leading.flatMap((size) => factorsOf(size).names).join('*') === 'seq*batch') {
-    const apart = ops.reshape(input, ['seq', 'batch', features]);
-    return ops.reshape(ops.transpose(apart, [1, 0, 2]), ['batch*seq', features]);
+  if (multiplied(leading) === tokensOfAllSequences) {
+    const apart = ops.reshape(input, [axes.seq, axes.batch, features]);
+    return ops.reshape(ops.transpose(apart, [1, 0, 2]), [axes.tokens, features]);
   }
-  return ops.reshape(input, [productOf(leading), features]);
+  return ops.reshape(input, [multiplied(leading), features]);
 }

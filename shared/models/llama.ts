@@ -6,8 +6,10 @@
 
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied } from '../graph/sizes.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, attend, splitHeads } from './attention.ts';
+import { axes } from './axes.ts';
 import {
   type DecoderContext,
   decodingOf,
@@ -51,7 +53,7 @@ function llamaAttention(
   };
   const { key, value } = context.withPast(layer, own);
   const scaled = ops.mulScalar(query, 1 / Math.sqrt(headSize));
-  const grouped = ops.reshape(scaled, ['batch', keyValueHeads, heads / keyValueHeads, length, headSize]);
+  const grouped = ops.reshape(scaled, [axes.batch, keyValueHeads, heads / keyValueHeads, length, headSize]);
   const shared = (x: Value): Value => ops.unsqueeze(x, 2);
   const read = attend(scope, grouped, shared(key), shared(value), mask, config.attentionDropout);
   return linear(scope, 'o_proj', read, config.hiddenSize, { bias: config.outputBias });
@@ -84,7 +86,7 @@ function llamaBackbone(root: ModuleScope, config: LlamaConfig, context: DecoderC
   );
   const angles = rotaryAngles(context.positions, config.frequencies);
   const masks = new Map([...new Set(config.windows)].map((window) => [window, groupedMask(context, window)]));
-  let hidden = ops.reshape(words, [`batch*${context.length}`, config.hiddenSize]);
+  let hidden = ops.reshape(words, [multiplied([axes.batch, context.length]), config.hiddenSize]);
   for (const [layer, window] of config.windows.entries()) {
     const mask = masks.get(window) as Value;
     hidden = llamaLayer(at(scope, `layers.${layer}`), config, hidden, { layer, context, mask, angles });

@@ -2,9 +2,12 @@
  * @file The losses of the tasks, each a scalar: the mean over examples, label entries, or labelled
  *   tokens.
  */
+
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
+import { axes } from './axes.ts';
 
 /**
  * The `labels` input that a task's loss reads: its type and shape for a batch. The label of a token
@@ -34,12 +37,12 @@ export function taskLoss(task: TaskKind, logits: Value, labels: Value): Value {
     case 'multi-label-classification':
       return binaryCrossEntropy(logits, labels);
     case 'regression':
-      return squaredError(ops.reshape(logits, ['batch']), labels);
+      return squaredError(ops.reshape(logits, [axes.batch]), labels);
     case 'token-classification':
     case 'causal-lm':
-      return crossEntropy(logits, ops.reshape(labels, ['batch*seq']));
+      return crossEntropy(logits, ops.reshape(labels, [axes.tokens]));
     case 'text2text':
-      return crossEntropy(logits, ops.reshape(labels, ['batch*target']));
+      return crossEntropy(logits, ops.reshape(labels, [axes.targetTokens]));
     default:
       return crossEntropy(logits, labels);
   }
@@ -70,7 +73,7 @@ export function labelLogProbabilities(logits: Value, labels: Value): Value {
   const graph = logits.graph;
   const ignored = ops.equal(labels, graph.scalar(ignoredLabel, 'int32'));
   const safeLabels = ops.where(ignored, graph.scalar(0, 'int32'), labels);
-  const rows = labels.shape[0] ?? 'rows';
+  const rows = labels.shape[0] as Size;
   const picked = ops.gatherLast(ops.logSoftmax(logits), ops.reshape(safeLabels, [rows, 1]));
   return ops.where(ignored, graph.scalar(0), ops.reshape(picked, [rows]));
 }

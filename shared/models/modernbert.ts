@@ -17,6 +17,7 @@ import {
   slidingMask,
   splitHeads,
 } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
 import {
   type RotaryAngles,
@@ -164,7 +165,7 @@ function partOf(fused: Value, part: number, width: number): Value {
 /** `ModernBertEmbeddings`: words alone. [batch*seq, hiddenSize] */
 function modernBertEmbeddings(scope: ModuleScope, config: ModernBertConfig, inputIds: Value): Value {
   const words = embedding(scope, 'tok_embeddings', inputIds, config.inputs.vocabSize, config.hiddenSize);
-  const rows = ops.reshape(words, ['batch*seq', config.hiddenSize]);
+  const rows = ops.reshape(words, [axes.tokens, config.hiddenSize]);
   return dropout(scope, norm(scope, 'norm', rows, config), config.embeddingDropout);
 }
 
@@ -180,7 +181,7 @@ function modernBertAttention(
   const { hiddenSize, heads, attentionDropout } = config;
   const biased = { bias: config.attentionBias };
   const fused = linear(scope, 'Wqkv', hidden, 3 * hiddenSize, biased);
-  const headsOf = (part: number): Value => splitHeads(partOf(fused, part, hiddenSize), 'seq', heads);
+  const headsOf = (part: number): Value => splitHeads(partOf(fused, part, hiddenSize), axes.seq, heads);
   const query = ops.mulScalar(rotate(headsOf(0), angles), 1 / Math.sqrt(hiddenSize / heads));
   const read = attend(scope, query, rotate(headsOf(1), angles), headsOf(2), mask, attentionDropout);
   return dropout(scope, linear(scope, 'Wo', read, hiddenSize, biased), attentionDropout);

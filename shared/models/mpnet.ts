@@ -8,6 +8,7 @@ import * as ops from '../graph/ops/index.ts';
 import { z } from '../zod.ts';
 import type { Architecture } from './architecture.ts';
 import { activation, additiveMask, attend, splitHeads } from './attention.ts';
+import { axes } from './axes.ts';
 import { type BertConfig, bertConfigSchema, parseBertConfig } from './bert.ts';
 import { classificationHead } from './classification-head.ts';
 import { parseConfigJson } from './config.ts';
@@ -32,7 +33,7 @@ function mpnetEmbeddings(scope: ModuleScope, config: MpnetConfig, inputIds: Valu
   const words = embedding(scope, 'word_embeddings', inputIds, config.inputs.vocabSize, hiddenSize);
   const positions = robertaPositions(inputIds, config.inputs.padTokenId);
   const places = embedding(scope, 'position_embeddings', positions, config.maxPositions, hiddenSize);
-  const sum = ops.reshape(ops.add(words, places), ['batch*seq', hiddenSize]);
+  const sum = ops.reshape(ops.add(words, places), [axes.tokens, hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), config.hiddenDropout);
 }
 
@@ -41,7 +42,8 @@ function mpnetLayer(scope: ModuleScope, config: MpnetConfig, hidden: Value, bias
   const { hiddenSize, heads } = config;
   const attention = at(scope, 'attention');
   const self = at(attention, 'attn');
-  const headsOf = (name: string): Value => splitHeads(linear(self, name, hidden, hiddenSize), 'seq', heads);
+  const headsOf = (name: string): Value =>
+    splitHeads(linear(self, name, hidden, hiddenSize), axes.seq, heads);
   const query = ops.mulScalar(headsOf('q'), 1 / Math.sqrt(hiddenSize / heads));
   const read = attend(self, query, headsOf('k'), headsOf('v'), bias, config.attentionDropout);
   const projected = dropout(attention, linear(self, 'o', read, hiddenSize), config.hiddenDropout);

@@ -3,8 +3,10 @@
  *   distances. Near distances have a bucket each, farther ones share logarithmically growing
  *   buckets.
  */
-import type { Dim, Value } from '../graph/graph.ts';
+
+import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import { at, embedding, type ModuleScope } from './scope.ts';
 
 /** How distances are divided. */
@@ -55,7 +57,7 @@ export function relativeBias(
   buckets: RelativeBuckets,
 ): Value {
   const graph = queries.graph;
-  const [rows, columns] = [queries.shape[0] as Dim, keys.shape[0] as Dim];
+  const [rows, columns] = [queries.shape[0] as Size, keys.shape[0] as Size];
   const farthest = buckets.maxDistance;
   const table = Int32Array.from({ length: 2 * farthest + 1 }, (_, index) =>
     relativeBucket(index - farthest, buckets),

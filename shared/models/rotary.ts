@@ -4,8 +4,9 @@
  */
 
 import { RegmeanError } from '../errors.ts';
-import type { Dim, Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import { z } from '../zod.ts';
 import { requireField } from './config.ts';
 
@@ -116,7 +117,7 @@ export interface RotaryAngles {
 /** The angles of positions, int64 [length]. */
 export function rotaryAngles(positions: Value, frequencies: Float32Array): RotaryAngles {
   const graph = positions.graph;
-  const column = ops.reshape(ops.cast(positions, 'float32'), [positions.shape[0] as Dim, 1]);
+  const column = ops.reshape(ops.cast(positions, 'float32'), [positions.shape[0] as Size, 1]);
   const angles = ops.mul(column, graph.constant(frequencies, [1, frequencies.length]));
   return { cosine: ops.cos(angles), sine: ops.sin(angles) };
 }

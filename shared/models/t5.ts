@@ -7,9 +7,11 @@
 import { RegmeanError } from '../errors.ts';
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { multiplied, type Size } from '../graph/sizes.ts';
 import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, DecodingInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, attend, causalMask, splitHeads } from './attention.ts';
+import { axes } from './axes.ts';
 import { layerCount, parseConfigJson } from './config.ts';
 import { type RelativeBuckets, relativeBias } from './relative-bias.ts';
 import { at, dropout, inBase, linearWithoutBias, type ModuleScope, parameter, rmsNorm } from './scope.ts';
@@ -102,7 +104,7 @@ function keysAndValues(
   scope: ModuleScope,
   { heads, headSize }: T5Config,
   hidden: Value,
-  length: 'seq' | 'target',
+  length: Size,
 ): KeysAndValues {
   const project = (name: string): Value =>
     splitHeads(linearWithoutBias(scope, name, hidden, heads * headSize), length, heads);
@@ -117,7 +119,7 @@ function t5Attention(
   scope: ModuleScope,
   config: T5Config,
   hidden: Value,
-  length: 'seq' | 'target',
+  length: Size,
   { key, value }: KeysAndValues,
   bias: Value,
 ): Value {
@@ -146,9 +148,13 @@ function words(scope: ModuleScope, { inputs, hiddenSize }: T5Config): Value {
   return parameter(at(scope, 'shared'), 'weight', [inputs.vocabSize, hiddenSize], 'normal');
 }
 
-function embed(scope: ModuleScope, config: T5Config, ids: Value, length: 'seq' | 'target'): Value {
+function embed(scope: ModuleScope, config: T5Config, ids: Value, length: Size): Value {
   const embedded = ops.gather(words(scope, config), ids);
-  return dropout(scope, ops.reshape(embedded, [`batch*${length}`, config.hiddenSize]), config.dropout);
+  return dropout(
+    scope,
+    ops.reshape(embedded, [multiplied([axes.batch, length]), config.hiddenSize]),
+    config.dropout,
+  );
 }
 
 function stackBias(
@@ -170,7 +176,7 @@ function t5Encoder(
   { inputIds, attentionMask }: Pick<BackboneInputs, 'inputIds' | 'attentionMask'>,
 ): Value {
   const scope = at(root, 'encoder');
-  let hidden = embed(root, config, inputIds, 'seq');
+  let hidden = embed(root, config, inputIds, axes.seq);
   const positions = ops.positionsOf(inputIds, 1);
   const relative = stackBias(scope, config, { queries: positions, keys: positions }, true);
   const bias = ops.add(relative, additiveMask(attentionMask));
@@ -179,8 +185,8 @@ function t5Encoder(
     const self = at(block, 'layer.0');
     const normed = rmsNorm(self, 'layer_norm', hidden, config.epsilon);
     const attention = at(self, 'SelfAttention');
-    const own = keysAndValues(attention, config, normed, 'seq');
-    const attended = t5Attention(attention, config, normed, 'seq', own, bias);
+    const own = keysAndValues(attention, config, normed, axes.seq);
+    const attended = t5Attention(attention, config, normed, axes.seq, own, bias);
     hidden = t5FeedForward(
       at(block, 'layer.1'),
       config,
@@ -200,7 +206,7 @@ const keptName = (layer: number, part: 'key' | 'value'): string => `decoder.bloc
 function crossKeysAndValues(root: ModuleScope, config: T5Config, encoded: Value): ReadonlyMap<string, Value> {
   const entries = Array.from({ length: config.decoderLayers }, (_, layer) => {
     const scope = at(root, `decoder.block.${layer}.layer.1.EncDecAttention`);
-    const { key, value } = keysAndValues(scope, config, encoded, 'seq');
+    const { key, value } = keysAndValues(scope, config, encoded, axes.seq);
     return [
       [keptName(layer, 'key'), key],
       [keptName(layer, 'value'), value],
@@ -227,7 +233,7 @@ function t5Decoder(
 ): { readonly hidden: Value; readonly present: ReadonlyMap<string, Value> } {
   const scope = at(root, 'decoder');
   const { inputIds, past, memory } = inputs;
-  let hidden = embed(root, config, inputIds, 'target');
+  let hidden = embed(root, config, inputIds, axes.target);
   const crossMask = additiveMask(inputs.attentionMask);
   const present = new Map<string, Value>();
   let bias: Value | null = null;
@@ -236,7 +242,7 @@ function t5Decoder(
     const self = at(block, 'layer.0');
     const normed = rmsNorm(self, 'layer_norm', hidden, config.epsilon);
     const attention = at(self, 'SelfAttention');
-    const own = keysAndValues(attention, config, normed, 'target');
+    const own = keysAndValues(attention, config, normed, axes.target);
     const all =
       past === null
         ? own
@@ -246,14 +252,14 @@ function t5Decoder(
           };
     present.set(keptName(layer, 'key'), all.key).set(keptName(layer, 'value'), all.value);
     bias ??= decoderBias(scope, config, inputIds, past === null ? null : kept(past, 0, 'key'), all.key);
-    const attended = t5Attention(attention, config, normed, 'target', all, bias);
+    const attended = t5Attention(attention, config, normed, axes.target, all, bias);
     hidden = ops.add(hidden, dropout(self, attended, config.dropout));
 
     const cross = at(block, 'layer.1');
     const normedForCross = rmsNorm(cross, 'layer_norm', hidden, config.epsilon);
     const encoded = { key: kept(memory, layer, 'key'), value: kept(memory, layer, 'value') };
     const crossAttention = at(cross, 'EncDecAttention');
-    const read = t5Attention(crossAttention, config, normedForCross, 'target', encoded, crossMask);
+    const read = t5Attention(crossAttention, config, normedForCross, axes.target, encoded, crossMask);
     hidden = t5FeedForward(
       at(block, 'layer.2'),
       config,
@@ -307,7 +313,7 @@ export const t5: Architecture<T5Config> = {
   decoding: {
     memory: (scope, config, inputs) => crossKeysAndValues(scope, config, t5Encoder(scope, config, inputs)),
     past(config) {
-      const shape = ['batch', config.heads, 'past', config.headSize];
+      const shape = [axes.batch, config.heads, axes.past, config.headSize];
       return new Map(
         Array.from({ length: config.decoderLayers }, (_, layer) => [
           [keptName(layer, 'key'), shape] as const,

@@ -2,8 +2,10 @@
  * @file Reads the nodes of an ONNX network into a graph of ours, so that it can be differentiated
  *   and tapped.
  */
+
 import { messageOf, RegmeanError } from '../errors.ts';
-import type { Dim, Value } from '../graph/graph.ts';
+import type { Value } from '../graph/graph.ts';
+import type { Size } from '../graph/sizes.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import type { OnnxNetwork } from './network.ts';
 import { nodeName } from './nodes.ts';
@@ -30,7 +32,7 @@ export function importNetwork(
   const { graph, declarations } = scope.build;
   const { path, opset, model } = network.source;
   const values = new Map<string, Value>(inputs);
-  const contents = new WeakMap<Value, readonly Dim[]>();
+  const contents = new WeakMap<Value, readonly Size[]>();
   for (const [name, tensor] of network.parameters) {
     const value = graph.parameter(name, shapeOfTensor(tensor));
     const module = network.modules.get(name);

@@ -3,6 +3,7 @@ import { messageOf, RegmeanError } from '../errors.ts';
 import type { DType, ValueType } from '../graph/graph.ts';
 import { elementTypes, operatorsVersion } from '../graph/onnx-model.ts';
 import { encodeModel, type OnnxValueInfo } from '../graph/onnx-schema.ts';
+import { named } from '../graph/sizes.ts';
 import type { NetworkInput } from './inputs.ts';
 import type { OnnxNetwork } from './network.ts';
 import type { ValueTypes } from './operators/opaque.ts';
@@ -30,8 +31,13 @@ export async function inferTypes(network: OnnxNetwork): Promise<ValueTypes> {
   for (const output of found) {
     if (unknown.has(shapeName(output.name)) || !(output.type in elementTypes)) continue;
     // Inference that fails halfway gives 0 for a size that it cannot say.
-    const isSaid = (size: number | string): boolean => inputSizes.has(String(size)) || Number(size) > 0;
-    const shape = output.shape.map((size, axis) => (isSaid(size) ? size : `(${output.name}:${axis})`));
+    const shape = output.shape.map((size, axis) =>
+      typeof size === 'string' && inputSizes.has(size)
+        ? named(size)
+        : Number(size) > 0
+          ? Number(size)
+          : named(`${output.name}:${axis}`),
+    );
     types.set(output.name, { dtype: output.type as DType, shape });
   }
   return types;
@@ -93,6 +99,6 @@ async function inferredOutputs(
 }
 
 function infoOf({ name, dtype, shape }: NetworkInput): OnnxValueInfo {
-  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: `${size}` }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

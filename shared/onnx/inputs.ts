@@ -1,9 +1,12 @@
 /** @file What networks read: their inputs, and what of a batch each of them is. */
+
 import { RegmeanError } from '../errors.ts';
-import type { Dim, DType, Value } from '../graph/graph.ts';
+import type { DType, Value } from '../graph/graph.ts';
 import type { OnnxValueInfo } from '../graph/onnx-schema.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import type { BackboneInputs } from '../models/architecture.ts';
+import { axes } from '../models/axes.ts';
 import { dtypeOfCode } from './tensors.ts';
 
 /** What of a batch an input may be. */
@@ -23,7 +26,7 @@ export interface NetworkInput {
   readonly role: InputRole;
   readonly dtype: DType;
   /** [batch, seq], [batch, target], or [batch, features]. */
-  readonly shape: readonly [batch: 'batch', size: Dim];
+  readonly shape: readonly [batch: Size, size: Size];
 }
 
 const tokenRoles: Readonly<Record<Exclude<InputRole, 'features'>, 'seq' | 'target'>> = {
@@ -111,7 +114,7 @@ function tokensOf(path: string, info: OnnxValueInfo, role: keyof typeof tokenRol
       { hint: 'export with dynamic axes for batch and tokens (dynamic_axes)' },
     );
   }
-  return { name: info.name, role, dtype: dtypeOf(path, info), shape: ['batch', tokenRoles[role]] };
+  return { name: info.name, role, dtype: dtypeOf(path, info), shape: [axes.batch, axes[tokenRoles[role]]] };
 }
 
 function isFeatures({ type }: OnnxValueInfo): boolean {
@@ -129,17 +132,17 @@ function featuresOf(path: string, info: OnnxValueInfo): NetworkInput {
       { hint: 'export with a dynamic axis for the batch (dynamic_axes)' },
     );
   }
-  return { name: info.name, role: 'features', dtype: dtypeOf(path, info), shape: ['batch', width] };
+  return { name: info.name, role: 'features', dtype: dtypeOf(path, info), shape: [axes.batch, width] };
 }
 
 /** Sizes as the file says them: numbers where they are fixed, else names. */
-function sizesOf({ type }: OnnxValueInfo): readonly Dim[] {
+function sizesOf({ type }: OnnxValueInfo): readonly (number | string)[] {
   return (type?.tensorType?.shape?.dim ?? []).map(({ dimValue, dimParam }) =>
     dimValue !== undefined && Number(dimValue) > 0 ? Number(dimValue) : (dimParam ?? '?'),
   );
 }
 
-function shown(sizes: readonly Dim[]): string {
+function shown(sizes: readonly (number | string)[]): string {
   return `[${sizes.join(', ')}]`;
 }
 

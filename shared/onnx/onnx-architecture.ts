@@ -6,7 +6,9 @@
 import { RegmeanError } from '../errors.ts';
 import { Graph, type Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import type { Size } from '../graph/sizes.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
+import { axes } from '../models/axes.ts';
 import type { ModuleScope } from '../models/scope.ts';
 import { isLanguageTask, type LogitRows } from '../task.ts';
 import { formatShape } from '../tensor.ts';
@@ -125,10 +127,10 @@ export async function onnxArchitecture(network: OnnxNetwork): Promise<OnnxArchit
 /** The rows that a network's logits may have. */
 type NetworkRows = Exclude<LogitRows, 'masked'>;
 
-const flatRows: Readonly<Record<NetworkRows, string>> = {
-  sequence: 'batch',
-  token: 'batch*seq',
-  target: 'batch*target',
+const flatRows: Readonly<Record<NetworkRows, Size>> = {
+  sequence: axes.batch,
+  token: axes.tokens,
+  target: axes.targetTokens,
 };
 
 function classNamesOf(rows: NetworkRows, overVocabulary: boolean): Architecture['classNames'] {
@@ -160,9 +162,9 @@ function declaredInputs(graph: Graph, { inputs }: OnnxNetwork): ReadonlyMap<stri
 function kindOfLogits(path: string, logits: Value): { readonly rows: NetworkRows; readonly outputs: number } {
   const [first, second, third] = logits.shape;
   const rank = logits.shape.length;
-  if (rank === 1 && first === 'batch') return { rows: 'sequence', outputs: 1 };
+  if (rank === 1 && first === axes.batch) return { rows: 'sequence', outputs: 1 };
   if (rank === 2 && typeof second === 'number') return { rows: 'sequence', outputs: second };
-  if (rank === 3 && first !== 'seq' && typeof third === 'number') {
+  if (rank === 3 && first !== axes.seq && typeof third === 'number') {
     const ofTarget = logits.graph.inputs.some(({ name }) => name === 'decoder_input_ids');
     return { rows: ofTarget ? 'target' : 'token', outputs: third };
   }

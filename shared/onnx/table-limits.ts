@@ -3,8 +3,10 @@
  *   table of positions is told from others by the rows that are looked up in it, which grow with
  *   the length of the text; a table of token types that is no input is always read at row 0.
  */
+
 import type { DType, Graph, Node, Value } from '../graph/graph.ts';
-import { factorsOf, multiplied } from '../graph/sizes.ts';
+import { namesIn } from '../graph/sizes.ts';
+import { axes } from '../models/axes.ts';
 import { createSession, type RunTensor, type Session } from '../runtime/session.ts';
 
 /** Sizes of a network's tables, where it has them. */
@@ -62,8 +64,7 @@ function inputOf({ name, role, producer }: Value): string | null {
  * pair.
  */
 function isOnePerToken({ shape }: Value): boolean {
-  const { names } = factorsOf(multiplied(shape));
-  return names.filter((name) => name === 'seq' || name === 'target').length === 1;
+  return namesIn(shape).filter((name) => name === 'seq' || name === 'target').length === 1;
 }
 
 /** What depends on the values of parameters, not only on their sizes. */
@@ -121,7 +122,7 @@ async function farthestRows(
 
 /** One text of a length; parameters, of which only the sizes matter, are zeros. */
 function feedOf({ name, role, dtype, shape }: Value, length: number, token: number): RunTensor {
-  const sizes = shape.map((size) => (typeof size === 'number' ? size : size === 'batch' ? 1 : length));
+  const sizes = shape.map((size) => (typeof size === 'number' ? size : size === axes.batch ? 1 : length));
   const count = sizes.reduce((product, size) => product * size, 1);
   if (role === 'parameter') return { shape: sizes, data: new Float32Array(count) };
   const values = Array.from({ length: count }, (_, place) => valueAt(name, place, token));

@@ -122,7 +122,7 @@ async function createOrtSession(model: Uint8Array, { threads }: Compute): Promis
 function checkShape(input: Value, shape: readonly number[]): void {
   const fits =
     shape.length === input.shape.length &&
-    input.shape.every((dim, axis) => typeof dim === 'string' || dim === shape[axis]);
+    input.shape.every((dim, axis) => typeof dim !== 'number' || dim === shape[axis]);
   if (!fits) {
     const expected: Shape = input.shape;
     throw new RegmeanError(

@@ -1,6 +1,7 @@
 import { encodeOnnxModel } from '../../shared/graph/onnx-model.ts';
 import { decodeModel, type OnnxTensor } from '../../shared/graph/onnx-schema.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
+import { axes } from '../../shared/models/axes.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { logitRowsOf } from '../../shared/task.ts';
@@ -12,9 +13,11 @@ import { writeOnnxFile } from './onnx-network.ts';
  */
 export async function writeAsOnnx(model: Model): Promise<string> {
   const { graph, logits } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
-  const tokens = { token: 'seq', target: 'target', sequence: null, masked: null }[logitRowsOf(model.task)];
+  const tokens = { token: axes.seq, target: axes.target, sequence: null, masked: null }[
+    logitRowsOf(model.task)
+  ];
   const outputs = logits.shape.at(-1) ?? 1;
-  graph.output('logits', tokens === null ? logits : ops.reshape(logits, ['batch', tokens, outputs]));
+  graph.output('logits', tokens === null ? logits : ops.reshape(logits, [axes.batch, tokens, outputs]));
   const exported = decodeModel(encodeOnnxModel(graph));
   const weights = [...model.weights].map(
     ([name, { shape, data }]): OnnxTensor => ({

@@ -1,6 +1,7 @@
 import { RegmeanError } from '../../errors.ts';
 import { formatShape } from '../../tensor.ts';
-import type { Dim, Node, Op, Shape, Value, ValueType } from '../graph.ts';
+import type { Node, Op, Shape, Value, ValueType } from '../graph.ts';
+import type { Size } from '../sizes.ts';
 
 /** The input at `index`, which the op requires. */
 export function required(op: string, inputs: readonly (Value | null)[], index: number): Value {
@@ -53,7 +54,7 @@ export function requireSameDtype(op: string, a: Value, b: Value): void {
 }
 
 /** Throws unless two dimensions are equal. */
-export function requireSameDim(op: string, what: string, a: Dim | undefined, b: Dim | undefined): void {
+export function requireSameSize(op: string, what: string, a: Size | undefined, b: Size | undefined): void {
   if (a !== b) throw new RegmeanError('invalid-input', `${op}: ${what} must be equal, got ${a} and ${b}`);
 }
 

@@ -3,8 +3,8 @@
  *   time. Shapes: N examples, C channels, M filters, L elements of an axis, k of the kernel, T of
  *   the output.
  */
-import type { Attributes, Dim, Op, Shape, Value } from '../graph.ts';
-import { multiplied } from '../sizes.ts';
+import type { Attributes, Op, Shape, Value } from '../graph.ts';
+import { multiplied, named, type Size } from '../sizes.ts';
 import { cotangentOf, inferStatedShape, inputOf, outputOf, required, type StatedShape } from './checks.ts';
 import { add, sub } from './elementwise.ts';
 import { gather, scatterAdd, sizeOfAxis } from './indexing.ts';
@@ -52,7 +52,7 @@ export function convolution(
   sizes: Shape,
   options: ConvolutionOptions,
 ): Value {
-  const shape = [x.shape[0] as Dim, weight.shape[0] as Dim, ...sizes];
+  const shape = [x.shape[0] as Size, weight.shape[0] as Size, ...sizes];
   const attributes = {
     strides: options.strides.map(BigInt),
     dilations: options.dilations.map(BigInt),
@@ -79,7 +79,7 @@ function ofInput(dy: Value, x: Value, weight: Value, options: ConvolutionOptions
     const [begin = 0, end = 0] = [pads[at], pads[at + dilations.length]];
     const stride = strides[at] ?? 1;
     const before = graph.integers([reach - begin]);
-    const size = x.shape[axis] as Dim;
+    const size = x.shape[axis] as Size;
     if (stride === 1) {
       spread = padAxis(spread, axis, before, graph.integers([reach - end]), size);
     } else {
@@ -119,7 +119,7 @@ function withZerosBetween(x: Value, axis: number, stride: number): Value {
   const moved = transpose(x, swap);
   const none = graph.integers([0]);
   const wide = padAxis(unsqueeze(moved, last + 1), last + 1, none, graph.integers([stride - 1]), stride);
-  const shape = moved.shape.with(last, multiplied([stride, moved.shape[last] as Dim]));
+  const shape = moved.shape.with(last, multiplied([stride, moved.shape[last] as Size]));
   // Zeros keep sizes.
   const sizes = graph.integers(shape.map((_, at) => (at === last ? -1 : 0)));
   return transpose(reshapeTo(wide, sizes, shape), swap);
@@ -131,7 +131,7 @@ function ofWeight(dy: Value, x: Value, weight: Value, options: ConvolutionOption
   const rest = strides.map((_, at) => at + 2);
   const examples = transpose(dy, [1, 0, ...rest]);
   const sizes = strides.map(
-    (stride, at): Dim => (stride === 1 ? (weight.shape[at + 2] as Dim) : `(kernel:${at})`),
+    (stride, at): Size => (stride === 1 ? (weight.shape[at + 2] as Size) : named(`kernel:${at}`)),
   );
   const turned = { strides: dilations, dilations: strides, pads, group };
   let found = convolution(channelsFirst(x, group), examples, null, sizes, turned);
@@ -149,7 +149,7 @@ function channelsFirst(x: Value, group: number): Value {
   if (group === 1) return channels;
   const graph = x.graph;
   const each = Number(x.shape[1]) / group;
-  const [, examples, ...lengths] = channels.shape as [Dim, Dim, ...Dim[]];
+  const [, examples, ...lengths] = channels.shape as [Size, Size, ...Size[]];
   const tail = [examples, ...lengths].map((_, at) => unsqueeze(sizeOfAxis(channels, at + 1), 0));
   const apart = reshapeTo(channels, concat([graph.integers([group, each]), ...tail], 0), [
     group,
@@ -171,7 +171,7 @@ const maxPoolOp: Op<StatedShape> = {
   vjp: ({ node, cotangents }) => {
     const input = inputOf(node, 0);
     const size = multiplied(node.params.shape);
-    const flat = (value: Value, to: Dim): Value => reshapeTo(value, value.graph.integers([-1]), [to]);
+    const flat = (value: Value, to: Size): Value => reshapeTo(value, value.graph.integers([-1]), [to]);
     const places = flat(outputOf(node, 1), size);
     const dy = flat(cotangentOf(cotangents), size);
     const zeros = flat(zerosLike(input), multiplied(input.shape));

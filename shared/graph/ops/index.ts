@@ -17,7 +17,7 @@ export {
   expandLike,
   reshape,
   reshapeLike,
-  sizeOfDim,
+  runTimeSize,
   slice,
   transpose,
   transposeLast,

@@ -1,7 +1,9 @@
 /** @file Reading and adding at indices: embeddings, picking labels, cumulative positions. */
+
 import { RegmeanError } from '../../errors.ts';
-import type { Dim, Op, Value } from '../graph.ts';
-import { cotangentOf, inputOf, outputOf, required, requireSameDim, type StatedShape } from './checks.ts';
+import type { Op, Value } from '../graph.ts';
+import { named, type Size } from '../sizes.ts';
+import { cotangentOf, inputOf, outputOf, required, requireSameSize, type StatedShape } from './checks.ts';
 import { expandLike, reshape, unsqueeze, zerosLike } from './shape.ts';
 
 const gatherOp: Op = {
@@ -21,7 +23,7 @@ const gatherOp: Op = {
         indices.shape.length === 0 ? unsqueeze(cotangentOf(cotangents), axis) : cotangentOf(cotangents);
       const across = reshape(
         indices,
-        table.shape.map((_, at) => (at === axis ? (dy.shape[axis] as Dim) : 1)),
+        table.shape.map((_, at) => (at === axis ? (dy.shape[axis] as Size) : 1)),
       );
       const places = expandLike(across, dy);
       return [scatterAdd(zerosLike(table), places, dy, axis), null];
@@ -29,8 +31,8 @@ const gatherOp: Op = {
     if (axis !== 0)
       throw new RegmeanError('unsupported', 'Gather: gradient needs axis 0 for indices of several axes');
     const width = table.shape.slice(1);
-    const dy = reshape(cotangentOf(cotangents), ['rows', ...width]);
-    const rows = reshape(indices, ['rows', ...width.map(() => 1)]);
+    const dy = reshape(cotangentOf(cotangents), [named('rows'), ...width]);
+    const rows = reshape(indices, [named('rows'), ...width.map(() => 1)]);
     return [scatterAdd(zerosLike(table), expandLike(rows, dy), dy, 0), null];
   },
 };
@@ -52,7 +54,7 @@ const scatterElementsOp: Op = {
   infer: (inputs) => {
     const target = required('ScatterElements', inputs, 0);
     const updates = required('ScatterElements', inputs, 2);
-    requireSameDim('ScatterElements', 'ranks', target.shape.length, updates.shape.length);
+    requireSameSize('ScatterElements', 'ranks', target.shape.length, updates.shape.length);
     return [{ dtype: target.dtype, shape: target.shape }];
   },
 };
@@ -185,7 +187,7 @@ export function topK(
   x: Value,
   count: Value,
   axis: number,
-  size: Dim,
+  size: Size,
   { largest, sorted }: TopKOptions,
 ): readonly Value[] {
   const flag = (value: boolean): bigint => (value ? 1n : 0n);
@@ -206,7 +208,7 @@ export function cumSum(x: Value, axis: number): Value {
   return x.graph.apply1(cumSumOp, [x, x.graph.constant(BigInt64Array.of(BigInt(axis)), [])]);
 }
 
-const rangeOp: Op<{ readonly count: Dim }> = {
+const rangeOp: Op<{ readonly count: Size }> = {
   type: 'Range',
   infer: (inputs, _, { count }) => [{ dtype: required('Range', inputs, 0).dtype, shape: [count] }],
 };
@@ -218,7 +220,7 @@ const rangeOp: Op<{ readonly count: Dim }> = {
  * @param count how many they are, or the name of that size
  * @returns int64 [count]
  */
-export function range(start: Value, end: Value, count: Dim): Value {
+export function range(start: Value, end: Value, count: Size): Value {
   return start.graph.apply1(rangeOp, [start, end, start.graph.scalar(1, 'int64')], {}, { count });
 }
 
@@ -235,5 +237,5 @@ export function sizeOfAxis(like: Value, axis: number): Value {
 /** The integers 0, 1, .. up to the size of an axis of `like`: int64 [that size]. */
 export function positionsOf(like: Value, axis: number): Value {
   const graph = like.graph;
-  return range(graph.scalar(0, 'int64'), sizeOfAxis(like, axis), like.shape[axis] as Dim);
+  return range(graph.scalar(0, 'int64'), sizeOfAxis(like, axis), like.shape[axis] as Size);
 }

@@ -1,7 +1,9 @@
 /** @file Matrix products. */
+
 import { RegmeanError } from '../../errors.ts';
-import { broadcastShapes, type Dim, type Op, productOf, type Value } from '../graph.ts';
-import { cotangentOf, describe, inputOf, required, requireSameDim, requireSameDtype } from './checks.ts';
+import { broadcastShapes, type Op, type Value } from '../graph.ts';
+import { multiplied, type Size } from '../sizes.ts';
+import { cotangentOf, describe, inputOf, required, requireSameDtype, requireSameSize } from './checks.ts';
 import { reduceSum } from './reduce.ts';
 import { reshape, transposeLast } from './shape.ts';
 
@@ -18,9 +20,9 @@ const matMulOp: Op = {
       );
     }
     const where = `MatMul of ${describe(a)} and ${describe(b)}`;
-    requireSameDim(where, 'inner sizes', a.shape.at(-1), b.shape.at(-2));
+    requireSameSize(where, 'inner sizes', a.shape.at(-1), b.shape.at(-2));
     const batch = broadcastShapes(where, a.shape.slice(0, -2), b.shape.slice(0, -2));
-    return [{ dtype: a.dtype, shape: [...batch, a.shape.at(-2) as Dim, b.shape.at(-1) as Dim] }];
+    return [{ dtype: a.dtype, shape: [...batch, a.shape.at(-2) as Size, b.shape.at(-1) as Size] }];
   },
   vjp: ({ node, cotangents }) => {
     const dy = cotangentOf(cotangents);
@@ -30,7 +32,7 @@ const matMulOp: Op = {
     if (b.shape.length > 2 || a.shape.length === 2) return [da, matMul(transposeLast(a), dy)];
     // One matrix for all rows: a single product over them, where the batched one would be summed
     // afterwards.
-    const rows = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1) as Dim]);
+    const rows = (x: Value): Value => reshape(x, [multiplied(x.shape.slice(0, -1)), x.shape.at(-1) as Size]);
     return [da, gemm(rows(a), rows(dy), { transA: true, transB: false })];
   },
 };
@@ -54,8 +56,8 @@ const gemmOp: Op = {
     }
     const [m, k] = attributes.transA === 1n ? [a.shape[1], a.shape[0]] : a.shape;
     const [inner, n] = attributes.transB === 1n ? [b.shape[1], b.shape[0]] : b.shape;
-    requireSameDim(`Gemm of ${describe(a)} and ${describe(b)}`, 'inner sizes', k, inner);
-    return [{ dtype: a.dtype, shape: [m as Dim, n as Dim] }];
+    requireSameSize(`Gemm of ${describe(a)} and ${describe(b)}`, 'inner sizes', k, inner);
+    return [{ dtype: a.dtype, shape: [m as Size, n as Size] }];
   },
   vjp: ({ node, cotangents }) => {
     const dy = cotangentOf(cotangents);

@@ -2,8 +2,10 @@
  * @file Layer normalisation, with and without the mean, and normalisation by statistics that are
  *   given.
  */
-import type { Dim, Op, Value } from '../graph.ts';
-import { cotangentOf, inputOf, outputOf, required, requireSameDim } from './checks.ts';
+
+import type { Op, Value } from '../graph.ts';
+import type { Size } from '../sizes.ts';
+import { cotangentOf, inputOf, outputOf, required, requireSameSize } from './checks.ts';
 import { add, addScalar, div, mul, sqrt, sub } from './elementwise.ts';
 import { meanLast, reduceSum } from './reduce.ts';
 import { cast, unsqueeze, zerosLike } from './shape.ts';
@@ -13,8 +15,8 @@ const layerNormalizationOp: Op = {
   infer: (inputs) => {
     const x = required('LayerNormalization', inputs, 0);
     const scale = required('LayerNormalization', inputs, 1);
-    requireSameDim(`LayerNormalization of ${x.name}`, 'hidden sizes', x.shape.at(-1), scale.shape[0]);
-    const perRow = x.shape.map((dim, axis): Dim => (axis === x.shape.length - 1 ? 1 : dim));
+    requireSameSize(`LayerNormalization of ${x.name}`, 'hidden sizes', x.shape.at(-1), scale.shape[0]);
+    const perRow = x.shape.map((dim, axis): Size => (axis === x.shape.length - 1 ? 1 : dim));
     return [
       { dtype: x.dtype, shape: x.shape },
       { dtype: 'float32', shape: perRow },
@@ -53,8 +55,8 @@ const rmsNormalizationOp: Op = {
   infer: (inputs) => {
     const x = required('SimplifiedLayerNormalization', inputs, 0);
     const scale = required('SimplifiedLayerNormalization', inputs, 1);
-    requireSameDim(`RMS normalisation of ${x.name}`, 'hidden sizes', x.shape.at(-1), scale.shape[0]);
-    const perRow = x.shape.map((dim, axis): Dim => (axis === x.shape.length - 1 ? 1 : dim));
+    requireSameSize(`RMS normalisation of ${x.name}`, 'hidden sizes', x.shape.at(-1), scale.shape[0]);
+    const perRow = x.shape.map((dim, axis): Size => (axis === x.shape.length - 1 ? 1 : dim));
     return [
       { dtype: x.dtype, shape: x.shape },
       { dtype: 'float32', shape: perRow },

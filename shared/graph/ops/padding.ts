@@ -2,7 +2,9 @@
  * @file Padding, cropping and shifting by amounts that may be known only at run time. Sizes below
  *   zero crop.
  */
-import type { Dim, Op, Value } from '../graph.ts';
+
+import type { Op, Value } from '../graph.ts';
+import type { Size } from '../sizes.ts';
 import { cotangentOf, inferStatedShape, inputOf, type StatedShape } from './checks.ts';
 import { neg } from './elementwise.ts';
 import { concat } from './shape.ts';
@@ -24,7 +26,7 @@ const padOp: Op<StatedShape> = {
  * @param before int64 [1], like `after`
  * @param size of the axis afterwards
  */
-export function padAxis(x: Value, axis: number, before: Value, after: Value, size: Dim): Value {
+export function padAxis(x: Value, axis: number, before: Value, after: Value, size: Size): Value {
   const graph = x.graph;
   const zeros = (count: number): Value[] => (count > 0 ? [graph.integers(Array<number>(count).fill(0))] : []);
   const [front, back] = [zeros(axis), zeros(x.shape.length - axis - 1)];
@@ -40,5 +42,5 @@ export function padAxis(x: Value, axis: number, before: Value, after: Value, siz
  */
 export function shift(x: Value, axis: number, by: number): Value {
   const graph = x.graph;
-  return padAxis(x, axis, graph.integers([by]), graph.integers([-by]), x.shape[axis] as Dim);
+  return padAxis(x, axis, graph.integers([by]), graph.integers([-by]), x.shape[axis] as Size);
 }

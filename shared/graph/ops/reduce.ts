@@ -1,6 +1,8 @@
 /** @file Sums, means and extremes over axes. */
+
 import { RegmeanError } from '../../errors.ts';
-import { type Dim, type DType, type Op, positiveAxis, productOf, type Shape, type Value } from '../graph.ts';
+import { type DType, type Op, positiveAxis, type Shape, type Value } from '../graph.ts';
+import { multiplied, type Size } from '../sizes.ts';
 import { cotangentOf, inputOf, outputOf, required } from './checks.ts';
 import { div, equal, mul, mulScalar } from './elementwise.ts';
 import { cast, expandLike } from './shape.ts';
@@ -28,7 +30,7 @@ const reduceSumOp: Op<ReducedAxes & { readonly keepDims: boolean }> = {
 
 /** The shape with the axes reduced to size 1. */
 function keptShape({ shape }: Value, axes: readonly number[]): Shape {
-  return shape.map((dim, axis): Dim => (axes.includes(axis) ? 1 : dim));
+  return shape.map((dim, axis): Size => (axes.includes(axis) ? 1 : dim));
 }
 
 /** The sum over axes, which stay as dimensions of size 1 when `keepDims`. */
@@ -89,7 +91,7 @@ export function reduceMin(x: Value, axes: readonly number[]): Value {
  */
 export function reduceMean(x: Value, axes: readonly number[]): Value {
   const positive = axes.map((axis) => positiveAxis(axis, x.shape.length));
-  const count = productOf(positive.map((axis) => x.shape[axis] as Dim));
+  const count = multiplied(positive.map((axis) => x.shape[axis] as Size));
   const sum = reduceSum(x, positive, true);
   if (typeof count === 'number') return mulScalar(sum, 1 / count);
   return div(sum, countOf(x, sum));
@@ -121,7 +123,7 @@ function sizeAs(dtype: DType, value: Value): Value {
 
 /** The mean of all elements: a scalar. */
 export function meanAll(x: Value): Value {
-  const size = productOf(x.shape);
+  const size = multiplied(x.shape);
   if (typeof size === 'number') return mulScalar(sumAll(x), 1 / size);
   return div(sumAll(x), sizeAs(x.dtype, x));
 }

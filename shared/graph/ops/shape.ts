@@ -1,20 +1,20 @@
 /**
  * @file Ops that move elements without computing: reshape, transpose, expand, slice, concat, cast.
  */
+
 import { RegmeanError } from '../../errors.ts';
 import { formatShape } from '../../tensor.ts';
 import {
   broadcastShapes,
-  type Dim,
   type DType,
   type Graph,
   type Op,
   positiveAxis,
-  productOf,
   type Shape,
   sameDims,
   type Value,
 } from '../graph.ts';
+import { multiplied, type Size, type SymbolicSize, summed } from '../sizes.ts';
 import { cotangentOf, inferStatedShape, inputOf, required, type StatedShape } from './checks.ts';
 
 const castCodes: Readonly<Record<DType, bigint>> = {
@@ -61,11 +61,8 @@ const concatOp: Op = {
   infer: (inputs, attributes) => {
     const axis = Number(attributes.axis);
     const first = required('Concat', inputs, 0);
-    const sizes = inputs.map((_, index) => required('Concat', inputs, index).shape[axis] as Dim);
-    const total = sizes.every((size) => typeof size === 'number')
-      ? sizes.reduce<number>((sum, size) => sum + Number(size), 0)
-      : sizes.join('+');
-    return [{ dtype: first.dtype, shape: first.shape.map((dim, at) => (at === axis ? total : dim)) }];
+    const sizes = inputs.map((_, index) => required('Concat', inputs, index).shape[axis] as Size);
+    return [{ dtype: first.dtype, shape: first.shape.with(axis, summed(sizes)) }];
   },
   vjp: ({ node, cotangents }) => {
     const dy = cotangentOf(cotangents);
@@ -100,27 +97,27 @@ export function shapeTensor(graph: Graph, shape: Shape): Value {
     shape.map((dim) =>
       typeof dim === 'number' || dim === derived
         ? graph.integers([dim === derived ? -1 : Number(dim)])
-        : sizeOfDim(graph, dim),
+        : runTimeSize(graph, dim),
     ),
     0,
   );
 }
 
 /**
- * The size that a symbol stands for at run time, a dimension of one of the graph's inputs: int64
+ * The number that a size is at run time, a dimension of one of the graph's inputs: int64
  * [1].
  */
-export function sizeOfDim(graph: Graph, dim: string): Value {
-  const input = inputWith(graph, dim);
+export function runTimeSize(graph: Graph, size: SymbolicSize): Value {
+  const input = inputWith(graph, size);
   if (input === undefined) {
-    throw new RegmeanError('invalid-input', `size: no input has a dimension ${dim}`);
+    throw new RegmeanError('invalid-input', `size: no input has a dimension ${size}`);
   }
-  const axis = input.shape.indexOf(dim);
+  const axis = input.shape.indexOf(size);
   return graph.apply1(shapeOf, [input], { start: BigInt(axis), end: BigInt(axis + 1) });
 }
 
-function inputWith(graph: Graph, dim: string): Value | undefined {
-  return graph.inputs.find((input) => input.shape.includes(dim));
+function inputWith(graph: Graph, size: SymbolicSize): Value | undefined {
+  return graph.inputs.find((input) => input.shape.includes(size));
 }
 
 /**
@@ -131,8 +128,8 @@ function inputWith(graph: Graph, dim: string): Value | undefined {
  */
 export function reshape(x: Value, shape: Shape): Value {
   if (sameDims(x.shape, shape)) return x;
-  const from = productOf(x.shape);
-  const to = productOf(shape);
+  const from = multiplied(x.shape);
+  const to = multiplied(shape);
   if (typeof from === 'number' && typeof to === 'number' && from !== to) {
     throw new RegmeanError(
       'invalid-input',
@@ -181,7 +178,7 @@ const transposeOp: Op = {
   infer: (inputs, attributes) => {
     const x = required('Transpose', inputs, 0);
     const permutation = attributes.perm as readonly bigint[];
-    return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[Number(axis)] as Dim) }];
+    return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[Number(axis)] as Size) }];
   },
   vjp: ({ node, cotangents }) => {
     const permutation = (node.attributes.perm as readonly bigint[]).map(Number);

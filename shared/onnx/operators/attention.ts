@@ -2,8 +2,10 @@
  * @file Rules for attention and rotary positions as single operators (version 23 and newer), taken
  *   apart.
  */
-import type { Dim, Value } from '../../graph/graph.ts';
+
+import type { Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
+import type { Size } from '../../graph/sizes.ts';
 import { product } from './matrix.ts';
 import {
   aligned,
@@ -20,7 +22,7 @@ const lowest = -3e38;
 
 /** [batch, tokens, heads * size] -> [batch, heads, tokens, size] */
 export function withHeads(x: Value, heads: number): Value {
-  const [batch, tokens, width] = x.shape as [Dim, Dim, Dim];
+  const [batch, tokens, width] = x.shape as [Size, Size, Size];
   const size = Number(width) / heads;
   const apart = ops.reshapeTo(x, x.graph.integers([0, 0, heads, size]), [batch, tokens, heads, size]);
   return ops.transpose(apart, [0, 2, 1, 3]);
@@ -28,7 +30,7 @@ export function withHeads(x: Value, heads: number): Value {
 
 /** [batch, heads, tokens, size] -> [batch, tokens, heads * size] */
 export function withoutHeads(x: Value): Value {
-  const [batch, heads, tokens, size] = x.shape as [Dim, Dim, Dim, Dim];
+  const [batch, heads, tokens, size] = x.shape as [Size, Size, Size, Size];
   const width = Number(heads) * Number(size);
   const rows = ops.transpose(x, [0, 2, 1, 3]);
   return ops.reshapeTo(rows, x.graph.integers([0, 0, width]), [batch, tokens, width]);
@@ -46,7 +48,7 @@ export function isNotLater(query: Value, key: Value): Value {
 /** [batch, heads, tokens, size], each head as often as queries read it. */
 function repeated(x: Value, times: number): Value {
   if (times === 1) return x;
-  const [batch, heads, tokens, size] = x.shape as [Dim, number, Dim, Dim];
+  const [batch, heads, tokens, size] = x.shape as [Size, number, Size, Size];
   const graph = x.graph;
   const wide = ops.expandTo(ops.unsqueeze(x, 2), graph.integers([1, 1, times, 1, 1]), [
     batch,

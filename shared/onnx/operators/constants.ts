@@ -1,9 +1,9 @@
 /** @file Rules for operators that make tensors of numbers that a file or a shape says. */
-import type { Dim, Value } from '../../graph/graph.ts';
+import type { Value } from '../../graph/graph.ts';
 import { elementTypes } from '../../graph/onnx-model.ts';
 import type { OnnxTensor } from '../../graph/onnx-schema.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { subtracted } from '../../graph/sizes.ts';
+import { type Size, subtracted } from '../../graph/sizes.ts';
 import { dataOf } from '../tensors.ts';
 import {
   input,
@@ -28,7 +28,7 @@ const constantOfShape: Operator = (context) => {
   const shape = wanted ?? Array.from({ length: rank }, (_, axis) => newSize(context, axis));
   const length = shape[0];
   const known = rank === 1 && typeof length === 'number' && !isFloat(scalar);
-  const elements = known ? Array<Dim>(length).fill(Number(fill[0])) : undefined;
+  const elements = known ? Array<Size>(length).fill(Number(fill[0])) : undefined;
   return noted(context, ops.expandTo(scalar, sizes, shape), elements);
 };
 

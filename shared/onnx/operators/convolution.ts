@@ -2,9 +2,9 @@
  * @file Rules for convolution and pooling. A convolution's kernel is no linear layer's weight: it
  *   has no Gram and is averaged.
  */
-import type { Dim, Shape, Value } from '../../graph/graph.ts';
+import type { Shape, Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { added } from '../../graph/sizes.ts';
+import { added, type Size } from '../../graph/sizes.ts';
 import {
   input,
   integer,
@@ -35,8 +35,8 @@ function windowsOf(context: OperatorContext, x: Value, kernel: readonly number[]
   const reaches = kernel.map((length, at) => (dilations[at] ?? 1) * (length - 1));
   const pads = padsOf(context, strides, reaches);
   if (pads === null || integer(context, 'ceil_mode', 0) === 1) return null;
-  const sizes = reaches.map((reach, at): Dim => {
-    const length = x.shape[at + 2] as Dim;
+  const sizes = reaches.map((reach, at): Size => {
+    const length = x.shape[at + 2] as Size;
     const stride = strides[at] ?? 1;
     const room = added(length, (pads[at] ?? 0) + (pads[at + kernel.length] ?? 0) - reach);
     if (stride === 1) return room ?? newSize(context, at + 2);

@@ -3,9 +3,9 @@
  *   with a matrix of weights. An axis is called by its label in the equation, those of an ellipsis
  *   `.0`, `.1`, .. counted from the right.
  */
-import type { Dim, Value } from '../../graph/graph.ts';
+import type { Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { multiplied } from '../../graph/sizes.ts';
+import { multiplied, type Size } from '../../graph/sizes.ts';
 import { product } from './matrix.ts';
 import { aligned, isFloat, type Operator, text } from './operator.ts';
 
@@ -106,13 +106,13 @@ function combined(one: Term, other: Term, kept: ReadonlySet<string>): Term {
   if (rows.length === 1 && columns.length === 1) return { value: made, labels };
   if (matrix && columns.length === 1) return { value: made, labels };
   const source = (label: string): Term => (b.labels.includes(label) && !a.labels.includes(label) ? b : a);
-  const sizes = labels.map((label, at): Dim => {
-    if (at < lead) return made.shape[at] as Dim;
+  const sizes = labels.map((label, at): Size => {
+    if (at < lead) return made.shape[at] as Size;
     const { value, labels: own } = source(label);
-    return value.shape[own.indexOf(label)] as Dim;
+    return value.shape[own.indexOf(label)] as Size;
   });
   const parts = labels.map((label, at): Value => {
-    const size = sizes[at] as Dim;
+    const size = sizes[at] as Size;
     if (typeof size === 'number') return made.graph.integers([size]);
     const { value, labels: own } = source(label);
     const axis = at < lead ? at : own.indexOf(label);
@@ -171,11 +171,11 @@ function grouped({ value, labels }: Term, groups: readonly (readonly string[])[]
     );
   }
   const shape = groups.map((group) =>
-    multiplied(group.map((label) => value.shape[labels.indexOf(label)] as Dim)),
+    multiplied(group.map((label) => value.shape[labels.indexOf(label)] as Size)),
   );
   const graph = value.graph;
   const sizes = groups.map((group, at): Value => {
-    const size = shape[at] as Dim;
+    const size = shape[at] as Size;
     if (typeof size === 'number') return graph.integers([size]);
     return group
       .map((label) => ops.unsqueeze(ops.sizeOfAxis(value, labels.indexOf(label)), 0))

@@ -1,7 +1,7 @@
 /** @file Rules for operators on every element by itself. */
-import { broadcastShapes, type Dim, type Op, type Value } from '../../graph/graph.ts';
+import { broadcastShapes, type Op, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { added, divided, multiplied, subtracted } from '../../graph/sizes.ts';
+import { added, divided, multiplied, type Size, subtracted } from '../../graph/sizes.ts';
 import { dropout } from '../../models/scope.ts';
 import {
   aligned,
@@ -23,7 +23,7 @@ import {
 type Pair = (a: Value, b: Value) => Value;
 
 /** Broadcast arithmetic, followed through sizes. */
-function arithmetic(apply: Pair, ofSizes: (a: Dim, b: Dim) => Dim | undefined): Operator {
+function arithmetic(apply: Pair, ofSizes: (a: Size, b: Size) => Size | undefined): Operator {
   return (context) => {
     const [a, b] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
     return noted(context, apply(a, b), isFloat(a) ? undefined : pairwise(context, ofSizes));
@@ -32,18 +32,18 @@ function arithmetic(apply: Pair, ofSizes: (a: Dim, b: Dim) => Dim | undefined): 
 
 function pairwise(
   context: OperatorContext,
-  combine: (a: Dim, b: Dim) => Dim | undefined,
-): readonly Dim[] | undefined {
+  combine: (a: Size, b: Size) => Size | undefined,
+): readonly Size[] | undefined {
   const left = context.contents.get(input(context, 0));
   const right = context.contents.get(input(context, 1));
   if (left === undefined || right === undefined) return undefined;
   const result = Array.from({ length: Math.max(left.length, right.length) }, (_, at) =>
-    combine(left[left.length === 1 ? 0 : at] as Dim, right[right.length === 1 ? 0 : at] as Dim),
+    combine(left[left.length === 1 ? 0 : at] as Size, right[right.length === 1 ? 0 : at] as Size),
   );
   return result.every((size) => size !== undefined) ? result : undefined;
 }
 
-function truncatedDivision(a: Dim, b: Dim): Dim | undefined {
+function truncatedDivision(a: Size, b: Size): Size | undefined {
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? undefined : Math.trunc(a / b);
   return divided(a, b);
 }
@@ -74,7 +74,7 @@ function comparison(type: string, ofSizes?: (a: number, b: number) => boolean): 
   };
 }
 
-function broadcast(a: Value, b: Value): Dim[] {
+function broadcast(a: Value, b: Value): Size[] {
   const [longer, shorter] = a.shape.length >= b.shape.length ? [a.shape, b.shape] : [b.shape, a.shape];
   const first = longer.length - shorter.length;
   return longer.map((size, axis) => (size === 1 ? (shorter[axis - first] ?? 1) : size));
@@ -90,7 +90,7 @@ function withoutGradient(type: string, result?: 'bool'): Operator {
 }
 
 /** An operator on pairs of integers, or one that has no gradient. */
-function pairsWithoutGradient(type: string, ofSizes?: (a: Dim, b: Dim) => Dim | undefined): Operator {
+function pairsWithoutGradient(type: string, ofSizes?: (a: Size, b: Size) => Size | undefined): Operator {
   return (context) => {
     const [a, b] = aligned([input(context, 0), input(context, 1)]) as [Value, Value];
     const op = statedOp(type, a.dtype, broadcastShapes(type, a.shape, b.shape));
@@ -100,7 +100,7 @@ function pairsWithoutGradient(type: string, ofSizes?: (a: Dim, b: Dim) => Dim | 
 }
 
 /** The remainder with the sign of the divisor. */
-function remainder(a: Dim, b: Dim): Dim | undefined {
+function remainder(a: Size, b: Size): Size | undefined {
   if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return undefined;
   return ((a % b) + b) % b;
 }
@@ -145,8 +145,8 @@ const whereOperator: Operator = (context) => {
   const known =
     test === undefined || first === undefined || second === undefined
       ? undefined
-      : Array.from({ length: Math.max(test.length, first.length, second.length) }, (_, at): Dim => {
-          const own = (list: readonly Dim[]): Dim => list[list.length === 1 ? 0 : at] as Dim;
+      : Array.from({ length: Math.max(test.length, first.length, second.length) }, (_, at): Size => {
+          const own = (list: readonly Size[]): Size => list[list.length === 1 ? 0 : at] as Size;
           return own(test) === 1 ? own(first) : own(second);
         });
   return noted(context, ops.where(condition, a, b), known);
@@ -208,6 +208,6 @@ export const elementwiseOperators: OperatorTable = {
 };
 
 /** Exported graphs mark sizes that are to be kept with -1. */
-function negativeProduct(a: Dim, b: Dim): Dim | undefined {
+function negativeProduct(a: Size, b: Size): Size | undefined {
   return typeof a === 'number' && typeof b === 'number' ? a * b : undefined;
 }

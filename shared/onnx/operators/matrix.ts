@@ -1,6 +1,8 @@
 /** @file Rules for products and softmax. */
-import { type Dim, positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
+
+import { positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
+import type { Size } from '../../graph/sizes.ts';
 import {
   alignedShapes,
   float,
@@ -14,11 +16,11 @@ import {
 
 /** The product over the last two axes; the others broadcast. */
 export function product(a: Value, b: Value): Value {
-  const inner = (typeof b.shape.at(-2) === 'number' ? b.shape.at(-2) : a.shape.at(-1)) as Dim;
+  const inner = (typeof b.shape.at(-2) === 'number' ? b.shape.at(-2) : a.shape.at(-1)) as Size;
   const [left, right] = alignedShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)]) as [Shape, Shape];
   return ops.matMul(
-    ops.withShape(a, [...left, a.shape.at(-2) as Dim, inner]),
-    ops.withShape(b, [...right, inner, b.shape.at(-1) as Dim]),
+    ops.withShape(a, [...left, a.shape.at(-2) as Size, inner]),
+    ops.withShape(b, [...right, inner, b.shape.at(-1) as Size]),
   );
 }
 

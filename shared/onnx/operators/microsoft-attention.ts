@@ -3,9 +3,11 @@
  *   values with one matrix, which is a linear layer; MultiHeadAttention is given them. Nodes that
  *   are given keys and values of a past are not read.
  */
+
 import { RegmeanError } from '../../errors.ts';
-import type { Dim, Value } from '../../graph/graph.ts';
+import type { Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
+import type { Size } from '../../graph/sizes.ts';
 import { lowestFloat32 } from '../../models/attention.ts';
 import { isNotLater, rotated, withHeads, withoutHeads } from './attention.ts';
 import { product } from './matrix.ts';
@@ -148,7 +150,7 @@ function unpacked(context: OperatorContext): readonly Value[] | null {
 
 /** [batch, tokens, heads, n, size] -> n of [batch, tokens, heads * size] */
 function pieces(packed: Value): readonly Value[] {
-  const [batch, tokens, heads, count, size] = packed.shape as [Dim, Dim, Dim, Dim, Dim];
+  const [batch, tokens, heads, count, size] = packed.shape as [Size, Size, Size, Size, Size];
   const width = Number(heads) * Number(size);
   const sizes = packed.graph.integers([0, 0, width]);
   return Array.from({ length: Number(count) }, (_, at) =>

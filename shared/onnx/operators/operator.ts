@@ -1,8 +1,10 @@
 /** @file What a rule for reading an operator sees, and what rules share. */
+
 import { RegmeanError } from '../../errors.ts';
-import type { Attributes, Dim, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
+import type { Attributes, DType, Graph, Op, Shape, Value } from '../../graph/graph.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../../graph/onnx-schema.ts';
 import * as ops from '../../graph/ops/index.ts';
+import { named, type Size } from '../../graph/sizes.ts';
 import type { ModuleScope } from '../../models/scope.ts';
 
 /** One node to read. */
@@ -18,7 +20,7 @@ export interface OperatorContext {
    * Elements of values with at most one axis that are sizes or numbers known now: what exported
    * graphs compute shapes with. Truth values are 0 and 1.
    */
-  readonly contents: WeakMap<Value, readonly Dim[]>;
+  readonly contents: WeakMap<Value, readonly Size[]>;
 }
 
 /**
@@ -108,7 +110,7 @@ export function numberOf(value: Value | null): number | undefined {
 export function noted(
   context: OperatorContext,
   value: Value,
-  contents: readonly Dim[] | undefined,
+  contents: readonly Size[] | undefined,
 ): readonly Value[] {
   if (contents !== undefined) context.contents.set(value, contents);
   return [value];
@@ -121,7 +123,7 @@ export function noted(
  */
 export function alignedShapes(shapes: readonly Shape[]): readonly Shape[] {
   const rank = Math.max(...shapes.map(({ length }) => length));
-  const common = Array.from({ length: rank }, (_, axis): Dim => {
+  const common = Array.from({ length: rank }, (_, axis): Size => {
     const sizes = shapes.flatMap((shape) => {
       const size = shape[shape.length - rank + axis];
       return size === undefined || size === 1 ? [] : [size];
@@ -129,7 +131,7 @@ export function alignedShapes(shapes: readonly Shape[]): readonly Shape[] {
     return sizes.find((size) => typeof size === 'number') ?? sizes[0] ?? 1;
   });
   return shapes.map((shape) =>
-    shape.map((size, axis) => (size === 1 ? 1 : (common[rank - shape.length + axis] as Dim))),
+    shape.map((size, axis) => (size === 1 ? 1 : (common[rank - shape.length + axis] as Size))),
   );
 }
 
@@ -140,8 +142,8 @@ export function aligned(values: readonly Value[]): readonly Value[] {
 }
 
 /** A name for a size that cannot be said in terms of others. */
-export function newSize({ node }: OperatorContext, axis: number): string {
-  return `(${node.output[0]}:${axis})`;
+export function newSize({ node }: OperatorContext, axis: number): Size {
+  return named(`${node.output[0]}:${axis}`);
 }
 
 /** Whether values are floating point: the others have no gradient. */

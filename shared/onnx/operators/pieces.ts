@@ -1,7 +1,7 @@
 /** @file Rules for operators that take tensors apart and put them together. */
-import { type Dim, positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
+import { positiveAxis, type Shape, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { added, subtracted } from '../../graph/sizes.ts';
+import { added, type Size, subtracted } from '../../graph/sizes.ts';
 import {
   alignedShapes,
   hasIntegers,
@@ -24,14 +24,14 @@ const concat: Operator = (context) => {
   const values = context.inputs.filter((value) => value !== null);
   const first = input(context, 0);
   const axis = positiveAxis(integer(context, 'axis', 0), first.shape.length);
-  const sizes = values.map(({ shape }) => shape[axis] as Dim);
-  const total = sizes.reduce<Dim | undefined>(
+  const sizes = values.map(({ shape }) => shape[axis] as Size);
+  const total = sizes.reduce<Size | undefined>(
     (sum, own) => (sum === undefined ? undefined : added(sum, own)),
     0,
   );
   const others = alignedShapes(values.map(({ shape }) => shape.toSpliced(axis, 1, 1)));
   const parts = values.map((value, at) =>
-    ops.withShape(value, (others[at] as Shape).toSpliced(axis, 1, sizes[at] as Dim)),
+    ops.withShape(value, (others[at] as Shape).toSpliced(axis, 1, sizes[at] as Size)),
   );
   const shape = (others[0] as Shape).toSpliced(axis, 1, total ?? newSize(context, axis));
   const pieces = values.map((value) => context.contents.get(value));
@@ -39,14 +39,14 @@ const concat: Operator = (context) => {
     pieces.every((own) => own !== undefined) && first.shape.length === 1 ? pieces.flat() : undefined;
   const counted = sizes.every((own) => typeof own === 'number');
   if (counted || !isFloat(first)) return noted(context, ops.withShape(ops.concat(parts, axis), shape), known);
-  return [joined(parts, axis, shape[axis] as Dim)];
+  return [joined(parts, axis, shape[axis] as Size)];
 };
 
 /**
  * Parts of sizes that are not numbers: each with zeros in place of the others, added up, which has
  * a gradient.
  */
-function joined(parts: readonly Value[], axis: number, total: Dim): Value {
+function joined(parts: readonly Value[], axis: number, total: Size): Value {
   const graph = (parts[0] as Value).graph;
   const lengths = parts.map((part) => ops.unsqueeze(ops.sizeOfAxis(part, axis), 0));
   const sum = (values: readonly Value[]): Value =>
@@ -88,7 +88,7 @@ const slice: Operator = (context) => {
   let value = x;
   for (const [at, start] of starts.entries()) {
     const axis = positiveAxis(axes[at] as number, x.shape.length);
-    value = sliced(context, value, axis, Number(start), ends[at] as Dim, at);
+    value = sliced(context, value, axis, Number(start), ends[at] as Size, at);
   }
   const elements = context.contents.get(x);
   const length = value.shape[0];
@@ -102,8 +102,8 @@ const slice: Operator = (context) => {
 
 /** Where a slice begins and ends, for each axis. */
 interface Bounds {
-  readonly starts: readonly Dim[];
-  readonly ends: readonly Dim[];
+  readonly starts: readonly Size[];
+  readonly ends: readonly Size[];
   readonly axes: readonly number[];
   readonly steps: readonly number[];
 }
@@ -148,7 +148,7 @@ const pad: Operator = (context) => {
     const axis = positiveAxis(own, x.shape.length);
     const [before = 0, after = 0] = [pads[at], pads[at + axes.length]];
     if (before === 0 && after === 0) continue;
-    const size = added(x.shape[axis] as Dim, before + after) ?? newSize(context, axis);
+    const size = added(x.shape[axis] as Size, before + after) ?? newSize(context, axis);
     result = ops.padAxis(result, axis, x.graph.integers([before]), x.graph.integers([after]), size);
   }
   return [value === 0 ? result : ops.addScalar(result, value)];
@@ -163,11 +163,11 @@ function sliced(
   x: Value,
   axis: number,
   start: number,
-  end: Dim,
+  end: Size,
   at: number,
 ): Value {
   const graph = context.graph;
-  const length = x.shape[axis] as Dim;
+  const length = x.shape[axis] as Size;
   const toEnd = typeof end === 'number' && end >= farEnd;
   if (typeof length === 'number' && typeof end === 'number') {
     const first = Math.max(0, start < 0 ? start + length : start);

@@ -2,9 +2,9 @@
  * @file Rules for operators that change the shape of a tensor, and for those that exported graphs
  *   compute shapes with.
  */
-import { type Dim, type DType, positiveAxis, type Shape, sameDims, type Value } from '../../graph/graph.ts';
+import { type DType, positiveAxis, type Shape, sameDims, type Value } from '../../graph/graph.ts';
 import * as ops from '../../graph/ops/index.ts';
-import { divided, inOrderOf, multiplied, sameSize } from '../../graph/sizes.ts';
+import { divided, inOrderOf, multiplied, type Size, sameSize } from '../../graph/sizes.ts';
 import { dtypeOfCode } from '../tensors.ts';
 import {
   alignedShapes,
@@ -67,8 +67,8 @@ const reshape: Operator = (context) => {
 };
 
 /** The shape that a reshape to `wanted` gives: 0 keeps a size, -1 takes what is left. */
-function reshapedTo(context: OperatorContext, x: Value, wanted: readonly Dim[]): Shape {
-  const sizes = wanted.map((own, axis) => (own === 0 ? (x.shape[axis] as Dim) : own));
+function reshapedTo(context: OperatorContext, x: Value, wanted: readonly Size[]): Shape {
+  const sizes = wanted.map((own, axis) => (own === 0 ? (x.shape[axis] as Size) : own));
   const open = sizes.indexOf(-1);
   const total = multiplied(x.shape);
   if (open >= 0) {
@@ -119,7 +119,7 @@ const expand: Operator = (context) => {
   const wanted = context.contents.get(sizes) ?? unknown;
   const [from, to] = alignedShapes([x.shape, wanted]) as [Shape, Shape];
   const rank = Math.max(from.length, to.length);
-  const shape = Array.from({ length: rank }, (_, axis): Dim => {
+  const shape = Array.from({ length: rank }, (_, axis): Size => {
     const own = from[axis - rank + from.length] ?? 1;
     return own === 1 ? (to[axis - rank + to.length] ?? 1) : own;
   });
@@ -135,7 +135,7 @@ const tile: Operator = (context) => {
   const wanted = context.contents.get(repeats);
   if (wanted === undefined) return null;
   if (wanted.every((count, axis) => count === 1 || x.shape[axis] === 1)) {
-    const shape = x.shape.map((own, axis) => (own === 1 ? (wanted[axis] as Dim) : own));
+    const shape = x.shape.map((own, axis) => (own === 1 ? (wanted[axis] as Size) : own));
     return [sameDims(x.shape, shape) ? x : ops.expandTo(x, repeats, shape)];
   }
   if (wanted.some((count) => typeof count !== 'number')) return null;

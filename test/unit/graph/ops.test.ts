@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradients } from '../../../shared/graph/gradients.ts';
 import { Graph, type Op } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
+import { multiplied, named } from '../../../shared/graph/sizes.ts';
 import { createSession } from '../../../shared/runtime/session.ts';
 import { checkOp } from '../../support/check-op.ts';
 import {
@@ -345,11 +346,13 @@ describe('normalisation and indexing agree with finite differences', () => {
 describe('symbolic sizes', () => {
   it('reshapes, slices and differentiates with sizes known only at run time', async () => {
     const graph = new Graph();
+    const [batchSize, length] = [named('batch'), named('seq')];
+    const allRows = multiplied([batchSize, length]);
     const x = graph.input('x', 'float32', ['batch', 'seq', 4]);
-    const rows = ops.reshape(x, ['batch*seq', 4]);
-    const heads = ops.transpose(ops.reshape(rows, ['batch', 'seq', 2, 2]), [0, 2, 1, 3]);
-    const back = ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), ['batch*seq', 4]);
-    const first = ops.slice(ops.reshape(back, ['batch', 'seq', 4]), 1, 0, 1);
+    const rows = ops.reshape(x, [allRows, 4]);
+    const heads = ops.transpose(ops.reshape(rows, [batchSize, length, 2, 2]), [0, 2, 1, 3]);
+    const back = ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), [allRows, 4]);
+    const first = ops.slice(ops.reshape(back, [batchSize, length, 4]), 1, 0, 1);
     const loss = ops.sumAll(ops.mul(first, first));
     graph.output('gradient', gradients(loss, [x])[0] ?? x);
     const session = await createSession(graph, oneThread);

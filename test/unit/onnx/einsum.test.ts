@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OnnxNode, OnnxTensor } from '../../../shared/graph/onnx-schema.ts';
 import { findLinearLayers } from '../../../shared/models/linear-layers.ts';
 import { buildModelGraph } from '../../../shared/models/model-graph.ts';
+import { formatShape } from '../../../shared/tensor.ts';
 import { floats, longs, node } from '../../support/onnx-network.ts';
 import { axis1, checkOperator, mean, modelOf, type OperatorCase } from '../../support/operator-cases.ts';
 
@@ -90,10 +91,10 @@ describe('Einsum with a matrix of weights is a linear layer, which has a Gram', 
     const found = groups.flatMap(({ layers, inputs }) =>
       layers.map(({ weight, orientation: stored }) => ({
         ...{ weight, orientation: stored },
-        rows: inputs.map(({ shape }) => shape),
+        rows: inputs.map(({ shape }) => formatShape(shape)),
       })),
     );
-    expect(found).toEqual([{ weight: 'w', orientation, rows: [['batch', 'seq', 4]] }]);
+    expect(found).toEqual([{ weight: 'w', orientation, rows: ['[batch, seq, 4]'] }]);
   });
 
   it('but not with weights of three axes, which are averaged', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph, type Value } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
+import { axes } from '../../../shared/models/axes.ts';
 import { robertaPositions } from '../../../shared/models/roberta.ts';
 import { type TableLimits, tableLimits } from '../../../shared/onnx/table-limits.ts';
 
@@ -59,7 +60,7 @@ describe('the tables of a network', () => {
   it('give none of relative positions, which pairs of tokens have', async () => {
     const relative = ({ ids }: Inputs): Value => {
       const own = ops.positionsOf(ids, 1);
-      return ops.abs(ops.sub(ops.reshape(own, ['seq', 1]), ops.reshape(own, [1, 'seq'])));
+      return ops.abs(ops.sub(ops.reshape(own, [axes.seq, 1]), ops.reshape(own, [1, axes.seq])));
     };
     expect(await limits(3, relative)).toEqual({ vocabSize: 7 });
   });

@@ -12,6 +12,7 @@ import { gradients } from '../../../shared/graph/gradients.ts';
 import { Graph, type Value } from '../../../shared/graph/graph.ts';
 import * as ops from '../../../shared/graph/ops/index.ts';
 import { createLayersPredictor } from '../../../shared/inference/layers-predictor.ts';
+import { axes } from '../../../shared/models/axes.ts';
 import { crossEntropy } from '../../../shared/models/loss.ts';
 import { createSession, type RunTensor } from '../../../shared/runtime/session.ts';
 import type { StateDict } from '../../../shared/tensor.ts';
@@ -68,11 +69,11 @@ function graphOf(weights: StateDict): {
       transB: false,
       bias: parameter(`${name}/bias`),
     });
-  const embedded = ops.reshape(ops.gather(parameter('words/embeddings'), ids), ['batch*seq', 6]);
+  const embedded = ops.reshape(ops.gather(parameter('words/embeddings'), ids), [axes.tokens, 6]);
   const sum = ops.add(ops.tanh(dense('left', embedded)), dense('right', embedded));
   const tokens = ops.cast(ops.sizeOfAxis(ids, 1), 'float32');
-  const total = ops.reduceSum(ops.reshape(sum, ['batch', 'seq', 5]), [1], true);
-  const logits = dense('head', ops.div(ops.reshape(total, ['batch', 5]), tokens));
+  const total = ops.reduceSum(ops.reshape(sum, [axes.batch, axes.seq, 5]), [1], true);
+  const logits = dense('head', ops.div(ops.reshape(total, [axes.batch, 5]), tokens));
   return { graph, logits, loss: crossEntropy(logits, labels), parameters };
 }
 
