@@ -1,9 +1,13 @@
 /** @file The merge methods. A new one is its module and its line here. */
+import { dare } from './dare.ts';
 import { fisher } from './fisher.ts';
+import { modelStock } from './model-stock.ts';
 import { regmean } from './regmean.ts';
 import { simple } from './simple.ts';
+import { taskArithmetic } from './task-arithmetic.ts';
+import { ties } from './ties.ts';
 
-export const mergeMethods = [simple, fisher, regmean] as const;
+export const mergeMethods = [simple, fisher, regmean, taskArithmetic, ties, dare, modelStock] as const;
 
 /** What `--method` takes. */
 export type MethodName = (typeof mergeMethods)[number]['name'];

@@ -43,7 +43,8 @@ function sample({ key, schema }: MergeOption): string {
   if (key === 'coefficients') return '{ north: 2, south: 1 }';
   if (wanted instanceof z.ZodEnum) return String(wanted.options.at(-1));
   if (elementOf(wanted) !== undefined) return "['^x']";
-  return wanted instanceof z.ZodNumber ? '0.25' : 'text';
+  if (!(wanted instanceof z.ZodNumber)) return 'text';
+  return z.toJSONSchema(wanted).type === 'integer' ? '2' : '0.25';
 }
 
 /** An option with a value, after the values that others must have for it. */

@@ -1,0 +1,72 @@
+/** @file Task vectors of which only some entries are kept, and the sign that they agree on. */
+import { createRandom } from '../../shared/random.ts';
+import { z } from '../../shared/zod.ts';
+import { option } from './option.ts';
+import type { TaskVectors } from './task-vectors.ts';
+
+/** The share of entries that is kept. */
+export const densityOption = option(z.number().gt(0).max(1).default(0.2), {
+  help: 'share of the entries of each change that is kept',
+  sweep: {
+    title: 'Density',
+    axis: 'density, the share of the entries of each change that is kept',
+    note: 'All agents merged with only a share of the entries of their changes from the base.',
+  },
+});
+
+/**
+ * Keeps the entries of largest magnitude, at least one, and makes the others zero. Of equal
+ * magnitudes the first are kept.
+ *
+ * @param whole the vector, of which the result takes the blocks in their order
+ */
+export function keepLargest(whole: Float32Array, density: number): (block: Float32Array) => Float32Array {
+  const count = Math.max(1, Math.floor(density * whole.length));
+  if (count >= whole.length) return (block) => block;
+  const magnitudes = whole.map(Math.abs).sort();
+  const threshold = magnitudes[whole.length - count] as number;
+  const above = magnitudes.length - 1 - magnitudes.lastIndexOf(threshold);
+  let ofThreshold = count - above;
+  return (block) =>
+    block.map((value) => {
+      const magnitude = Math.abs(value);
+      if (magnitude > threshold) return value;
+      return magnitude === threshold && ofThreshold-- > 0 ? value : 0;
+    });
+}
+
+/**
+ * Keeps entries that are drawn at random, divided by the share that is kept, so that the mean over
+ * draws is the whole vector.
+ *
+ * @returns takes the blocks of one vector in their order
+ */
+export function keepRandom(density: number, seed: number): (block: Float32Array) => Float32Array {
+  if (density >= 1) return (block) => block;
+  const random = createRandom(seed);
+  return (block) => block.map((value) => (random() < density ? value / density : 0));
+}
+
+/**
+ * The mean, for each entry, over the vectors with the sign that has more weight; vectors that are
+ * zero there do not count. A sum of zero counts as positive.
+ */
+export function meanOfElectedSign({ vectors, weights }: TaskVectors): Float64Array {
+  const result = new Float64Array(vectors[0]?.length ?? 0);
+  for (let i = 0; i < result.length; i++) {
+    let sum = 0;
+    for (const [index, vector] of vectors.entries())
+      sum += (weights[index] as number) * (vector[i] as number);
+    const sign = sum >= 0 ? 1 : -1;
+    let kept = 0;
+    let divisor = 0;
+    for (const [index, vector] of vectors.entries()) {
+      const weight = weights[index] as number;
+      if (Math.sign(vector[i] as number) !== sign) continue;
+      kept += weight * (vector[i] as number);
+      divisor += weight;
+    }
+    result[i] = divisor === 0 ? 0 : kept / divisor;
+  }
+  return result;
+}

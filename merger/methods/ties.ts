@@ -1,0 +1,41 @@
+/**
+ * @file TIES: of every agent's change the entries of largest magnitude are kept, for each entry the
+ *   sign with more weight is elected, and the mean is over the agents that have it. Each parameter
+ *   is trimmed by itself.
+ */
+import { z } from '../../shared/zod.ts';
+import { defineMethod } from './method.ts';
+import { densityOption, keepLargest, meanOfElectedSign } from './sparse-vectors.ts';
+import { taskVectorSteps } from './task-vectors.ts';
+
+export const ties = defineMethod({
+  name: 'ties',
+  title: 'TIES',
+  description:
+    'the largest changes from the base are kept, and averaged over the agents that agree on the sign',
+  paper: {
+    citation: 'Yadav et al., NeurIPS 2023',
+    title: 'TIES-Merging: Resolving Interference When Merging Models',
+    link: 'https://arxiv.org/abs/2306.01708',
+    where: 'section 4, each parameter trimmed by itself',
+  },
+  options: z.object({ density: densityOption }),
+  needs: () => ['base'],
+  settings: (options) => options,
+  steps: (inputs, { density }) =>
+    taskVectorSteps(inputs, {
+      // A vector and its magnitudes in order.
+      wholeVectors: 2,
+      async begin({ size, count, read }) {
+        const keeps: ((vector: Float32Array) => Float32Array)[] = [];
+        for (let index = 0; index < count; index++) {
+          keeps.push(keepLargest(await read(index, 0, size), density));
+        }
+        return ({ vectors, weights }) =>
+          meanOfElectedSign({
+            vectors: vectors.map((vector, index) => keeps[index]?.(vector) ?? vector),
+            weights,
+          });
+      },
+    }),
+});

@@ -1,0 +1,101 @@
+/** @file Methods that combine the agents' changes from the base entry by entry. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
+import { keepLargest, keepRandom } from '../../../merger/methods/sparse-vectors.ts';
+import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
+import { expectMerged, mergeTwo, tensor } from '../../support/two-contributions.ts';
+
+let root: string;
+let base: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'regmean-vectors-'));
+  base = await writeContributionFolder(join(root, 'base'), model(1, 1, 1, 1, 1));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const model = (...values: number[]): ContributionFolder => ({
+  tensors: [tensor('norm.weight', [values.length], ...values)],
+});
+/** Changes (5, 1, -2, 0, 0) and (-3, 1, -4, 0, 8). */
+const north = model(6, 2, -1, 1, 1);
+const south = model(-2, 2, -3, 1, 9);
+const merge = (options: Partial<MergeOptions> & Pick<MergeOptions, 'method'>) =>
+  mergeTwo(root, { base, ...options }, north, south);
+
+it('Task Arithmetic adds changes up, times lambda; coefficients count relative to their mean', async () => {
+  await merge({ method: 'task-arithmetic', lambda: 0.5 });
+  await expectMerged(root, 'norm.weight', [2, 2, -2, 1, 5]);
+  await merge({ method: 'task-arithmetic', lambda: 0.5, coefficients: [1, 3] });
+  await expectMerged(root, 'norm.weight', [0, 2, -2.5, 1, 7]);
+});
+
+it('TIES keeps the largest changes, and the mean of those with the sign that has more weight', async () => {
+  await merge({ method: 'ties', density: 1 });
+  await expectMerged(root, 'norm.weight', [6, 2, -2, 1, 9]);
+  // (5, 0, -2, 0, 0) and (0, 0, -4, 0, 8)
+  await merge({ method: 'ties', density: 0.4 });
+  await expectMerged(root, 'norm.weight', [6, 1, -2, 1, 9]);
+});
+
+it('Model Stock draws the mean toward the base by the angle between changes', async () => {
+  await merge({ method: 'model-stock' });
+  // (-15 + 1 + 8) / (sqrt(30) sqrt(90)): changes point apart, so the base lies beyond
+  const cosine = -6 / Math.sqrt(30 * 90);
+  const share = (2 * cosine) / (1 + cosine);
+  await expectMerged(
+    root,
+    'norm.weight',
+    [1, 1, -3, 0, 4].map((mean) => 1 + share * mean),
+  );
+});
+
+it('a parameter that the base lacks, or that is asked for, is averaged', async () => {
+  await merge({ method: 'ties', density: 0.4, average: ['norm'] });
+  await expectMerged(root, 'norm.weight', [2, 2, -2, 1, 5]);
+  const other = await writeContributionFolder(join(root, 'other'), { tensors: [tensor('x', [1], 1)] });
+  await merge({ method: 'ties', density: 0.4, base: other });
+  await expectMerged(root, 'norm.weight', [2, 2, -2, 1, 5]);
+});
+
+it.each(['task-arithmetic', 'ties', 'dare', 'model-stock'] as const)('%s needs the base', async (method) => {
+  await expect(merge({ method, base: undefined })).rejects.toThrow(
+    `method: ${method} needs the base model, none is given`,
+  );
+});
+
+describe('entries that are kept', () => {
+  it('are the largest, of equal ones the first, over all blocks of a vector', () => {
+    const whole = Float32Array.of(1, -2, 2, 3, 2, 0.5);
+    const keep = keepLargest(whole, 0.5);
+    expect([...keep(whole.subarray(0, 2)), ...keep(whole.subarray(2))]).toEqual([0, -2, 2, 3, 0, 0]);
+  });
+
+  it('are one at least', () => {
+    const whole = Float32Array.of(1, -2);
+    expect([...keepLargest(whole, 0.01)(whole)]).toEqual([0, -2]);
+  });
+
+  it('are drawn alike for a seed, whatever the blocks, and keep the mean', () => {
+    const whole = new Float32Array(20_000).fill(1);
+    const kept = keepRandom(0.25, 7)(whole);
+    expect(new Set(kept)).toEqual(new Set([0, 4]));
+    expect(kept.reduce((sum, value) => sum + value, 0) / whole.length).toBeCloseTo(1, 1);
+    const inBlocks = keepRandom(0.25, 7);
+    expect([...inBlocks(whole.subarray(0, 5)), ...inBlocks(whole.subarray(5, 20))]).toEqual([
+      ...kept.subarray(0, 20),
+    ]);
+    expect(keepRandom(0.25, 8)(whole)).not.toEqual(kept);
+  });
+});
+
+it('DARE gives the same bytes for the same seed, and others for another', async () => {
+  const values = async (dropSeed: number): Promise<string> => {
+    const report = await merge({ method: 'dare', density: 0.5, dropSeed });
+    return report.files['model.safetensors']?.sha256 ?? '';
+  };
+  expect(await values(1)).toBe(await values(1));
+  expect(await values(1)).not.toBe(await values(3));
+});
