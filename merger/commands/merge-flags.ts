@@ -37,7 +37,10 @@ export function addMergeFlags(command: Command, options: MergeFlagOptions): Comm
     if (!without.includes(option.key)) command.addOption(flag(option, options));
   }
   const help = command.createHelp();
-  const methods = mergeMethods.map(({ name, description }) => help.formatItem(name, 9, description, help));
+  const width = Math.max(...methodNames.map(({ length }) => length)) + 2;
+  const methods = mergeMethods.map(({ name, description }) =>
+    help.formatItem(name, width, description, help),
+  );
   return command.addHelpText('after', `\nMethods:\n${methods.join('\n')}`);
 }
 

@@ -1,6 +1,6 @@
 /**
- * @file DARE: of every agent's change entries are dropped at random and the others enlarged, so that
- *   the mean stays; then the changes are averaged, or those of the elected sign are.
+ * @file DARE: of every agent's change entries are dropped at random and the others enlarged, so
+ *   that the mean stays; then the changes are averaged, or those of the elected sign are.
  */
 import { deriveSeed } from '../../shared/random.ts';
 import { z } from '../../shared/zod.ts';

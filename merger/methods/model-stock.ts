@@ -1,7 +1,7 @@
 /**
  * @file Model Stock: the average is drawn toward the base, the more so the less the agents' changes
- *   point the same way. For each parameter, with the mean cosine c between the changes of two of the
- *   n agents:
+ *   point the same way. For each parameter, with the mean cosine c between the changes of two of
+ *   the n agents:
  *
  *     theta = theta_0 + t mean(tau_i),   t = n c / (1 + (n - 1) c)
  */

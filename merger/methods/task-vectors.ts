@@ -1,6 +1,6 @@
 /**
- * @file Task vectors: what fine-tuning added to a parameter, tau_i = theta_i - theta_0. Methods that
- *   combine them entry by entry share how they are read, block by block, weighed and written.
+ * @file Task vectors: what fine-tuning added to a parameter, tau_i = theta_i - theta_0. Methods
+ *   that combine them entry by entry share how they are read, block by block, weighed and written.
  */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
