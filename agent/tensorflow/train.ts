@@ -97,12 +97,11 @@ export async function trainLayersModel(
     });
     const pass = { name: 'training', plan, task: options.task, inputs: network.inputs };
     for await (const batch of batchesOf(train, pass, silent)) {
-      const rate = linearSchedule(
-        steps,
-        plan.length * options.epochs,
-        options.warmupRatio,
-        options.learningRate,
-      );
+      const rate = linearSchedule(steps, {
+        totalSteps: plan.length * options.epochs,
+        warmupRatio: options.warmupRatio,
+        peak: options.learningRate,
+      });
       const loss = step(batch, rate);
       if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[batch.indices[0] ?? 0]);
       steps++;

@@ -59,8 +59,7 @@ export interface AdamW {
 
 /** Creates an optimizer; `gradients` must have the layout of `parameters`. */
 export async function createAdamW(
-  parameters: ParameterArena,
-  gradients: ParameterArena,
+  { parameters, gradients }: Readonly<Record<'parameters' | 'gradients', ParameterArena>>,
   options: AdamWOptions,
   compute: Compute,
 ): Promise<AdamW> {

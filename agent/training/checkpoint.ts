@@ -59,8 +59,7 @@ export async function saveCheckpoint(
  * @throws when `out` holds another training, or a finished model
  */
 export async function restoreCheckpoint(
-  out: string,
-  identity: string,
+  { out, identity }: { readonly out: string; readonly identity: string },
   parameters: ParameterArena,
   optimizer: AdamW,
 ): Promise<TrainingProgress | null> {

@@ -96,8 +96,7 @@ async function prepareFrom(
   fillArena(parameters, loaded.model.weights);
   const gradients = createArena(shapes);
   const optimizer = await createAdamW(
-    parameters,
-    gradients,
+    { parameters, gradients },
     { ...adamWDefaults, weightDecay: options.weightDecay },
     context.compute,
   );
@@ -108,7 +107,7 @@ async function prepareFrom(
   const fingerprint = await base.fingerprint();
   const files = [...(await trainData.digests()), ...((await devData?.digests()) ?? [])];
   const identity = identityOf(options, { labels: classes, fingerprint, files });
-  const restored = await restoreCheckpoint(options.out, identity, parameters, optimizer);
+  const restored = await restoreCheckpoint({ out: options.out, identity }, parameters, optimizer);
   // From here on the folder is known as an unfinished training, even when it stops between its
   // model and its state.
   await mkdir(join(options.out, trainingStateFolder), { recursive: true });

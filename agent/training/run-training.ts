@@ -109,7 +109,11 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
         const loss = await segment.run(batchFeeds(batch, model.task));
         if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, batch.indices, train);
         await run.optimizer.step(
-          linearSchedule(progress.step, totalSteps, options.warmupRatio, options.learningRate),
+          linearSchedule(progress.step, {
+            totalSteps,
+            warmupRatio: options.warmupRatio,
+            peak: options.learningRate,
+          }),
         );
         progress = { ...progress, step: progress.step + 1 };
         tokens += batch.tokens;

@@ -36,19 +36,22 @@ export function statisticsOf(method: ExperimentMethod): StatisticsKind {
   return needs.includes('grams') ? 'both' : 'fisher';
 }
 
-/**
- * Collects statistics of a model over its own training data.
- *
- * @param batches most batches for the Grams; the experiment's when absent
- */
+/** Which statistics of which model. */
+export interface CollectRequest {
+  readonly model: FineTuned;
+  readonly kind: StatisticsKind;
+  readonly seed: number;
+  /** Most batches for the Grams; the experiment's when absent. */
+  readonly batches?: number | undefined;
+}
+
+/** Collects statistics of a model over its own training data. */
 export async function collect(
+  { model, kind, seed, batches: given }: CollectRequest,
   context: ExperimentContext,
-  model: FineTuned,
-  kind: StatisticsKind,
-  seed: number,
-  batches = context.experiment.statistics.batches,
 ): Promise<StoredContribution> {
-  const { batchSize, fisher } = context.experiment.statistics;
+  const { batchSize, fisher, batches: usual } = context.experiment.statistics;
+  const batches = given ?? usual;
   // Part of what the model depends on, and so of its key.
   const { maxLength } = context.experiment.training;
   const request = {
@@ -57,7 +60,7 @@ export async function collect(
     batchSize,
   };
   const key = artifactKey({ model: model.key, kind, request, seed });
-  const folder = artifactFolder(context, 'contributions', `${model.name}-${kind}`, key);
+  const folder = artifactFolder(context, { kind: 'contributions', name: `${model.name}-${kind}`, key });
   if (!existsSync(join(folder, manifestFile))) {
     context.note(`collecting ${nameOf[kind]} of ${model.name}`);
     await collectStatistics(

@@ -45,9 +45,7 @@ export function artifactKey(dependencies: unknown): string {
 /** Folder of an artifact; `name` is for people. */
 export function artifactFolder(
   { cache }: ExperimentContext,
-  kind: string,
-  name: string,
-  key: string,
+  { kind, name, key }: Readonly<Record<'kind' | 'name' | 'key', string>>,
 ): string {
   return join(cache, kind, `${name}-${key}`);
 }

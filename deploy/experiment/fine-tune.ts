@@ -43,7 +43,7 @@ export async function fineTune(
     seed,
     headSeed,
   });
-  const folder = artifactFolder(context, 'models', agent.name, key);
+  const folder = artifactFolder(context, { kind: 'models', name: agent.name, key });
   if (!(await isTrained(folder))) {
     context.note(`fine-tuning ${agent.name}, seed ${seed}`);
     await trainModel(

@@ -35,9 +35,10 @@ export async function measureMatching(run: SeedRun): Promise<{
   for (const way of ['none', ...matching.by] as const) {
     for (const method of methods) {
       const kind = statisticsOf(method);
-      const ours = await collect(run.context, left, kind, run.seed);
-      const theirs = await collect(run.context, right, kind, run.seed);
-      const matched = way === 'none' ? null : await match(run, ours, theirs, left, kind, way);
+      const ours = await collect({ model: left, kind, seed: run.seed }, run.context);
+      const theirs = await collect({ model: right, kind, seed: run.seed }, run.context);
+      const matched =
+        way === 'none' ? null : await match(run, { left: ours, right: theirs }, left, kind, way);
       measurements.push({
         seed: run.seed,
         setting: 'matching',
@@ -63,8 +64,7 @@ export async function measureMatching(run: SeedRun): Promise<{
 /** The right contribution with its neurons in the order that fits the left one's, computed once. */
 async function match(
   run: SeedRun,
-  left: StoredContribution,
-  right: StoredContribution,
+  { left, right }: Readonly<Record<'left' | 'right', StoredContribution>>,
   model: FineTuned,
   kind: StatisticsKind,
   by: 'weights' | 'activations',
@@ -86,7 +86,11 @@ async function match(
     ...{ left: left.key, right: right.key, by, data: await context.digests(dataFiles) },
     columns: testSets.map((own) => own.columns),
   });
-  const out = artifactFolder(context, 'matched', `${left.agent}-${right.agent}-${kind}-${by}`, key);
+  const out = artifactFolder(context, {
+    kind: 'matched',
+    name: `${left.agent}-${right.agent}-${kind}-${by}`,
+    key,
+  });
   if (!existsSync(join(out, matchReportFile))) {
     context.note(`matching ${right.agent} to ${left.agent} by ${by}`);
     await matchContribution(

@@ -75,7 +75,9 @@ export async function scoreMerged(
 ): Promise<Pick<Measurement, 'scores' | 'validation'>> {
   const contributions: StoredContribution[] = [];
   for (const model of members) {
-    contributions.push(await collect(run.context, model, statisticsOf(method), run.seed, batches));
+    contributions.push(
+      await collect({ model, kind: statisticsOf(method), seed: run.seed, batches }, run.context),
+    );
   }
   return scoreContributions(run, contributions, method, scope);
 }

@@ -101,8 +101,7 @@ async function main(): Promise<void> {
     context.compute,
   );
   const optimizer = await createAdamW(
-    parameters,
-    gradientArena,
+    { parameters, gradients: gradientArena },
     { ...adamWDefaults, beta2 },
     context.compute,
   );
@@ -120,7 +119,7 @@ async function main(): Promise<void> {
     for (const batch of batches(train, createRandom(deriveSeed(seed, 'order', epoch)))) {
       stopIfAsked(context, () => `pretraining stopped at step ${steps}`);
       const loss = await step.run(maskTokens(batch, vocabulary, random));
-      await optimizer.step(linearSchedule(steps, totalSteps, warmupRatio, peakLearningRate));
+      await optimizer.step(linearSchedule(steps, { totalSteps, warmupRatio, peak: peakLearningRate }));
       averageLoss = Number.isNaN(averageLoss) ? loss : 0.98 * averageLoss + 0.02 * loss;
       tokens += batch.reduce((sum, sequence) => sum + sequence.length, 0);
       steps++;

@@ -94,12 +94,8 @@ export async function mergeContributions(
       async (folder) => {
         const specs = specsOf(first, heads);
         const groups = await writeWeights(
-          join(folder, weightsFile),
-          specs,
-          contributions,
-          steps,
+          { path: join(folder, weightsFile), specs, contributions, steps, out: options.out },
           context,
-          options.out,
         );
         await copyCompanions(first.model, folder, configChanges(first, resolved, heads));
         await first.model.writeNetwork(folder);

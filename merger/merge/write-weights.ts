@@ -12,24 +12,30 @@ import {
 import { sizeOf } from '../../shared/tensor.ts';
 import type { LayerGroupReport, MergeOutput, MergeStep } from '../methods/merge-step.ts';
 
+/** What fused weights are written of. */
+export interface WeightsRequest {
+  /** The file. */
+  readonly path: string;
+  /** All tensors of the file. */
+  readonly specs: readonly TensorSpec[];
+  readonly contributions: readonly Contribution[];
+  /** Together they write every floating point tensor. */
+  readonly steps: readonly MergeStep[];
+  /** What is said to be finished. */
+  readonly out: string;
+}
+
 /**
  * Writes the fused weights, step by step; tensors that are no floating point numbers are those of
  * the first contribution.
  *
- * @param specs all tensors of the file
- * @param steps together they write every floating point tensor
  * @param context stops the merge between two steps
- * @param out what is said to be finished
  * @returns what the steps report of layer groups
  * @throws RegmeanError when a merged value is not finite; `interrupted`
  */
 export async function writeWeights(
-  path: string,
-  specs: readonly TensorSpec[],
-  contributions: readonly Contribution[],
-  steps: readonly MergeStep[],
+  { path, specs, contributions, steps, out }: WeightsRequest,
   context: RunContext,
-  out: string,
 ): Promise<readonly LayerGroupReport[]> {
   const { weights } = contributions[0] as Contribution;
   const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));

@@ -11,7 +11,15 @@ export const defaultTrials = { two: 9, more: 20 } as const;
  *
  * @returns [trials][count], each summing to 1
  */
-export function candidateCoefficients(count: number, trials: number, seed: number): number[][] {
+export function candidateCoefficients({
+  count,
+  trials,
+  seed,
+}: {
+  readonly count: number;
+  readonly trials: number;
+  readonly seed: number;
+}): number[][] {
   if (count === 1) return [[1]];
   if (count === 2) {
     return Array.from({ length: trials }, (_, index) => {

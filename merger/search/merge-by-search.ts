@@ -65,8 +65,8 @@ export async function mergeBySearch(
   }
   const task = search.task ?? (await declaredTask(folders));
   const trials = search.trials ?? (folders.length === 2 ? defaultTrials.two : defaultTrials.more);
-  const candidates = candidateCoefficients(folders.length, trials, search.seed).flatMap((coefficients) =>
-    combinations(search.values).map((values) => ({ coefficients, values })),
+  const candidates = candidateCoefficients({ count: folders.length, trials, seed: search.seed }).flatMap(
+    (coefficients) => combinations(search.values).map((values) => ({ coefficients, values })),
   );
   await mkdir(dirname(options.out), { recursive: true });
   const work = await mkdtemp(join(dirname(options.out), '.regmean-search-'));

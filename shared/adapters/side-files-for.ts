@@ -30,20 +30,30 @@ const tokenizerSchema = z.object({
 const ofTokenizer =
   /^(added_tokens|special_tokens_map|tokenizer|tokenizer_config|vocab)\.json$|\.(jinja|model|txt)$/;
 
+/** Where side files of a full model may come from. */
+export interface SideFilesRequest {
+  /** Folder of the base model. */
+  readonly base: string;
+  /** Folder of the adapter. */
+  readonly adapter: string;
+  /** Rows of the word embeddings where the adapter changes their number. */
+  readonly vocabularySize: number | null;
+  /** Rows of the word embeddings. */
+  readonly rows: number;
+}
+
 /**
  * The side files of a full model.
  *
- * @param vocabularySize rows of the word embeddings where the adapter changes their number
- * @param rows of the word embeddings
  * @throws RegmeanError `invalid-input` where the tokenizer of a changed vocabulary is not there, or
  *   has tokens without a row
  */
-export async function sideFilesFor(
-  base: string,
-  adapter: string,
-  vocabularySize: number | null,
-  rows: number,
-): Promise<SideFiles> {
+export async function sideFilesFor({
+  base,
+  adapter,
+  vocabularySize,
+  rows,
+}: SideFilesRequest): Promise<SideFiles> {
   const ofBase = await sideFilesOf(base);
   const [before, after] = [await tokensOf(base), await tokensOf(adapter)];
   if (after === null || (before !== null && sameTokens(before, after))) {

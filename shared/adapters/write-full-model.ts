@@ -59,10 +59,12 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
       const sources = { base, adapter, config };
       for (const parameter of plan.parameters) requireFittingTensors(sources, parameter);
       const rows = plan.vocabularySize ?? Number(base.configJson.vocab_size ?? Number.POSITIVE_INFINITY);
-      const sideFiles = await sideFilesFor(base.folder, options.adapter, plan.vocabularySize, rows);
+      const { vocabularySize } = plan;
+      const from = { base: base.folder, adapter: options.adapter };
+      const sideFiles = await sideFilesFor({ ...from, vocabularySize, rows });
       await writeFolderAtomically(options.out, async (folder) => {
         await writeWeights(folder, sources, plan);
-        for (const [from, paths] of sideFiles.files) await copySideFiles(from, folder, paths);
+        for (const [own, paths] of sideFiles.files) await copySideFiles(own, folder, paths);
         await writeConfig(folder, base.configText, 'F32', {
           ...plan.configChanges,
           ...headMembers(

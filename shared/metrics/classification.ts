@@ -1,3 +1,9 @@
+/** What a model said beside what is right. */
+export interface Compared<T> {
+  readonly predicted: T;
+  readonly gold: T;
+}
+
 /** Share of positions at which prediction and gold class agree. */
 export function accuracy(predicted: ArrayLike<number>, gold: ArrayLike<number>): number {
   let agree = 0;
@@ -14,8 +20,7 @@ export interface ClassCounts {
 
 /** Counts per class of single-label predictions, [classes]. */
 export function countClasses(
-  predicted: ArrayLike<number>,
-  gold: ArrayLike<number>,
+  { predicted, gold }: Compared<ArrayLike<number>>,
   classes: number,
 ): ClassCounts[] {
   const counts = emptyCounts(classes);
@@ -37,12 +42,10 @@ export function countClasses(
 /**
  * Counts per class of multi-label predictions, [classes].
  *
- * @param predicted 0 or 1, [rows * classes]
- * @param gold 0 or 1, [rows * classes]
+ * @param compared 0 or 1 each, [rows * classes]
  */
 export function countLabels(
-  predicted: ArrayLike<number>,
-  gold: ArrayLike<number>,
+  { predicted, gold }: Compared<ArrayLike<number>>,
   classes: number,
 ): ClassCounts[] {
   const counts = emptyCounts(classes);

@@ -104,7 +104,7 @@ function textClassification(
 ): Scores {
   const predicted = predictions.map(({ logits }) => argmax(logits, 0, classes));
   const gold = predictions.map((prediction) => rightLabels(prediction, 'class').id);
-  const counts = countClasses(predicted, gold, classes);
+  const counts = countClasses({ predicted, gold }, classes);
   return {
     accuracy: accuracy(predicted, gold),
     macroF1: macroF1(counts, averaged),
@@ -132,7 +132,7 @@ function multiLabel(
     gold.set(flags, row * classes);
     if (right) rightRows++;
   }
-  const counts = countLabels(predicted, gold, classes);
+  const counts = countLabels({ predicted, gold }, classes);
   return {
     macroF1: macroF1(counts, averaged),
     microF1: microF1(counts),
@@ -171,11 +171,11 @@ function tokens(
   if (!spans) {
     return {
       accuracy: tokenAccuracy,
-      macroF1: macroF1(countClasses(flatPredicted, flatGold, names.length), averaged),
+      macroF1: macroF1(countClasses({ predicted: flatPredicted, gold: flatGold }, names.length), averaged),
     };
   }
   const tagsOf = (ids: readonly number[]): string[] => ids.map((id) => names[id] ?? 'O');
-  const scores = scoreSpans(predicted.map(tagsOf), gold.map(tagsOf));
+  const scores = scoreSpans({ predicted: predicted.map(tagsOf), gold: gold.map(tagsOf) });
   return {
     spanF1: scores.f1,
     spanPrecision: scores.precision,

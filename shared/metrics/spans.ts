@@ -5,6 +5,8 @@
  *   IOB2, IOBES and BILOU read alike.
  */
 
+import type { Compared } from './classification.ts';
+
 /** A typed stretch of tokens, `end` exclusive. */
 export interface Span {
   readonly type: string;
@@ -63,13 +65,9 @@ export function spansOf(tags: readonly string[]): Span[] {
  * Scores predicted against gold tags over all sentences together: precision = correct / predicted,
  * recall = correct / gold, F1 their harmonic mean; 0 where there is nothing to divide by.
  *
- * @param predicted tags of each sentence
- * @param gold tags of the same sentences, of the same lengths
+ * @param compared tags of each sentence, of the same lengths
  */
-export function scoreSpans(
-  predicted: readonly (readonly string[])[],
-  gold: readonly (readonly string[])[],
-): SpanScores {
+export function scoreSpans({ predicted, gold }: Compared<readonly (readonly string[])[]>): SpanScores {
   const counts = { predicted: 0, gold: 0, correct: 0 };
   for (const [sentence, goldTags] of gold.entries()) {
     const goldSpans = new Set(spansOf(goldTags).map(keyOf));

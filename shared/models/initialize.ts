@@ -9,8 +9,7 @@ import type { ParameterDeclaration } from './scope.ts';
 export function initialTensor(
   name: string,
   declared: ParameterDeclaration,
-  initializerRange: number,
-  seed: number,
+  { initializerRange, seed }: { readonly initializerRange: number; readonly seed: number },
 ): FloatTensor {
   const shape = declared.value.shape.map(Number);
   const data = new Float32Array(sizeOf(shape));

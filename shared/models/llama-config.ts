@@ -155,7 +155,10 @@ function frequenciesOf(raw: RawConfig, headSize: number, windows: LlamaConfig['w
   const kinds = windows.map(
     (window): AttentionKind => (window === null ? 'full_attention' : 'sliding_attention'),
   );
-  const rope = givenRope(raw.rope_scaling, commonRopeParameters(raw.rope_parameters, kinds));
+  const rope = givenRope({
+    scaling: raw.rope_scaling,
+    parameters: commonRopeParameters(raw.rope_parameters, kinds),
+  });
   return rotaryFrequencies(headSize, rope?.rope_theta ?? raw.rope_theta, {
     ...rope,
     original_max_position_embeddings:

@@ -114,7 +114,7 @@ export function createModel(
   const weights = new Map(
     [...parameters].map(([name, declared]) => [
       name,
-      initialTensor(name, declared, config.initializerRange, seed),
+      initialTensor(name, declared, { initializerRange: config.initializerRange, seed }),
     ]),
   );
   const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
@@ -172,7 +172,10 @@ async function readParameters(
       initialized.push(name);
       weights.set(
         name,
-        initialTensor(name, declared, identity.config.initializerRange, request.headSeed ?? 0),
+        initialTensor(name, declared, {
+          initializerRange: identity.config.initializerRange,
+          seed: request.headSeed ?? 0,
+        }),
       );
     } else if (found === undefined) {
       problems.push(`${name} ${formatShape(shape)} is missing`);

@@ -64,7 +64,10 @@ export function commonRopeParameters(
 }
 
 /** What holds of `rope_scaling` and `rope_parameters`: the first, where it says anything. */
-export function givenRope(scaling: RopeScaling, parameters: RopeScaling): RopeScaling {
+export function givenRope({
+  scaling,
+  parameters,
+}: Readonly<Record<'scaling' | 'parameters', RopeScaling>>): RopeScaling {
   return Object.keys(scaling ?? {}).length > 0 ? scaling : parameters;
 }
 

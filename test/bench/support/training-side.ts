@@ -28,7 +28,7 @@ export async function startTraining(
   const parameters = createArena(shapes);
   const gradientArena = createArena(shapes);
   fillArena(parameters, model.weights);
-  const optimizer = await createAdamW(parameters, gradientArena, adamWDefaults, compute);
+  const optimizer = await createAdamW({ parameters, gradients: gradientArena }, adamWDefaults, compute);
   const backward = await createLossAndGradients(
     model,
     {

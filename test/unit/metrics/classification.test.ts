@@ -13,7 +13,7 @@ import {
 // are worked out from it by hand as fractions; scikit-learn defines every one of them the same way.
 const gold = [0, 1, 2, 0, 1, 2, 0, 0, 1, 2];
 const predicted = [0, 2, 1, 0, 0, 1, 0, 1, 1, 2];
-const counts = countClasses(predicted, gold, 4);
+const counts = countClasses({ predicted, gold }, 4);
 
 describe('accuracy', () => {
   it('is the share of right answers', () => {
@@ -35,7 +35,7 @@ describe('F1', () => {
 
   it('counts a class that is predicted but not there', () => {
     // Class 1 is claimed once and never right: F1 0. Class 0: 2 * 1 / (1 + 2).
-    expect(macroF1(countClasses([0, 1], [0, 0], 2))).toBeCloseTo((2 / 3 + 0) / 2, 14);
+    expect(macroF1(countClasses({ predicted: [0, 1], gold: [0, 0] }, 2))).toBeCloseTo((2 / 3 + 0) / 2, 14);
   });
 
   it('of multi-label rows is taken per class (macro) and over all decisions (micro)', () => {
@@ -43,7 +43,7 @@ describe('F1', () => {
     // predicted 1, gold 1.
     const goldFlags = [1, 0, 0, 1, 1, 0, 1, 0, 1];
     const flags = [1, 1, 0, 1, 0, 0, 0, 0, 1];
-    const own = countLabels(flags, goldFlags, 3);
+    const own = countLabels({ predicted: flags, gold: goldFlags }, 3);
     expect(macroF1(own)).toBeCloseTo((4 / 5 + 0 + 1) / 3, 14);
     expect(microF1(own)).toBeCloseTo(6 / 9, 14);
   });
@@ -58,12 +58,15 @@ describe('Matthews correlation', () => {
 
   it('is (TP TN - FP FN) / sqrt(...) for two classes', () => {
     // TP 3, TN 2, FP 1, FN 2.
-    const binary = countClasses([1, 1, 1, 0, 0, 1, 0, 0], [1, 1, 1, 0, 0, 0, 1, 1], 2);
+    const binary = countClasses({ predicted: [1, 1, 1, 0, 0, 1, 0, 0], gold: [1, 1, 1, 0, 0, 0, 1, 1] }, 2);
     expect(matthewsCorrelation(binary)).toBeCloseTo((3 * 2 - 1 * 2) / Math.sqrt(4 * 5 * 3 * 4), 14);
   });
 
   it('is 1 for all right and 0 for always the same answer', () => {
-    expect(matthewsCorrelation(countClasses([0, 1, 2], [0, 1, 2], 3))).toBeCloseTo(1, 14);
-    expect(matthewsCorrelation(countClasses([0, 0, 0], [0, 1, 2], 3))).toBe(0);
+    expect(matthewsCorrelation(countClasses({ predicted: [0, 1, 2], gold: [0, 1, 2] }, 3))).toBeCloseTo(
+      1,
+      14,
+    );
+    expect(matthewsCorrelation(countClasses({ predicted: [0, 0, 0], gold: [0, 1, 2] }, 3))).toBe(0);
   });
 });

@@ -21,7 +21,7 @@ const goldFlags = numbers(48, (k) => Number(((k >> 2) * (k % 4) + (k >> 2)) % 3 
 const predictedFlags = numbers(48, (k) => Number(((k >> 2) + 2 * (k % 4)) % 4 < 2));
 
 it('f1_score, matthews_corrcoef and accuracy_score of classes', () => {
-  const counts = countClasses(predicted, gold, 5);
+  const counts = countClasses({ predicted, gold }, 5);
   expect(macroF1(counts)).toBeCloseTo(0.36666666666666664, 14);
   expect(macroF1(counts, [1, 3])).toBeCloseTo(0.375, 14);
   expect(matthewsCorrelation(counts)).toBeCloseTo(0.17460757394239457, 14);
@@ -29,7 +29,7 @@ it('f1_score, matthews_corrcoef and accuracy_score of classes', () => {
 });
 
 it('f1_score of labels: macro, micro and over a subset', () => {
-  const counts = countLabels(predictedFlags, goldFlags, 4);
+  const counts = countLabels({ predicted: predictedFlags, gold: goldFlags }, 4);
   expect(macroF1(counts)).toBeCloseTo(0.4666666666666667, 14);
   expect(microF1(counts)).toBeCloseTo(0.5, 14);
   expect(macroF1(counts, [0, 2])).toBeCloseTo(0.5333333333333333, 14);

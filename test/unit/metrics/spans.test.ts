@@ -49,18 +49,22 @@ describe('scoreSpans', () => {
     // 2-3 (not there).
     const gold = ['B-PER I-PER O B-LOC', 'B-ORG O O'].map((tags) => tags.split(' '));
     const predicted = ['B-PER I-PER B-LOC I-LOC', 'B-PER O B-LOC'].map((tags) => tags.split(' '));
-    const scores = scoreSpans(predicted, gold);
+    const scores = scoreSpans({ predicted, gold });
     expect(scores).toMatchObject({ correct: 1, predicted: 4, gold: 3, precision: 1 / 4, recall: 1 / 3 });
     expect(scores.f1).toBeCloseTo((2 * 1) / (4 + 3), 14);
   });
 
   it('does not join spans of neighbouring sentences', () => {
     const tags = [['I-PER'], ['I-PER']];
-    expect(scoreSpans(tags, tags)).toMatchObject({ correct: 2, f1: 1 });
+    expect(scoreSpans({ predicted: tags, gold: tags })).toMatchObject({ correct: 2, f1: 1 });
   });
 
   it('is 0 without any span', () => {
-    expect(scoreSpans([['O']], [['O']])).toMatchObject({ precision: 0, recall: 0, f1: 0 });
+    expect(scoreSpans({ predicted: [['O']], gold: [['O']] })).toMatchObject({
+      precision: 0,
+      recall: 0,
+      f1: 0,
+    });
   });
 });
 
@@ -108,7 +112,7 @@ describe('the CoNLL scorer', () => {
   it('scores the example of seqeval, which follows it: F1 0.5', () => {
     const gold = ['O O O B-MISC I-MISC I-MISC O', 'B-PER I-PER O'].map((tags) => tags.split(' '));
     const predicted = ['O O B-MISC I-MISC I-MISC I-MISC O', 'B-PER I-PER O'].map((tags) => tags.split(' '));
-    expect(scoreSpans(predicted, gold)).toMatchObject({ correct: 1, predicted: 2, gold: 2, f1: 0.5 });
+    expect(scoreSpans({ predicted, gold })).toMatchObject({ correct: 1, predicted: 2, gold: 2, f1: 0.5 });
   });
 });
 

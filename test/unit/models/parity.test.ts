@@ -160,8 +160,7 @@ describe.each(cases)('$name computes what PyTorch computes', ({ name, task }) =>
       const { betas, epsilon, weightDecay, maxGradientNorm } = fixture.optimizer;
       const [beta1, beta2] = betas;
       optimizer = await createAdamW(
-        weights,
-        gradients,
+        { parameters: weights, gradients },
         {
           beta1,
           beta2,

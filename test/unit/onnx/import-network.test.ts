@@ -111,7 +111,11 @@ describe.each(Object.entries(layersOf))(
         { parameters, gradientArena, dropoutSeed: null },
         oneThread,
       );
-      const optimizer = await createAdamW(arena, gradientArena, adamWDefaults, oneThread);
+      const optimizer = await createAdamW(
+        { parameters: arena, gradients: gradientArena },
+        adamWDefaults,
+        oneThread,
+      );
       const { parameters: declared } = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
       for (const [step, wanted] of facts.losses.entries()) {
         // Only the first loss is PyTorch's where it trains more parameters.

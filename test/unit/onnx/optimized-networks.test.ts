@@ -245,7 +245,11 @@ describe('encoder.onnx, optimized by ONNX Runtime’s transformer optimizer, com
     fillArena(arena, model.weights);
     const options = { parameters: arena.tensors, gradientArena, dropoutSeed: null };
     const backward = await createLossAndGradients(model, options, oneThread);
-    const optimizer = await createAdamW(arena, gradientArena, adamWDefaults, oneThread);
+    const optimizer = await createAdamW(
+      { parameters: arena, gradients: gradientArena },
+      adamWDefaults,
+      oneThread,
+    );
     for (const [step, loss] of facts.losses.entries()) {
       expect(await backward.run(feedsOf(task, facts))).toBeCloseTo(loss, 5);
       if (step === 0) {

@@ -58,7 +58,7 @@ const accuracyOf = async (model: string): Promise<number> =>
 
 describe('candidates', () => {
   it('are an even grid for two contributions', () => {
-    const grid = candidateCoefficients(2, 9, 1);
+    const grid = candidateCoefficients({ count: 2, trials: 9, seed: 1 });
     expect(grid.map(([first]) => Number(first?.toFixed(6)))).toEqual([
       0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
     ]);
@@ -66,14 +66,14 @@ describe('candidates', () => {
   });
 
   it('are equal and then random ones that sum to 1 for more, uniform over all such', () => {
-    const many = candidateCoefficients(3, 20_001, 5);
+    const many = candidateCoefficients({ count: 3, trials: 20_001, seed: 5 });
     expect(many[0]).toEqual([1 / 3, 1 / 3, 1 / 3]);
     for (const own of many.slice(0, 50)) expect(own.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
     // Of a flat Dirichlet distribution over three, the first is below t with probability 1 - (1 -
     // t)^2.
     const below = many.slice(1).filter(([first]) => (first as number) < 0.5).length / 20_000;
     expect(below).toBeCloseTo(0.75, 1);
-    expect(candidateCoefficients(3, 5, 5)).toEqual(many.slice(0, 5));
+    expect(candidateCoefficients({ count: 3, trials: 5, seed: 5 })).toEqual(many.slice(0, 5));
   });
 });
 

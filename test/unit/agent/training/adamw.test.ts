@@ -17,7 +17,7 @@ async function start(changes: Partial<typeof adamWDefaults> = {}) {
   const gradients = createArena(shapes);
   parameters.flat.set(parameters.flat.map((_, at) => Math.sin(at)));
   gradients.flat.set(gradients.flat.map((_, at) => Math.cos(3 * at)));
-  optimizer = await createAdamW(parameters, gradients, { ...adamWDefaults, ...changes }, oneThread);
+  optimizer = await createAdamW({ parameters, gradients }, { ...adamWDefaults, ...changes }, oneThread);
   return { parameters, gradients, optimizer };
 }
 

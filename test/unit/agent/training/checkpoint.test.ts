@@ -34,7 +34,7 @@ beforeEach(async () => {
   gradients = createArena(shapes);
   parameters.flat.set([1, 2, 3, 4]);
   gradients.flat.set([0.1, -0.2, 0.3, -0.4]);
-  optimizer = await createAdamW(parameters, gradients, adamWDefaults, oneThread);
+  optimizer = await createAdamW({ parameters, gradients }, adamWDefaults, oneThread);
 });
 afterEach(async () => {
   await optimizer.dispose();
@@ -50,8 +50,8 @@ describe('a checkpoint', () => {
     const uninterrupted = [...parameters.flat];
 
     const restored = createArena(shapes);
-    const other = await createAdamW(restored, gradients, adamWDefaults, oneThread);
-    expect(await restoreCheckpoint(out, 'mine', restored, other)).toEqual(progress);
+    const other = await createAdamW({ parameters: restored, gradients }, adamWDefaults, oneThread);
+    expect(await restoreCheckpoint({ out, identity: 'mine' }, restored, other)).toEqual(progress);
     expect([...restored.flat]).not.toEqual(uninterrupted);
     await other.step(0.1);
     await other.dispose();
@@ -62,7 +62,7 @@ describe('a checkpoint', () => {
     await saveCheckpoint(out, progress, parameters, optimizer);
     await saveCheckpoint(out, { ...progress, step: 7, best: null }, parameters, optimizer);
     expect(await readdir(join(out, '.training'))).toEqual(['state.safetensors']);
-    expect(await restoreCheckpoint(out, 'mine', parameters, optimizer)).toMatchObject({
+    expect(await restoreCheckpoint({ out, identity: 'mine' }, parameters, optimizer)).toMatchObject({
       step: 7,
       best: null,
     });
@@ -71,19 +71,19 @@ describe('a checkpoint', () => {
   });
 
   it('is nothing for a new folder, an empty one, or one that stopped before the first state', async () => {
-    expect(await restoreCheckpoint(out, 'mine', parameters, optimizer)).toBeNull();
+    expect(await restoreCheckpoint({ out, identity: 'mine' }, parameters, optimizer)).toBeNull();
     await mkdir(out);
-    expect(await restoreCheckpoint(out, 'mine', parameters, optimizer)).toBeNull();
+    expect(await restoreCheckpoint({ out, identity: 'mine' }, parameters, optimizer)).toBeNull();
     await mkdir(join(out, '.training'));
     await writeFile(join(out, 'model.safetensors'), 'of the first epoch');
-    expect(await restoreCheckpoint(out, 'mine', parameters, optimizer)).toBeNull();
+    expect(await restoreCheckpoint({ out, identity: 'mine' }, parameters, optimizer)).toBeNull();
     expect([...parameters.flat]).toEqual([1, 2, 3, 4]);
   });
 
   it('refuses the state of a training with other data or options, and changes nothing', async () => {
     await saveCheckpoint(out, progress, parameters, optimizer);
     parameters.flat.fill(0);
-    await expect(restoreCheckpoint(out, 'yours', parameters, optimizer)).rejects.toMatchObject({
+    await expect(restoreCheckpoint({ out, identity: 'yours' }, parameters, optimizer)).rejects.toMatchObject({
       code: 'usage',
       message: `--out ${out}: holds an unfinished training with other data or options`,
       hint: 'repeat the arguments it was started with to continue it, or delete the folder',
@@ -94,7 +94,7 @@ describe('a checkpoint', () => {
   it('refuses a folder that holds a finished model', async () => {
     await mkdir(out);
     await writeFile(join(out, 'config.json'), '{}');
-    await expect(restoreCheckpoint(out, 'mine', parameters, optimizer)).rejects.toMatchObject({
+    await expect(restoreCheckpoint({ out, identity: 'mine' }, parameters, optimizer)).rejects.toMatchObject({
       code: 'invalid-input',
       message: `${out}: must be a new or empty folder, or an unfinished training`,
     });

@@ -3,12 +3,12 @@ import { linearSchedule } from '../../../../agent/training/schedule.ts';
 import { trainingDefaults } from '../../../../agent/training/training-options.ts';
 
 const rates = (totalSteps: number, warmupRatio: number, peak = 1): number[] =>
-  Array.from({ length: totalSteps }, (_, step) => linearSchedule(step, totalSteps, warmupRatio, peak));
+  Array.from({ length: totalSteps }, (_, step) => linearSchedule(step, { totalSteps, warmupRatio, peak }));
 
 describe('linearSchedule', () => {
   it('rises over the warm-up to the peak, then falls to 0 at the end, both linearly', () => {
     expect(rates(10, 0.4)).toEqual([1 / 4, 2 / 4, 3 / 4, 1, 6 / 6, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]);
-    expect(linearSchedule(10, 10, 0.4, 1)).toBe(0);
+    expect(linearSchedule(10, { totalSteps: 10, warmupRatio: 0.4, peak: 1 })).toBe(0);
   });
 
   it('reaches the peak after 6 % of the steps, as the paper trains', () => {
