@@ -5,8 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
-import { type MergeOptions, worksWithBase } from '../../merger/merge/merge-options.ts';
-import { methodNamed } from '../../merger/methods/merge-keys.ts';
+import type { MergeOptions } from '../../merger/merge/merge-options.ts';
 import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { TestSet } from '../datasets/experiment-data.ts';
 import type { StoredContribution } from './collect.ts';
@@ -29,11 +28,7 @@ export async function scoreMerge(
     context.note(`merging ${contributions.map(({ agent }) => agent).join(', ')}: ${method.label}`);
     await mergeContributions(
       contributions.map(({ folder }) => folder),
-      {
-        ...options,
-        out,
-        ...(needsBase(method) ? { base: context.base } : {}),
-      },
+      { ...options, out, base: context.base },
       withoutProgress(context),
     );
     return {
@@ -45,12 +40,6 @@ export async function scoreMerge(
 
 function folderFor({ experiment }: ExperimentContext, out: string, { owner }: TestSet): string {
   return experiment.heads.merging === 'separate' && owner !== null ? join(out, 'heads', owner) : out;
-}
-
-/** Whether parameters keep the base's values, or are computed with them. */
-function needsBase({ method, include, exclude, scale = 1, ...own }: ExperimentMethod): boolean {
-  const prepared = methodNamed(method).prepare(own);
-  return include !== undefined || exclude !== undefined || worksWithBase({ prepared, scale });
 }
 
 /** What the result of a merge depends on: knobs that the file leaves out are left out here too. */

@@ -6,7 +6,7 @@ import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts'
 import { formatShape, sameShape, sizeOf } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
 import { needsBase } from '../methods/needs.ts';
-import { type ResolvedMergeOptions, worksWithBase } from './merge-options.ts';
+import type { ResolvedMergeOptions } from './merge-options.ts';
 
 /**
  * The parameters that a pattern matches, which keep the base's values, and the others, which are
@@ -49,12 +49,11 @@ export function splitParameters(
  *   base, or lacks a parameter
  */
 export async function openBase(
-  options: Pick<ResolvedMergeOptions, 'base' | 'prepared' | 'scale'>,
+  { base: folder, prepared, scale }: Pick<ResolvedMergeOptions, 'base' | 'prepared' | 'scale'>,
   excluded: readonly string[],
   first: Contribution,
 ): Promise<OpenModel | undefined> {
-  if (excluded.length === 0 && !worksWithBase(options)) return undefined;
-  const { base: folder, scale } = options;
+  if (excluded.length === 0 && scale === 1 && !prepared.needs.includes('base')) return undefined;
   if (folder === undefined) {
     if (scale !== 1) throw needsBase('scale:');
     // What a method lacks is said with all that it needs.

@@ -55,14 +55,6 @@ export function resolveMergeOptions(options: MergeOptions): ResolvedMergeOptions
   };
 }
 
-/** Whether the base's values are used, beside those of parameters that keep them. */
-export function worksWithBase({
-  prepared,
-  scale,
-}: Pick<ResolvedMergeOptions, 'prepared' | 'scale'>): boolean {
-  return scale !== 1 || prepared.needs.includes('base');
-}
-
 /**
  * The coefficient of each contribution: equal ones when none are given; divided by their sum unless
  * they are taken as given.

@@ -6,7 +6,7 @@ import { deriveSeed } from '../../shared/random.ts';
 import { z } from '../../shared/zod.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
-import { densityOption, keepRandom, meanOfElectedSign } from './sparse-vectors.ts';
+import { densityOption, keepRandom, keptOf, meanOfElectedSign } from './sparse-vectors.ts';
 import { taskVectorSteps, weightedSum } from './task-vectors.ts';
 
 export const dare = defineMethod({
@@ -32,12 +32,11 @@ export const dare = defineMethod({
   steps: (inputs, { density, signs, dropSeed }) =>
     taskVectorSteps(inputs, {
       async begin({ parameter, count }) {
-        const drops = Array.from({ length: count }, (_, index) =>
+        const keeps = Array.from({ length: count }, (_, index) =>
           keepRandom(density, deriveSeed(dropSeed, parameter, index)),
         );
         return ({ vectors, weights }) => {
-          const kept = vectors.map((vector, index) => drops[index]?.(vector) ?? vector);
-          const block = { vectors: kept, weights };
+          const block = { vectors: keptOf(vectors, keeps), weights };
           return signs === 'elected' ? meanOfElectedSign(block) : weightedSum(block, 1 / count);
         };
       },

@@ -1,5 +1,6 @@
 /** @file The systems of linear layers whose inputs Grams tell of. */
 
+import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
 import type { Matrix } from '../../shared/linalg/matrix.ts';
 import { groupLayers, type LayerGroup } from './layer-groups.ts';
@@ -21,7 +22,7 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
     averaged,
     systems: groups.map((group) => ({
       ...group,
-      reference: { kind: 'contribution', index: contributions.length - 1 },
+      from: (contributions.at(-1) as Contribution).weights,
       rows: group.gramNames.map((gram, index) => contributions[index]?.grams?.grams.get(gram)?.rows ?? null),
       covarianceOf: (index) => readScaledGram(inputs, settings, index, group),
     })),

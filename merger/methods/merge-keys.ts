@@ -127,7 +127,7 @@ export function foreignOption(
   given: Readonly<Record<string, unknown>>,
   spell: (key: string) => string = (key) => key,
 ): ForeignOption | undefined {
-  const chosen = ({ key, schema }: MergeOption): unknown => given[key] ?? ownDefault(schema);
+  const chosen = (key: string): unknown => given[key] ?? ownDefault(methodShape[key as MethodOptionKey]);
   for (const { key, methods, schema, meta } of mergeOptionList) {
     const value = given[key];
     if (value === undefined) continue;
@@ -140,11 +140,9 @@ export function foreignOption(
       };
     }
     if (value === ownDefault(schema)) continue;
-    const other = mergeOptionList.find(
-      (own) => meta.onlyWith?.[own.key] !== undefined && meta.onlyWith[own.key] !== chosen(own),
-    );
+    const [other, wanted] = unmetCondition(meta, chosen) ?? [];
     if (other === undefined) continue;
-    const [name, wanted] = [spell(other.key), meta.onlyWith?.[other.key]];
+    const name = spell(other);
     return {
       key,
       complaint: `needs ${name} ${wanted}, got ${name} ${chosen(other)}`,
@@ -152,6 +150,14 @@ export function foreignOption(
     };
   }
   return undefined;
+}
+
+/** The first other option, with the value that it must have, that has another one. */
+export function unmetCondition(
+  { onlyWith = {} }: OptionMeta,
+  chosen: (key: string) => unknown,
+): readonly [key: string, wanted: string] | undefined {
+  return Object.entries(onlyWith).find(([key, wanted]) => chosen(key) !== wanted);
 }
 
 function ownDefault(schema: z.ZodType): unknown {

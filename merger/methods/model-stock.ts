@@ -51,11 +51,10 @@ function shareOfMean(products: readonly (readonly number[])[]): number {
 }
 
 /** tau_i . tau_j for j <= i. */
-async function innerProducts({ count, size, read }: TaskVectorSource): Promise<number[][]> {
+async function innerProducts({ count, size, readBlock }: TaskVectorSource): Promise<number[][]> {
   const products = Array.from({ length: count }, (_, i) => new Array<number>(i + 1).fill(0));
   await eachBlock(size, async (start, end) => {
-    const vectors: Float32Array[] = [];
-    for (let index = 0; index < count; index++) vectors.push(await read(index, start, end));
+    const vectors = await readBlock(start, end);
     for (const [i, row] of products.entries()) {
       for (const j of row.keys()) row[j] = (row[j] as number) + dot(vectors[i], vectors[j]);
     }

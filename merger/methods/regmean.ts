@@ -20,14 +20,14 @@
  */
 
 import { z } from '../../shared/zod.ts';
-import { baseOf } from './base-values.ts';
 import { type GramSettings, gramSystems } from './gram-systems.ts';
 import { meanStep } from './mean-step.ts';
 import type { MergeInputs, MergeOutput, MergeStep } from './merge-step.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
 import { bytesOfSystem, solveSystem } from './solve-system.ts';
-import { squaredChangeStep } from './squared-change-step.ts';
+import { squaredChange } from './squared-change.ts';
+import { taskVectorStep } from './task-vectors.ts';
 import type { WeightCovarianceSettings } from './weight-covariance.ts';
 import { weightSystems } from './weight-systems.ts';
 
@@ -88,11 +88,10 @@ const options = z.object({
     value: 'by',
     default: 'none',
   }),
-  vectors: option(z.enum(['mean', 'squared-change']).optional(), {
+  vectors: option(z.enum(['mean', 'squared-change']).default('mean'), {
     help: 'what becomes of all that is no linear layer: squared-change weighs agents by how far they moved it',
     label: 'parameters of no linear layer',
     value: 'way',
-    default: 'mean',
   }),
 });
 
@@ -147,7 +146,7 @@ type RegmeanSettings = Vectors &
 
 /** Fills in the defaults of the chosen source of covariances. */
 function settingsOf(given: z.output<typeof options>): RegmeanSettings {
-  const { covariance, alpha, ridge, gramScale, vectors = 'mean' } = given;
+  const { covariance, alpha, ridge, gramScale, vectors } = given;
   if (covariance === 'weights') {
     const { covarianceEps = 0.1, covarianceCentring = 'none', covarianceNormalize = 'none' } = given;
     return { covariance, covarianceEps, covarianceCentring, covarianceNormalize, vectors };
@@ -157,6 +156,5 @@ function settingsOf(given: z.output<typeof options>): RegmeanSettings {
 }
 
 function vectorStep(inputs: MergeInputs, { vectors }: Vectors, parameter: string): MergeStep {
-  const base = vectors === 'mean' || inputs.isAveraged(parameter) ? undefined : baseOf(inputs, parameter);
-  return base === undefined ? meanStep(inputs, parameter) : squaredChangeStep(inputs, base, parameter);
+  return vectors === 'mean' ? meanStep(inputs, parameter) : taskVectorStep(inputs, parameter, squaredChange);
 }

@@ -1,6 +1,5 @@
 /** @file One system of RegMean: read, summed, solved and written. */
 
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
@@ -11,10 +10,8 @@ import { type LayerStack, outputsOf, readStack, writeStack } from './stacked-wei
 export interface LayerSystem extends LayerStack {
   /** The first module. */
   readonly name: string;
-  /** The weights that solutions are measured from. */
-  readonly reference:
-    | { readonly kind: 'contribution'; readonly index: number }
-    | { readonly kind: 'base'; readonly weights: TensorReader };
+  /** The weights that solutions are measured from: a contribution's, or the base's. */
+  readonly from: TensorReader;
   /** Rows of each contribution's Gram, null where they are not known. */
   readonly rows: readonly (number | null)[];
   /**
@@ -50,24 +47,21 @@ export async function solveSystem(
   system: LayerSystem,
   output: MergeOutput,
 ): Promise<LayerGroupReport> {
-  const { name, dimension, layers, rows } = system;
-  const from = system.reference;
+  const { name, dimension, layers, rows, from } = system;
   const outputs = outputsOf(system);
-  const weightsOf = (index: number): Promise<Matrix> =>
-    readStack((contributions[index] as Contribution).weights, system);
-  const reference = await (from.kind === 'base' ? readStack(from.weights, system) : weightsOf(from.index));
+  const reference = await readStack(from, system);
   const equations = normalEquations(denseLeftSide(gemm, dimension), outputs);
-  for (const index of contributions.keys()) {
-    const isReference = from.kind === 'contribution' && from.index === index;
-    const deviation = isReference ? zeros(outputs, dimension) : await weightsOf(index);
+  for (const [index, { weights }] of contributions.entries()) {
+    const isReference = weights === from;
+    const deviation = isReference ? zeros(outputs, dimension) : await readStack(weights, system);
     if (!isReference) addScaled(deviation, -1, reference);
     const gram = await system.covarianceOf(index, deviation);
     await equations.accumulate({ gram, deviation: isReference ? undefined : deviation });
   }
   const meanDeviation = async (): Promise<Matrix> => {
     const mean = zeros(outputs, dimension);
-    for (const [index, coefficient] of coefficients.entries()) {
-      addScaled(mean, coefficient, await weightsOf(index));
+    for (const [index, { weights }] of contributions.entries()) {
+      addScaled(mean, coefficients[index] as number, await readStack(weights, system));
     }
     addScaled(mean, -1, reference);
     return transpose(mean);

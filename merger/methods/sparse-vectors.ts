@@ -14,13 +14,19 @@ export const densityOption = option(z.number().gt(0).max(1).default(0.2), {
   },
 });
 
+/** Makes entries of a vector zero; takes its blocks in their order. */
+export type Keep = (block: Float32Array) => Float32Array;
+
+/** The vectors of a block, each with the entries that its own `Keep` leaves. */
+export function keptOf(vectors: readonly Float32Array[], keeps: readonly Keep[]): readonly Float32Array[] {
+  return vectors.map((vector, index) => (keeps[index] as Keep)(vector));
+}
+
 /**
  * Keeps the entries of largest magnitude, at least one, and makes the others zero. Of equal
  * magnitudes the first are kept.
- *
- * @param whole the vector, of which the result takes the blocks in their order
  */
-export function keepLargest(whole: Float32Array, density: number): (block: Float32Array) => Float32Array {
+export function keepLargest(whole: Float32Array, density: number): Keep {
   const count = Math.max(1, Math.floor(density * whole.length));
   if (count >= whole.length) return (block) => block;
   const magnitudes = whole.map(Math.abs).sort();
@@ -38,10 +44,8 @@ export function keepLargest(whole: Float32Array, density: number): (block: Float
 /**
  * Keeps entries that are drawn at random, divided by the share that is kept, so that the mean over
  * draws is the whole vector.
- *
- * @returns takes the blocks of one vector in their order
  */
-export function keepRandom(density: number, seed: number): (block: Float32Array) => Float32Array {
+export function keepRandom(density: number, seed: number): Keep {
   if (density >= 1) return (block) => block;
   const random = createRandom(seed);
   return (block) => block.map((value) => (random() < density ? value / density : 0));

@@ -3,7 +3,6 @@
  *   that combine them entry by entry share how they are read, block by block, weighed and written.
  */
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
-import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
 import { baseOf } from './base-values.ts';
 import { meanStep } from './mean-step.ts';
@@ -18,8 +17,10 @@ export interface TaskVectorSource {
   readonly size: number;
   /** How many contributions. */
   readonly count: number;
-  /** Entries `start` to `end` (exclusive) of tau_i. */
-  read(index: number, start: number, end: number): Promise<Float32Array>;
+  /** tau_i as a whole. */
+  readWhole(index: number): Promise<Float32Array>;
+  /** Entries `start` to `end` (exclusive) of every tau_i. */
+  readBlock(start: number, end: number): Promise<readonly Float32Array[]>;
 }
 
 /** Blocks of the task vectors of one parameter, at the same entries. */
@@ -41,25 +42,32 @@ export interface TaskVectorMethod {
   readonly wholeVectors?: number;
 }
 
-/** A step for each parameter; those that the base lacks, or that are asked for, are averaged. */
+/** A step for each parameter; see `taskVectorStep`. */
 export function taskVectorSteps(inputs: MergeInputs, method: TaskVectorMethod): readonly MergeStep[] {
-  return inputs.parameters.map((parameter) => {
-    const base = inputs.isAveraged(parameter) ? undefined : baseOf(inputs, parameter);
-    return base === undefined ? meanStep(inputs, parameter) : vectorStep(inputs, base, parameter, method);
-  });
+  return inputs.parameters.map((parameter) => taskVectorStep(inputs, parameter, method));
 }
 
-function vectorStep(
-  { contributions, coefficients }: MergeInputs,
-  base: TensorReader,
+/** The step of one parameter; one that the base lacks, or that is asked for, is averaged. */
+export function taskVectorStep(
+  inputs: MergeInputs,
   parameter: string,
   { begin, wholeVectors = 0 }: TaskVectorMethod,
 ): MergeStep {
+  const base = inputs.isAveraged(parameter) ? undefined : baseOf(inputs, parameter);
+  if (base === undefined) return meanStep(inputs, parameter);
+  const { contributions, coefficients } = inputs;
   const size = sizeOf(base.tensors.get(parameter)?.shape ?? [0]);
-  const source: TaskVectorSource = {
-    ...{ parameter, size, count: contributions.length },
-    read: (index, start, end) =>
-      readVector(contributions[index] as Contribution, base, parameter, [start, end]),
+  const baseRange = (start: number, end: number): Promise<Float32Array> =>
+    base.readFloat32Range(parameter, start, end);
+  const changeOf = async (index: number, start: number, from: Float32Array): Promise<Float32Array> => {
+    const { weights } = contributions[index] as Contribution;
+    const values = await weights.readFloat32Range(parameter, start, start + from.length);
+    return values.map((value, i) => value - (from[i] as number));
+  };
+  const changesOfAll = async (start: number, from: Float32Array): Promise<readonly Float32Array[]> => {
+    const vectors: Float32Array[] = [];
+    for (const index of contributions.keys()) vectors.push(await changeOf(index, start, from));
+    return vectors;
   };
   return {
     name: parameter,
@@ -67,13 +75,15 @@ function vectorStep(
     // Blocks of the task vectors and the base in float32, of the result in float64.
     bytes: 4 * wholeVectors * size + Math.min(size, blockValues) * (4 * (contributions.length + 1) + 2 * 8),
     async run(output) {
-      const combine = await begin(source);
+      const combine = await begin({
+        ...{ parameter, size, count: contributions.length },
+        readWhole: async (index) => changeOf(index, 0, await baseRange(0, size)),
+        readBlock: async (start, end) => changesOfAll(start, await baseRange(start, end)),
+      });
       const weights = relativeToMean(coefficients);
       await eachBlock(size, async (start, end) => {
-        const vectors: Float32Array[] = [];
-        for (const index of contributions.keys()) vectors.push(await source.read(index, start, end));
-        const values = combine({ vectors, weights });
-        const from = await base.readFloat32Range(parameter, start, end);
+        const from = await baseRange(start, end);
+        const values = combine({ vectors: await changesOfAll(start, from), weights });
         for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) + (from[i] as number);
         await output.write(parameter, values, start);
       });
@@ -89,17 +99,6 @@ export async function eachBlock(
 ): Promise<void> {
   for (let start = 0; start < size; start += blockValues)
     await work(start, Math.min(size, start + blockValues));
-}
-
-async function readVector(
-  { weights }: Contribution,
-  base: TensorReader,
-  parameter: string,
-  [start, end]: readonly [number, number],
-): Promise<Float32Array> {
-  const values = await weights.readFloat32Range(parameter, start, end);
-  const from = await base.readFloat32Range(parameter, start, end);
-  return values.map((value, i) => value - (from[i] as number));
 }
 
 /** Coefficients divided by their mean. */

@@ -5,7 +5,7 @@
  */
 import { z } from '../../shared/zod.ts';
 import { defineMethod } from './method.ts';
-import { densityOption, keepLargest, meanOfElectedSign } from './sparse-vectors.ts';
+import { densityOption, type Keep, keepLargest, keptOf, meanOfElectedSign } from './sparse-vectors.ts';
 import { taskVectorSteps } from './task-vectors.ts';
 
 export const ties = defineMethod({
@@ -26,16 +26,12 @@ export const ties = defineMethod({
     taskVectorSteps(inputs, {
       // A vector and its magnitudes in order.
       wholeVectors: 2,
-      async begin({ size, count, read }) {
-        const keeps: ((vector: Float32Array) => Float32Array)[] = [];
+      async begin({ count, readWhole }) {
+        const keeps: Keep[] = [];
         for (let index = 0; index < count; index++) {
-          keeps.push(keepLargest(await read(index, 0, size), density));
+          keeps.push(keepLargest(await readWhole(index), density));
         }
-        return ({ vectors, weights }) =>
-          meanOfElectedSign({
-            vectors: vectors.map((vector, index) => keeps[index]?.(vector) ?? vector),
-            weights,
-          });
+        return ({ vectors, weights }) => meanOfElectedSign({ vectors: keptOf(vectors, keeps), weights });
       },
     }),
 });

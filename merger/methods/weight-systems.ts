@@ -29,7 +29,7 @@ export function weightSystems(inputs: MergeInputs, settings: WeightCovarianceSet
       name: layer.module,
       dimension: layer.inputs,
       layers: [layer],
-      reference: { kind: 'base', weights: base as TensorReader },
+      from: base as TensorReader,
       rows: contributions.map(() => null),
       async covarianceOf(index, deviation) {
         const covariance = await weightCovariance(gemm, deviation, settings);

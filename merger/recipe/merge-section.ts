@@ -9,6 +9,7 @@ import {
   mergeOptionList,
   methodNamed,
   methodNameSchema,
+  unmetCondition,
 } from '../methods/merge-keys.ts';
 import { defaultMethod, type MethodName } from '../methods/registry.ts';
 
@@ -50,13 +51,12 @@ export type MergeChoice = Omit<GivenOptions, 'base'> & { readonly method: Method
  */
 export function changedMerge(section: MergeSection, method: MethodName, given: GivenOptions): MergeChoice {
   if (method === section.method) {
-    const fits = ([key]: [string, unknown]): boolean => {
-      const wanted = mergeOptionList.find((own) => own.key === key)?.meta.onlyWith ?? {};
-      return Object.entries(wanted).every(
-        ([other, value]) => (given[other as keyof GivenOptions] ?? value) === value,
-      );
-    };
-    return { ...(Object.fromEntries(Object.entries(section).filter(fits)) as MergeSection), ...given };
+    const changed = { ...section, ...given };
+    const changedValue = (key: string): unknown => changed[key as keyof GivenOptions];
+    const isLeftOut = (key: string): boolean =>
+      !(key in given) &&
+      mergeOptionList.some((own) => own.key === key && unmetCondition(own.meta, changedValue) !== undefined);
+    return Object.fromEntries(Object.entries(changed).filter(([key]) => !isLeftOut(key))) as MergeChoice;
   }
   const isCommon = (key: string): boolean => key in commonOptions.shape;
   const kept = Object.fromEntries(Object.entries(section).filter(([key]) => isCommon(key)));
