@@ -10,6 +10,7 @@ import {
   type TensorSpec,
 } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
+import { allFinite, notFinite } from '../methods/finite.ts';
 import type { LayerGroupReport, MergeOutput, MergeStep } from '../methods/merge-step.ts';
 
 /** What fused weights are written of. */
@@ -66,24 +67,19 @@ export async function writeWeights(
 function checkFinite(sink: SafetensorsSink, contributions: readonly Contribution[]): MergeOutput {
   return {
     async write(name, data, start) {
-      if (!allFinite(data)) throw await notFinite(name, contributions);
+      if (!allFinite(data)) throw await blame(name, contributions);
       await sink.write(name, data, start);
     },
   };
 }
 
-function allFinite(data: Float32Array | Float64Array): boolean {
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
-  return true;
-}
-
 /**
  * Says whose weights are not finite; when all are, the values are too large for the computation.
  */
-async function notFinite(name: string, contributions: readonly Contribution[]): Promise<RegmeanError> {
+async function blame(name: string, contributions: readonly Contribution[]): Promise<RegmeanError> {
   for (const { agent, weights } of contributions) {
     if (allFinite(await weights.readFloat64(name))) continue;
-    return new RegmeanError('invalid-input', `${agent}: parameter ${name} must be finite, is not`);
+    return notFinite(agent, name);
   }
   return new RegmeanError('numerical', `parameter ${name}: merged values must be finite, are not`, {
     hint: 'check the Grams of this layer for values that are not finite',

@@ -5,6 +5,7 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { sizeOf } from '../../shared/tensor.ts';
 import { baseOf } from './base-values.ts';
+import { allFinite, notFinite } from './finite.ts';
 import { meanStep } from './mean-step.ts';
 import type { MergeInputs, MergeStep } from './merge-step.ts';
 
@@ -57,11 +58,16 @@ export function taskVectorStep(
   if (base === undefined) return meanStep(inputs, parameter);
   const { contributions, coefficients } = inputs;
   const size = sizeOf(base.tensors.get(parameter)?.shape ?? [0]);
-  const baseRange = (start: number, end: number): Promise<Float32Array> =>
-    base.readFloat32Range(parameter, start, end);
+  const baseRange = async (start: number, end: number): Promise<Float32Array> => {
+    const values = await base.readFloat32Range(parameter, start, end);
+    if (!allFinite(values)) throw notFinite(base.path, parameter);
+    return values;
+  };
   const changeOf = async (index: number, start: number, from: Float32Array): Promise<Float32Array> => {
-    const { weights } = contributions[index] as Contribution;
+    const { agent, weights } = contributions[index] as Contribution;
     const values = await weights.readFloat32Range(parameter, start, start + from.length);
+    // Comparisons with NaN are false: a sparse vector would leave it out without a word.
+    if (!allFinite(values)) throw notFinite(agent, parameter);
     return values.map((value, i) => value - (from[i] as number));
   };
   const changesOfAll = async (start: number, from: Float32Array): Promise<readonly Float32Array[]> => {

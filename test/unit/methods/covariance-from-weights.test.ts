@@ -160,6 +160,27 @@ describe('parameters of no linear layer', () => {
 });
 
 describe('refusals', () => {
+  it('a weight that is not finite is refused by the agent’s name', async () => {
+    const folder = join(root, 'broken');
+    const tensors = [...(tuned.models[1] as Model).weights].map(([name, { shape, data }]) => ({
+      ...{
+        name,
+        shape,
+        data: name === query ? data.map((value, at) => (at === 3 ? Number.NaN : value)) : data,
+      },
+    }));
+    const config = JSON.parse(await readFile(join(tuned.folders[1] as string, 'config.json'), 'utf8'));
+    await writeContributionFolder(folder, { tensors, config });
+    const options = { method: 'regmean', covariance: 'weights', base: tuned.baseFolder } as const;
+    await expect(
+      mergeContributions(
+        [tuned.folders[0] as string, folder],
+        { ...options, out: join(root, 'x') },
+        quietContext,
+      ),
+    ).rejects.toThrow(`broken: parameter ${query} must be finite, is not`);
+  });
+
   it('a merge without a base says what it lacks', async () => {
     await expect(merge({ base: undefined })).rejects.toThrow(
       'method: regmean needs the base model, none is given',

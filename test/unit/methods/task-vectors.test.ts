@@ -66,6 +66,29 @@ it.each(['task-arithmetic', 'ties', 'dare', 'model-stock'] as const)('%s needs t
   );
 });
 
+describe('values that are not finite', () => {
+  const broken = model(6, Number.NaN, -1, 1, 1);
+  const ways: readonly Parameters<typeof merge>[0][] = [
+    { method: 'task-arithmetic' },
+    { method: 'ties' },
+    { method: 'dare', density: 1, signs: 'elected' },
+    { method: 'model-stock' },
+  ];
+
+  it.each(ways)('are refused by the agent’s name: $method', async (options) => {
+    await expect(mergeTwo(root, { base, ...options }, north, broken)).rejects.toThrow(
+      'south: parameter norm.weight must be finite, is not',
+    );
+  });
+
+  it('of the base are refused by its path', async () => {
+    const folder = await writeContributionFolder(join(root, 'broken'), broken);
+    await expect(merge({ method: 'ties', base: folder })).rejects.toThrow(
+      /broken.*: parameter norm\.weight must be finite, is not/,
+    );
+  });
+});
+
 describe('entries that are kept', () => {
   it('are the largest, of equal ones the first, over all blocks of a vector', () => {
     const whole = Float32Array.of(1, -2, 2, 3, 2, 0.5);

@@ -1,0 +1,13 @@
+/** @file Values that are no numbers: no method may make numbers of them. */
+import { RegmeanError } from '../../shared/errors.ts';
+
+/** Whether all values are finite. */
+export function allFinite(data: Float32Array | Float64Array): boolean {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
+  return true;
+}
+
+/** Somebody's weights are not finite. */
+export function notFinite(whose: string, parameter: string): RegmeanError {
+  return new RegmeanError('invalid-input', `${whose}: parameter ${parameter} must be finite, is not`);
+}
