@@ -29,7 +29,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Position of the first element that is NaN or infinite; -1 when all are finite. */
-export function firstNotFinite(data: Float32Array): number {
+export function firstNotFinite(data: Float32Array | Float64Array): number {
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
   return -1;
 }

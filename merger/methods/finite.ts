@@ -1,10 +1,10 @@
 /** @file Values that are no numbers: no method may make numbers of them. */
 import { RegmeanError } from '../../shared/errors.ts';
+import { firstNotFinite } from '../../shared/tensor.ts';
 
 /** Whether all values are finite. */
 export function allFinite(data: Float32Array | Float64Array): boolean {
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
-  return true;
+  return firstNotFinite(data) < 0;
 }
 
 /** Somebody's weights are not finite. */
