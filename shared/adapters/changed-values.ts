@@ -30,9 +30,6 @@ export async function changedValues(
   const { file } = adapter;
   let values =
     change.whole === null ? await base.read(from ?? name) : await readFinite(file, change.whole.tensor);
-  if (change.update !== null) {
-    values = await updatedValues({ base, adapter, config }, parameter, change.update, values);
-  }
   if (change.rows !== null) {
     const rows = await readFinite(file, change.rows.tensor);
     const width = shape[1] ?? 0;
@@ -40,6 +37,10 @@ export async function changedValues(
     for (const [index, token] of change.rows.tokens.entries()) {
       values.set(rows.subarray(index * width, (index + 1) * width), token * width);
     }
+  }
+  // PEFT updates the weight that the rows were set in.
+  if (change.update !== null) {
+    values = await updatedValues({ base, adapter, config }, parameter, change.update, values);
   }
   if (change.added !== null) {
     const added = await readFinite(file, change.added.tensor);

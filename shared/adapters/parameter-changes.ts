@@ -9,10 +9,10 @@ export interface ParameterChange {
    * Tensor of the adapter that stands for the base's; `isApart` where it was trained as a whole.
    */
   readonly whole: { readonly tensor: string; readonly isApart: boolean } | null;
-  /** W + s B A, or DoRA. */
-  readonly update: ModuleUpdate | null;
   /** Rows of a table that were trained alone, and the tokens that they are of. */
   readonly rows: { readonly tensor: string; readonly tokens: readonly number[] } | null;
+  /** W + s B A, or DoRA. */
+  readonly update: ModuleUpdate | null;
   /** Tensor that is added, times the factor of the update of its module. */
   readonly added: { readonly tensor: string; readonly module: string } | null;
 }

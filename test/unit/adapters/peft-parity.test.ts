@@ -38,6 +38,7 @@ const bases: readonly { base: string; task: TaskKind; adapters: readonly string[
       'saved-both',
       'tokens',
       'tokens-apart',
+      'tokens-under-head',
       'bare',
     ],
   },
@@ -93,7 +94,15 @@ describe.each(bases)('adapters on $base', ({ base, task, adapters }) => {
       const out = join(folder, `${base}-${adapter}`);
       const [before, after] = [await readConfigJson(at('.')), await readConfigJson(out)];
       const weights = await readWeights(out);
-      const isApart = ['head', 'embeddings', 'saved-embeddings', 'saved-both', 'tokens-apart', 'apart'];
+      const isApart = [
+        'head',
+        'embeddings',
+        'saved-embeddings',
+        'saved-both',
+        'tokens-apart',
+        'tokens-under-head',
+        'apart',
+      ];
       const wasTied = base === 'gpt2' || base === 'llama-tied';
       const isTied = wasTied && !isApart.includes(adapter);
       expect(after.dtype).toBe('float32');
