@@ -17,9 +17,12 @@ async function startRound() {
 
 const stored = (agent: string) => fixture.path('store', 'rounds', 'reviews', 'contributions', agent);
 
-/** Waits until the merger has written what reached it of the upload that the proxy holds. */
-async function untilWritten(agent: string, bytes: number): Promise<void> {
-  const path = fixture.path('store', 'rounds', 'reviews', 'incoming', agent, 'files', 'model.safetensors');
+/** Where the merger writes what reaches it of an upload. */
+const incoming = (agent: string) =>
+  fixture.path('store', 'rounds', 'reviews', 'incoming', agent, 'files', 'model.safetensors');
+
+/** Waits until so many bytes of what the proxy let through are in the receiver's file. */
+async function untilWritten(path: string, bytes: number): Promise<void> {
   while ((await stat(path).catch(() => ({ size: 0 }))).size < bytes) await sleep(20);
 }
 
@@ -38,7 +41,7 @@ describe('an interrupted upload', () => {
       '--plaintext',
     ]);
     await held;
-    await untilWritten('north', 4 * mebibyte);
+    await untilWritten(incoming('north'), 4 * mebibyte);
     await first.kill('SIGKILL');
     await proxy.close();
 
@@ -68,7 +71,7 @@ describe('an interrupted upload', () => {
       '--json',
     ]);
     await held;
-    await untilWritten('north', 4 * mebibyte);
+    await untilWritten(incoming('north'), 4 * mebibyte);
     await merger.kill('SIGKILL');
     const sentBefore = proxy.count('up');
     const restarted = await startMerger(fixture.path('round.yaml'), fixture.path('store'));
@@ -125,11 +128,13 @@ describe('an interrupted fetch', () => {
     const held = proxy.holdAfter('down', 7 * mebibyte);
     const first = startCommand(args(proxy.address));
     await held;
+    const partial = `${out}.partial/model.safetensors`;
+    await untilWritten(partial, 5 * mebibyte);
     const stopped = await first.kill('SIGINT');
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain('error: stopped; the same command continues');
     await proxy.close();
-    const present = (await readFile(`${out}.partial/model.safetensors`)).length;
+    const present = (await readFile(partial)).length;
     expect(present).toBeGreaterThan(4 * mebibyte);
 
     const result = await runJson(args(merger.address));
