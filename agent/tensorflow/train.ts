@@ -1,5 +1,5 @@
 /** @file Fine-tunes a LayersModel with TensorFlow.js' own autodiff and Adam. */
-
+import type { Variable } from '@tensorflow/tfjs-core';
 import { baseIdentity } from '../../shared/contribution/base-identity.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import type { Row } from '../../shared/data/row.ts';
@@ -20,12 +20,16 @@ import {
 } from '../../shared/inference/load-examples.ts';
 import { createLogitScorer } from '../../shared/inference/scorer.ts';
 import { hasClasses } from '../../shared/models/classes.ts';
-import type { InputSpec } from '../../shared/models/input-spec.ts';
 import { copySideFiles } from '../../shared/models/side-files.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { StateDict } from '../../shared/tensor.ts';
 import { writeLayersModel } from '../../shared/tensorflow/layers-model.ts';
-import { type LoadedLayersModel, loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
+import {
+  type BuiltLayersModel,
+  buildLayersModel,
+  type LoadedLayersModel,
+  withClasses,
+} from '../../shared/tensorflow/load-layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
 import { requireReadable } from '../../shared/tensorflow/readable.ts';
 import { classesOfFixedHead } from '../training/head-classes.ts';
@@ -53,17 +57,32 @@ export async function trainLayersModel(
   options: TrainingOptions,
   context: RunContext,
 ): Promise<TrainingResult> {
-  const startedAt = performance.now();
   await requireNewFolder(options.out);
+  const classNames = await withModel(options.model, (base) => base.classNames(options.task));
+  const built = await buildLayersModel(options.model, options.task, context);
+  try {
+    return await trainNetwork(built, classNames, options, context);
+  } finally {
+    built.network.model.dispose();
+  }
+}
+
+/** @param classNames names of the model's classes, where they are known */
+async function trainNetwork(
+  built: BuiltLayersModel,
+  classNames: readonly string[] | null,
+  options: TrainingOptions,
+  context: RunContext,
+): Promise<TrainingResult> {
+  const startedAt = performance.now();
   const { task, trainFiles, devFiles, columns, maxLength } = options;
-  const base = await baseOf(options);
+  const { network, file } = built;
   const read = async (files: readonly string[]): Promise<readonly Row[]> =>
-    (await readDataFor({ files, columns, task, labelled: true, inputs: base.inputs })).rows;
+    (await readDataFor({ files, columns, task, labelled: true, inputs: network.inputs })).rows;
   const trainRows = await read(trainFiles);
   const devRows = devFiles.length === 0 ? [] : await read(devFiles);
-  const classes = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), base.classNames);
-  const opened = await loadLayersModel(options.model, task, context, classes);
-  const { network, file } = opened;
+  const classes = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), classNames);
+  const opened = await withClasses(built, classes);
   const encode = (rows: readonly Row[]): Promise<LoadedExamples> =>
     examplesOf(rows, { ...opened, inputs: network.inputs, modelFolder: file.folder, maxLength });
   const { examples: train, truncated } = await encode(trainRows);
@@ -75,50 +94,7 @@ export async function trainLayersModel(
   if (trained.length === 0)
     throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
 
-  const scorer = createLogitScorer(
-    createLayersPredictor(network, options.task),
-    options.task,
-    opened.classes,
-  );
-  const lengths = lengthsOf(train);
-  const total = lengths.reduce((sum, length) => sum + length, 0) * options.epochs;
-  const progress = context.progress({ label: 'training', total, unit: 'tokens' });
-  const silent = withoutProgress(context);
-  const step = createStep(opened, trained, options.weightDecay);
-  let best: Best | null = null;
-  let steps = 0;
-  let tokens = 0;
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const plan = planBatches(lengths, {
-      batchSize: options.batchSize,
-      seed: options.seed,
-      epoch,
-      equalLengths: network.inputs.equalLengths,
-    });
-    const pass = { name: 'training', plan, task: options.task, inputs: network.inputs };
-    for await (const batch of batchesOf(train, pass, silent)) {
-      const rate = linearSchedule(steps, {
-        totalSteps: plan.length * options.epochs,
-        warmupRatio: options.warmupRatio,
-        peak: options.learningRate,
-      });
-      const loss = step(batch, rate);
-      if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[batch.indices[0] ?? 0]);
-      steps++;
-      tokens += batch.tokens;
-      progress.update(tokens, `epoch ${epoch + 1}/${options.epochs} · loss ${loss.toFixed(4)}`);
-    }
-    const evaluation = { batchSize: options.batchSize };
-    const metrics = dev.length === 0 ? {} : await scorer.score(dev, evaluation, silent);
-    best = better(
-      best,
-      { epoch: epoch + 1, metric: metrics[scorer.main] ?? epoch, metrics },
-      network,
-      context,
-    );
-  }
-  if (best === null) throw new RegmeanError('usage', '--epochs: must be at least 1');
-  progress.finish(`epoch ${best.epoch} kept`);
+  const { best, steps, tokens } = await trainEpochs(opened, trained, { train, dev }, options, context);
   await save(opened, options, train, best);
   const seconds = (performance.now() - startedAt) / 1000;
   return {
@@ -135,14 +111,66 @@ export async function trainLayersModel(
   };
 }
 
-function baseOf({
-  model,
-  task,
-}: TrainingOptions): Promise<{ inputs: InputSpec; classNames: readonly string[] | null }> {
-  return withModel(model, async (base) => ({
-    inputs: await base.inputs(task),
-    classNames: await base.classNames(task),
-  }));
+/** Data of a training. */
+interface TrainingData {
+  readonly train: readonly EncodedExample[];
+  /** Chooses the epoch that is kept. */
+  readonly dev: readonly EncodedExample[];
+}
+
+async function trainEpochs(
+  opened: LoadedLayersModel,
+  trained: readonly (readonly [string, Variable])[],
+  { train, dev }: TrainingData,
+  options: TrainingOptions,
+  context: RunContext,
+): Promise<{ readonly best: Best; readonly steps: number; readonly tokens: number }> {
+  const { network, task } = opened;
+  const scorer = createLogitScorer(createLayersPredictor(network, task), task, opened.classes);
+  const lengths = lengthsOf(train);
+  const total = lengths.reduce((sum, length) => sum + length, 0) * options.epochs;
+  const progress = context.progress({ label: 'training', total, unit: 'tokens' });
+  const silent = withoutProgress(context);
+  const step = createStep(opened, trained, options.weightDecay);
+  let best: Best | null = null;
+  let steps = 0;
+  let tokens = 0;
+  try {
+    for (let epoch = 0; epoch < options.epochs; epoch++) {
+      const plan = planBatches(lengths, {
+        batchSize: options.batchSize,
+        seed: options.seed,
+        epoch,
+        equalLengths: network.inputs.equalLengths,
+      });
+      const pass = { name: 'training', plan, task: task, inputs: network.inputs };
+      for await (const batch of batchesOf(train, pass, silent)) {
+        const rate = linearSchedule(steps, {
+          totalSteps: plan.length * options.epochs,
+          warmupRatio: options.warmupRatio,
+          peak: options.learningRate,
+        });
+        const loss = step.run(batch, rate);
+        if (!Number.isFinite(loss)) throw lossNotFinite(steps, train[batch.indices[0] ?? 0]);
+        steps++;
+        tokens += batch.tokens;
+        progress.update(tokens, `epoch ${epoch + 1}/${options.epochs} · loss ${loss.toFixed(4)}`);
+      }
+      const evaluation = { batchSize: options.batchSize };
+      const metrics = dev.length === 0 ? {} : await scorer.score(dev, evaluation, silent);
+      best = better(
+        best,
+        { epoch: epoch + 1, metric: metrics[scorer.main] ?? epoch, metrics },
+        network,
+        context,
+      );
+    }
+  } finally {
+    step.dispose();
+  }
+  if (best === null) throw new RegmeanError('usage', '--epochs: must be at least 1');
+  progress.finish(`epoch ${best.epoch} kept`);
+  return { best, steps, tokens };
 }
 
 function better(

@@ -12,9 +12,15 @@ import { isDecayed } from '../training/parameter-arena.ts';
 
 const tunedElsewhere = 'a model that was fine-tuned elsewhere can still be contributed: regmean stats';
 
+/** Trains a network on one batch after the other. */
+export interface TrainingStep {
+  /** Returns the loss. */
+  run(batch: Batch, learningRate: number): number;
+  dispose(): void;
+}
+
 /**
- * One step: gradients, clipping, decay, Adam. Returns the loss. BatchNormalization moves its
- * averages meanwhile.
+ * One step: gradients, clipping, decay, Adam. BatchNormalization moves its averages meanwhile.
  *
  * @throws RegmeanError `unsupported` when TensorFlow.js has no gradient for a layer
  */
@@ -22,13 +28,13 @@ export function createStep(
   { network, task }: LoadedLayersModel,
   trained: readonly (readonly [string, Variable])[],
   weightDecay: number,
-): (batch: Batch, learningRate: number) => number {
+): TrainingStep {
   const { core } = network.tensorFlow;
   const { beta1, beta2, epsilon, maxGradientNorm } = adamWDefaults;
   const optimizer = core.train.adam(0, beta1, beta2, epsilon);
   const variables = trained.map(([, variable]) => variable);
   requireGradients(network);
-  return (batch, learningRate) => {
+  const run = (batch: Batch, learningRate: number): number => {
     const { value, grads } = gradientsOf(core, () => trainingLoss(network, task, batch), variables);
     const loss = value.dataSync()[0] ?? Number.NaN;
     core.tidy(() => {
@@ -50,6 +56,7 @@ export function createStep(
     core.dispose([value, grads]);
     return loss;
   };
+  return { run, dispose: () => optimizer.dispose() };
 }
 
 /**

@@ -9,31 +9,48 @@ import { type LayersModelFile, openLayersModel } from './layers-model.ts';
 import type { TensorFlow } from './library.ts';
 import { buildNetwork, type LayersNetwork } from './network.ts';
 
-/** A LayersModel with its task and classes. */
-export interface LoadedLayersModel extends HeadOutputs {
+/** A LayersModel that can run, for a task. */
+export interface BuiltLayersModel {
+  /** As it was given. */
+  readonly path: string;
   readonly file: LayersModelFile;
   readonly network: LayersNetwork;
   readonly task: TaskKind;
 }
 
+/** A LayersModel with its task and classes. */
+export interface LoadedLayersModel extends BuiltLayersModel, HeadOutputs {}
+
 /**
  * Builds a LayersModel for a task.
  *
- * @param classes names of the classes; those of config.json, or LABEL_0 .. when absent
- * @throws RegmeanError `usage` when the model has another number of outputs than classes;
- *   `invalid-input` for weights that are not finite
+ * @throws RegmeanError `invalid-input` for weights that are not finite
  */
-export async function loadLayersModel(
+export async function buildLayersModel(
   path: string,
   task: TaskKind,
   context: Pick<RunContext, 'note'>,
-  classes?: readonly string[],
-): Promise<LoadedLayersModel> {
+): Promise<BuiltLayersModel> {
   if (isLanguageTask(task))
     throw new RegmeanError('unsupported', `${path}: a LayersModel cannot be used for ${task}`);
   const file = await openLayersModel(path);
   requireFinite(path, file);
   const network = await buildNetwork(file, task, context);
+  announce(network.tensorFlow, context);
+  return { path, file, network, task };
+}
+
+/**
+ * Says which classes the outputs of a LayersModel are.
+ *
+ * @param classes their names; those of config.json, or LABEL_0 .. when absent
+ * @throws RegmeanError `usage` when the model has another number of outputs than classes
+ */
+export async function withClasses(
+  built: BuiltLayersModel,
+  classes?: readonly string[],
+): Promise<LoadedLayersModel> {
+  const { path, file, network, task } = built;
   const own = headOutputs(task, classes ?? (await classesBeside(file.folder, task, network.outputs)));
   if (own.outputs !== network.outputs) {
     const named =
@@ -44,8 +61,17 @@ export async function loadLayersModel(
       { hint: 'the outputs of a LayersModel are what it was built with: build it for these classes' },
     );
   }
-  announce(network.tensorFlow, context);
-  return { file, network, task, ...own };
+  return { ...built, ...own };
+}
+
+/** Builds a LayersModel for a task, with classes as `withClasses` gives them. */
+export async function loadLayersModel(
+  path: string,
+  task: TaskKind,
+  context: Pick<RunContext, 'note'>,
+  classes?: readonly string[],
+): Promise<LoadedLayersModel> {
+  return withClasses(await buildLayersModel(path, task, context), classes);
 }
 
 function requireFinite(path: string, { weights }: LayersModelFile): void {

@@ -93,7 +93,7 @@ describe('a training step on the WASM backend', () => {
     for (const maskZero of [false, true]) {
       const { opened, batch, trained } = await open(middle, maskZero);
       const step = createStep(opened, trained, 0);
-      const losses = Array.from({ length: 30 }, () => step(batch, 0.03));
+      const losses = Array.from({ length: 30 }, () => step.run(batch, 0.03));
       expect(losses.at(-1), `maskZero ${maskZero}`).toBeLessThan(0.6 * (losses[0] ?? 0));
     }
   });
@@ -140,7 +140,7 @@ describe('a training step on the WASM backend', () => {
       ),
     );
     const before = weightsOf(network);
-    createStep(opened, trained, 0)(batch, 0);
+    createStep(opened, trained, 0).run(batch, 0);
     const after = weightsOf(network);
     for (let feature = 0; feature < 6; feature++) {
       const column = ids.map((id) => table[id * 6 + feature] ?? 0);
@@ -158,7 +158,7 @@ describe('a training step on the WASM backend', () => {
     );
     const before = weightsOf(opened.network);
     // Adam's own part is as small as 1e-3; decay takes half of what it applies to.
-    createStep(opened, trained, 500)(batch, 0.001);
+    createStep(opened, trained, 500).run(batch, 0.001);
     const after = weightsOf(opened.network);
     const ratio = (name: string) => (after.get(name)?.data[0] ?? 0) / (before.get(name)?.data[0] ?? 0);
     expect(ratio('head/kernel')).toBeCloseTo(0.5, 1);
@@ -178,7 +178,7 @@ describe('a training step on the WASM backend', () => {
 
   it('is refused where TensorFlow.js has no gradient, naming what lacks', async () => {
     const masked = await open((x) => mean(layers.masking({ maskValue: 0 }).apply(x)));
-    expect(() => createStep(masked.opened, masked.trained, 0)(masked.batch, 0.1)).toThrow(
+    expect(() => createStep(masked.opened, masked.trained, 0).run(masked.batch, 0.1)).toThrow(
       'TensorFlow.js cannot train this model: Cannot compute gradient: gradient function not found for Any',
     );
     const halved = await open((x) =>
