@@ -28,7 +28,7 @@ import {
   type BuiltLayersModel,
   buildLayersModel,
   type LoadedLayersModel,
-  withClasses,
+  withHeadClasses,
 } from '../../shared/tensorflow/load-layers-model.ts';
 import { type LayersNetwork, weightsOf } from '../../shared/tensorflow/network.ts';
 import { requireReadable } from '../../shared/tensorflow/readable.ts';
@@ -82,7 +82,7 @@ async function trainNetwork(
   const trainRows = await read(trainFiles);
   const devRows = devFiles.length === 0 ? [] : await read(devFiles);
   const classes = options.labels ?? classesOfFixedHead(classesOfRows(trainRows, task), classNames);
-  const opened = await withClasses(built, classes);
+  const opened = await withHeadClasses(built, classes);
   const encode = (rows: readonly Row[]): Promise<LoadedExamples> =>
     examplesOf(rows, { ...opened, inputs: network.inputs, modelFolder: file.folder, maxLength });
   const { examples: train, truncated } = await encode(trainRows);

@@ -46,7 +46,7 @@ export async function buildLayersModel(
  * @param classes their names; those of config.json, or LABEL_0 .. when absent
  * @throws RegmeanError `usage` when the model has another number of outputs than classes
  */
-export async function withClasses(
+export async function withHeadClasses(
   built: BuiltLayersModel,
   classes?: readonly string[],
 ): Promise<LoadedLayersModel> {
@@ -64,14 +64,14 @@ export async function withClasses(
   return { ...built, ...own };
 }
 
-/** Builds a LayersModel for a task, with classes as `withClasses` gives them. */
+/** Builds a LayersModel for a task, with classes as `withHeadClasses` gives them. */
 export async function loadLayersModel(
   path: string,
   task: TaskKind,
   context: Pick<RunContext, 'note'>,
   classes?: readonly string[],
 ): Promise<LoadedLayersModel> {
-  return withClasses(await buildLayersModel(path, task, context), classes);
+  return withHeadClasses(await buildLayersModel(path, task, context), classes);
 }
 
 function requireFinite(path: string, { weights }: LayersModelFile): void {
