@@ -143,7 +143,7 @@ async function trainEpochs(
         epoch,
         equalLengths: network.inputs.equalLengths,
       });
-      const pass = { name: 'training', plan, task: task, inputs: network.inputs };
+      const pass = { name: 'training', plan, task, inputs: network.inputs };
       for await (const batch of batchesOf(train, pass, silent)) {
         const rate = linearSchedule(steps, {
           totalSteps: plan.length * options.epochs,
