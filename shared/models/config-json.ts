@@ -5,6 +5,7 @@ import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
 import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { hintOfModelsInside } from './models-inside.ts';
 
 /** Name of the file with a model's configuration. */
 export const configFile = 'config.json';
@@ -26,11 +27,12 @@ export async function readConfigText(folder: string): Promise<ConfigText> {
     text = withoutByteOrderMark(await readFile(path, 'utf8'));
   } catch (cause) {
     const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
+    const hint = isAdapter
+      ? `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\``
+      : await hintOfModelsInside(folder);
     throw new RegmeanError('not-found', `${folder}: must be a Hugging Face model folder with config.json`, {
       cause,
-      ...(isAdapter
-        ? { hint: `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\`` }
-        : {}),
+      ...(hint === null ? {} : { hint }),
     });
   }
   refuseLfsPointer(path, text);
