@@ -19,7 +19,8 @@ import {
 } from './added-tokens.ts';
 import { classOf } from './classes/class-of.ts';
 import { bertTokenizer } from './classes/wordpiece.ts';
-import { requireSafeSteps } from './native-limits.ts';
+import { requireLastingTokens, requireSafeSteps } from './native-limits.ts';
+import { withoutEndStrips } from './strip-decoder.ts';
 import { type NamedToken, namedTokens, type TokenSettings, tokenSettingsOf } from './token-settings.ts';
 import { beginAndEnd, type SpecialTokens, type Step, type TokenizerClass } from './tokenizer-class.ts';
 import { missingTokenizer, type TokenizerFiles, type TokenizerJson } from './tokenizer-files.ts';
@@ -77,11 +78,13 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
   ];
   const build = (prepare: <T extends AddedToken>(added: readonly T[]) => readonly T[]): NativeTokenizer =>
     asTokenizer(where, () => {
-      const whole = { ...steps, added_tokens: prepare(own), truncation: null, padding: null };
+      const [first, second] = [prepare(own), prepare(later)];
+      const decoder = withoutEndStrips(steps.decoder ?? null);
+      const whole = { ...steps, decoder, added_tokens: first, truncation: null, padding: null };
       requireSafeSteps(whole, where);
       const native = NativeTokenizer.fromString(textOf(whole));
-      const added = prepare(later).map(toNativeToken);
-      if (added.length > 0) native.addAddedTokens(added);
+      if (second.length > 0) native.addAddedTokens(second.map(toNativeToken));
+      requireLastingTokens(native, [...first, ...second], where);
       frame(native, kind, named, files);
       return native;
     });

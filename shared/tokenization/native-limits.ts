@@ -3,11 +3,15 @@
  *   library ends the whole process instead of refusing.
  */
 import { isUtf8 } from 'node:buffer';
+import type { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { RegmeanError } from '../errors.ts';
+import type { AddedToken } from './added-tokens.ts';
 import type { Step } from './tokenizer-class.ts';
+import { listItems } from './vocabulary.ts';
 
 /** The parts of a tokenizer.json that are looked into; any of them may be anything. */
 export interface NativeSteps {
+  readonly model: Step;
   readonly normalizer?: unknown;
   readonly post_processor?: unknown;
 }
@@ -19,9 +23,10 @@ export interface NativeSteps {
  * @throws RegmeanError `invalid-input` naming the field
  */
 export function requireSafeSteps(
-  { normalizer, post_processor: processor }: NativeSteps,
+  { model, normalizer, post_processor: processor }: NativeSteps,
   where: string,
 ): void {
+  requireLongMerges(model, where);
   for (const { step, path } of stepsWithin(normalizer, 'normalizer', 'normalizers')) {
     if (step.type === 'Precompiled') requireCharsmap(step, `${where}: ${path}.precompiled_charsmap`);
   }
@@ -45,6 +50,51 @@ function stepsWithin(value: unknown, path: string, key: string): readonly Placed
     { step: value, path },
     ...steps.flatMap((step, index) => stepsWithin(step, `${path}.${key}.${index}`, key)),
   ];
+}
+
+/**
+ * An added token must not vanish in the normalizer where the text around it decides whether it is
+ * one, or how much of it: what is nothing is found everywhere, also inside of a character.
+ *
+ * @throws RegmeanError `invalid-input` naming the token
+ */
+export function requireLastingTokens(
+  native: NativeTokenizer,
+  added: readonly AddedToken[],
+  where: string,
+): void {
+  const normalizer = native.getNormalizer();
+  for (const { content, special = false, normalized = !special, ...token } of added) {
+    const looksAround = token.single_word === true || token.lstrip === true || token.rstrip === true;
+    if (!normalized || !looksAround || content === '' || normalizer?.normalizeString(content) !== '')
+      continue;
+    throw new RegmeanError(
+      'invalid-input',
+      `${where}: the added token ${JSON.stringify(content)} must be left by the normalizer, got nothing`,
+      { hint: 'set "normalized": false, or "single_word", "lstrip" and "rstrip" to false, for this token' },
+    );
+  }
+}
+
+/** The second piece of a merge is taken without the prefix that marks it. */
+function requireLongMerges({ continuing_subword_prefix: prefix, merges }: Step, where: string): void {
+  if (typeof prefix !== 'string' || prefix === '') return;
+  const bytes = Buffer.byteLength(prefix);
+  let index = 0;
+  for (const merge of listItems(merges)) {
+    const second: unknown = (
+      typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []
+    )[1];
+    if (typeof second === 'string' && Buffer.byteLength(second) < bytes) {
+      throw new RegmeanError(
+        'invalid-input',
+        `${where}: model.merges.${index}: the second piece must begin with continuing_subword_prefix ` +
+          `${JSON.stringify(prefix)}, got ${JSON.stringify(second)}`,
+        { hint: rewritten },
+      );
+    }
+    index += 1;
+  }
 }
 
 /** A template may only name special tokens that it lists. */

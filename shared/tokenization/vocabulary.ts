@@ -23,13 +23,15 @@ export function findPiece(
   isWanted: (piece: unknown, score: unknown) => boolean,
 ): number | null {
   let id = 0;
-  for (const item of vocab instanceof JsonText ? vocab.items() : listOf(vocab)) {
+  for (const item of listItems(vocab)) {
     if (Array.isArray(item) && isWanted(item[0], item[1])) return id;
     id += 1;
   }
   return null;
 }
 
-function listOf(value: unknown): readonly unknown[] {
+/** The items of a list that may be text still; none of what is no list. */
+export function listItems(value: unknown): Iterable<unknown> {
+  if (value instanceof JsonText) return value.items();
   return Array.isArray(value) ? value : [];
 }

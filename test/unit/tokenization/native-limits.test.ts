@@ -122,3 +122,83 @@ describe('a vocabulary', () => {
     );
   });
 });
+
+describe('merges', () => {
+  const model = (merges: unknown) => ({
+    type: 'BPE',
+    continuing_subword_prefix: '##',
+    unk_token: 'a',
+    vocab: { a: 0, '##b': 1, ab: 2, b: 3 },
+    merges,
+  });
+
+  it('join a piece and the rest of one that continues a word', async () => {
+    const tokenizer = await load({ model: model(['a ##b']) });
+    const [encoding] = await tokenizer.encodeTexts([{ text: 'ab', textPair: null }], 8);
+    expect([...(encoding?.inputIds ?? [])]).toEqual([2]);
+  });
+
+  it.each([
+    [
+      [
+        ['a', '##b'],
+        ['a', 'b'],
+      ],
+    ],
+    [['a ##b', 'a b']],
+  ])('are refused with a second piece that is shorter than the prefix: %j', async (merges) => {
+    await expect(load({ model: model(merges) })).rejects.toThrow(
+      'tokenizer.json: model.merges.1: the second piece must begin with continuing_subword_prefix "##", got "b"',
+    );
+  });
+});
+
+describe('an added token that the normalizer removes', () => {
+  const token = { id: 1, content: ' ', special: false, single_word: false, lstrip: false, rstrip: false };
+  const json = (fields: object) => ({
+    normalizer: { type: 'Strip', strip_left: true, strip_right: true },
+    added_tokens: [{ ...token, normalized: true, ...fields }],
+    model: { type: 'WordLevel', unk_token: 'a', vocab: { a: 0 } },
+  });
+
+  it.each(['single_word', 'lstrip', 'rstrip'])('is refused with %s', async (field) => {
+    await expect(load(json({ [field]: true }))).rejects.toThrow(
+      'tokenizer.json: the added token " " must be left by the normalizer, got nothing',
+    );
+  });
+
+  it('is no harm where it is looked for before', async () => {
+    const tokenizer = await load(json({ rstrip: true, normalized: false }));
+    const encodings = await tokenizer.encodeTexts([{ text: '\u{1F600}', textPair: null }], 8);
+    expect(encodings).toHaveLength(1);
+  });
+});
+
+describe('a Strip decoder', () => {
+  const pieces = ['', 'a', 'aaa', 'aabaa', 'b.', 'ba'];
+  const decoded = async (decoder: object) => {
+    const vocab = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
+    const tokenizer = await load({ decoder, model: { type: 'WordLevel', unk_token: 'a', vocab } });
+    return Promise.all(pieces.map((_, id) => tokenizer.decode([id])));
+  };
+  const strip = (content: string, start: number, stop: number) => ({ type: 'Strip', content, start, stop });
+
+  it('takes characters off both ends, also of tokens that are nothing else', async () => {
+    expect(await decoded(strip('a', 1, 0))).toEqual(['', '', 'aa', 'abaa', 'b.', 'ba']);
+    expect(await decoded(strip('a', 0, 2))).toEqual(['', '', 'a', 'aab', 'b.', 'b']);
+    expect(await decoded(strip('a', 1, 1))).toEqual(['', '', 'a', 'aba', 'b.', 'b']);
+    expect(await decoded(strip('a', 2, 2 ** 40))).toEqual(['', '', '', 'b', 'b.', 'b']);
+    expect(await decoded(strip('.', 0, 1))).toEqual(['', 'a', 'aaa', 'aabaa', 'b', 'ba']);
+  });
+
+  it('does so inside of a sequence', async () => {
+    const decoders = [{ type: 'Fuse' }, strip('a', 0, 7)];
+    expect(await decoded({ type: 'Sequence', decoders })).toEqual(['', '', '', 'aab', 'b.', 'b']);
+  });
+
+  it.each([-1, 0.5, '1', null])('is refused with %j characters', async (stop) => {
+    await expect(decoded({ type: 'Strip', content: 'a', start: 0, stop })).rejects.toThrow(
+      'tokenizer.json: is not a tokenizer: ',
+    );
+  });
+});
