@@ -11,6 +11,7 @@ import {
 import { messageOf, RegmeanError } from '../errors.ts';
 import { pointerBytes, refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { z } from '../zod.ts';
+import { textParsers, unreadableIn } from './parquet-text.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 
 /** ZSTD, LZ4 in both framings and Snappy; of the others Node.js has its own, which are faster. */
@@ -28,7 +29,8 @@ async function loadDecompressors(): Promise<Compressors> {
  * memory at a time. Only columns that may be of use are read, so what another column holds, and
  * how, does no harm. Integers become numbers. Where the file carries Hugging Face's feature
  * description, class indices become class names and the index -1 (Hugging Face's mark for an
- * unlabelled row) becomes null.
+ * unlabelled row) becomes null. A row with a text that is not UTF-8, in a column that it is read
+ * from, is rejected.
  *
  * @throws RegmeanError `invalid-input` for a file that is not Parquet, or whose needed columns are
  *   stored in a way that is not known
@@ -58,11 +60,17 @@ export async function* readParquet(path: string, context: ReaderContext): AsyncG
       for (const [index, value] of values.entries()) Object.assign(records[index] ?? {}, value);
     }
     for (const [index, record] of records.entries()) {
+      const row = rowStart + index + 1;
+      const problem = withoutUnreadable(record, needed);
+      if (problem !== null) {
+        context.reject(row, problem);
+        continue;
+      }
       const entries = Object.entries(record).map(([column, value]) => [
         column,
         withNames(plain(value), classNames.get(column)),
       ]);
-      yield { row: rowStart + index + 1, values: Object.fromEntries(entries) };
+      yield { row, values: Object.fromEntries(entries) };
     }
     rowStart = rowEnd;
   }
@@ -77,7 +85,23 @@ interface RowRange {
 }
 
 async function readColumns(part: RowRange, columns: readonly string[]): Promise<Record<string, unknown>[]> {
-  return parquetReadObjects({ ...part, columns: [...columns] });
+  return parquetReadObjects({ ...part, columns: [...columns], parsers: textParsers });
+}
+
+/**
+ * Takes texts that cannot be read out of a record where the row does not need them.
+ *
+ * @returns what is wrong with one that it needs, or null
+ */
+function withoutUnreadable(record: Record<string, unknown>, needed: readonly string[]): string | null {
+  const isComplete = needed.every((name) => record[name] !== null && record[name] !== undefined);
+  for (const [column, value] of Object.entries(record)) {
+    const unreadable = unreadableIn(value);
+    if (unreadable === null) continue;
+    if (!isComplete || needed.includes(column)) return `${column}: ${unreadable.problem}`;
+    delete record[column];
+  }
+  return null;
 }
 
 async function guard<T>(path: string, read: () => Promise<T>): Promise<T> {

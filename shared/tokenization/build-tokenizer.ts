@@ -79,7 +79,7 @@ export function buildTokenizer(files: TokenizerFiles): BuiltTokenizer {
   const build = (prepare: <T extends AddedToken>(added: readonly T[]) => readonly T[]): NativeTokenizer =>
     asTokenizer(where, () => {
       const [first, second] = [prepare(own), prepare(later)];
-      const decoder = withoutEndStrips(steps.decoder ?? null);
+      const decoder = withoutEndStrips(steps.decoder ?? null, where);
       const whole = { ...steps, decoder, added_tokens: first, truncation: null, padding: null };
       requireSafeSteps(whole, where);
       const native = NativeTokenizer.fromString(textOf(whole));

@@ -17,7 +17,8 @@ export interface NativeSteps {
 }
 
 /**
- * Checks what the library does not check itself.
+ * Checks what the library does not check itself. A step is known by its fields: the library goes by
+ * them too where it does not know the type.
  *
  * @param where the file, named in errors
  * @throws RegmeanError `invalid-input` naming the field
@@ -28,10 +29,11 @@ export function requireSafeSteps(
 ): void {
   requireLongMerges(model, where);
   for (const { step, path } of stepsWithin(normalizer, 'normalizer', 'normalizers')) {
-    if (step.type === 'Precompiled') requireCharsmap(step, `${where}: ${path}.precompiled_charsmap`);
+    if (step.type === 'Precompiled' || 'precompiled_charsmap' in step)
+      requireCharsmap(step, `${where}: ${path}.precompiled_charsmap`);
   }
   for (const { step, path } of stepsWithin(processor, 'post_processor', 'processors')) {
-    if (step.type === 'TemplateProcessing') requireTemplateTokens(step, `${where}: ${path}`);
+    if ('single' in step || 'pair' in step) requireTemplateTokens(step, `${where}: ${path}`);
   }
 }
 

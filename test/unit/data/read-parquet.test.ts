@@ -86,6 +86,49 @@ describe('Parquet as Arrow and pandas write it', () => {
     await expect(read(path)).rejects.toThrow('a.parquet: must be the file of 5 bytes itself');
   });
 
+  describe('with bytes that are not UTF-8', () => {
+    const texts = ['good', 'größer', 'good', 'größer', 'größer', 'bad größe'];
+    const label = { name: 'label', data: [1, 0, 1, 0, 1, 0], type: 'INT32' as const };
+
+    /** A file whose texts have a byte of Latin-1 where `ö` stood. */
+    const inLatin1 = async (
+      name: string,
+      encoding: 'PLAIN' | 'RLE_DICTIONARY',
+      others: readonly object[],
+    ) => {
+      const columnData = [
+        { name, data: texts, type: 'STRING' as const, encoding },
+        ...others,
+      ] as (typeof label)[];
+      const bytes = Buffer.from(parquetWriteBuffer({ columnData, codec: 'UNCOMPRESSED', statistics: false }));
+      let count = 0;
+      for (let at = bytes.indexOf('ö'); at >= 0; at = bytes.indexOf('ö', at + 1)) {
+        bytes.set([0xf6, 0x73], at);
+        count++;
+      }
+      expect(count).toBe(encoding === 'PLAIN' ? 4 : 2);
+      return dataFile('a.parquet', bytes);
+    };
+
+    it.each(['PLAIN', 'RLE_DICTIONARY'] as const)('names the rows, in the encoding %s', async (encoding) => {
+      const path = await inLatin1('text', encoding, [label]);
+      const problem = (at: number): string =>
+        `text: must be UTF-8, got the byte 0xF6 at offset ${at} of the text`;
+      const rows = [2, 4, 5].map((row) => `${path}, row ${row}: ${problem(2)}`);
+      await expect(read(path)).rejects.toThrow(
+        ['4 bad rows:', ...rows, `${path}, row 6: ${problem(6)}`].join('\n  '),
+      );
+    });
+
+    it('does no harm in a column that rows are not read from', async () => {
+      const path = await inLatin1('label', 'PLAIN', [
+        { ...label, name: 'sentence', data: texts.map(() => 'good'), type: 'STRING' },
+      ]);
+      expect(await read(path, false)).toHaveLength(6);
+      await expect(read(path)).rejects.toThrow('row 2: label: must be UTF-8, got the byte 0xF6 at offset 2');
+    });
+  });
+
   it('must not leave a text out unsaid', async () => {
     const columnData = [
       { name: 'text', data: ['one', 'two'], type: 'STRING' as const },

@@ -68,6 +68,12 @@ describe('a precompiled normalizer', () => {
     expect((error as Error).message).toContain(message);
   });
 
+  it('is found without its type', async () => {
+    await expect(load(unigram({ precompiled_charsmap: null }))).rejects.toThrow(
+      'normalizer.precompiled_charsmap must be a map in base64, got null',
+    );
+  });
+
   it('is found inside of sequences, and where a class keeps it', async () => {
     const steps = { type: 'Sequence', normalizers: [{ type: 'NFC' }, precompiled(null)] };
     await expect(load(unigram(steps))).rejects.toThrow(
@@ -91,6 +97,9 @@ describe('a template', () => {
     };
     await expect(load({ ...bertTokenizerJson, post_processor: template })).rejects.toThrow(
       'tokenizer.json: post_processor.single: must name tokens of special_tokens, got "[END]"',
+    );
+    await expect(load({ ...bertTokenizerJson, post_processor: { ...template, type: '' } })).rejects.toThrow(
+      'post_processor.single: must name tokens of special_tokens',
     );
     const processors = [{ type: 'ByteLevel', add_prefix_space: true, trim_offsets: true }, template];
     const sequence = { type: 'Sequence', processors };
@@ -194,6 +203,12 @@ describe('a Strip decoder', () => {
   it('does so inside of a sequence', async () => {
     const decoders = [{ type: 'Fuse' }, strip('a', 0, 7)];
     expect(await decoded({ type: 'Sequence', decoders })).toEqual(['', '', '', 'aab', 'b.', 'b']);
+  });
+
+  it('is refused under another name', async () => {
+    await expect(decoded({ ...strip('a', 0, 1), type: 'strip' })).rejects.toThrow(
+      'tokenizer.json: decoder: the type of a step with content, start and stop must be "Strip", got "strip"',
+    );
   });
 
   it.each([-1, 0.5, '1', null])('is refused with %j characters', async (stop) => {
