@@ -11,9 +11,10 @@ import {
   type NumberOptionKey,
   numberOptions,
 } from '../../merger/methods/merge-keys.ts';
-import { fisherSchema, plainNameSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { fisherSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
+import { plainNameSchema } from '../../shared/plain-name.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
 import { z } from '../../shared/zod.ts';
 import { settings } from './results.ts';

@@ -6,7 +6,7 @@ import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts'
 import { formatShape, sameShape, sizeOf } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
 import { needsBase } from '../methods/needs.ts';
-import type { ResolvedMergeOptions } from './merge-options.ts';
+import type { ResolvedCommonOptions } from './merge-options.ts';
 
 /**
  * The parameters that a pattern matches, which keep the base's values, and the others, which are
@@ -24,7 +24,7 @@ export interface ParameterSplit {
  */
 export function splitParameters(
   parameters: readonly string[],
-  { include, exclude, average }: Pick<ResolvedMergeOptions, 'include' | 'exclude' | 'average'>,
+  { include, exclude, average }: Pick<ResolvedCommonOptions, 'include' | 'exclude' | 'average'>,
 ): ParameterSplit {
   for (const [option, patterns] of Object.entries({ include, exclude, average })) {
     const useless = patterns.find((pattern) => !parameters.some((name) => pattern.test(name)));
@@ -45,15 +45,17 @@ export function splitParameters(
  * Opens the base model: for a method that needs it, and for the parameters that keep its values;
  * nothing when nobody asks for it.
  *
+ * @param isNeeded whether a method needs it
  * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions'
  *   base, or lacks a parameter
  */
 export async function openBase(
-  { base: folder, prepared, scale }: Pick<ResolvedMergeOptions, 'base' | 'prepared' | 'scale'>,
+  { base: folder, scale }: Pick<ResolvedCommonOptions, 'base' | 'scale'>,
+  isNeeded: boolean,
   excluded: readonly string[],
   first: Contribution,
 ): Promise<OpenModel | undefined> {
-  if (excluded.length === 0 && scale === 1 && !prepared.needs.includes('base')) return undefined;
+  if (excluded.length === 0 && scale === 1 && !isNeeded) return undefined;
   if (folder === undefined) {
     if (scale !== 1) throw needsBase('scale:');
     // What a method lacks is said with all that it needs.

@@ -6,7 +6,7 @@ import { headClasses, type UnitedLabels } from '../heads/label-spaces.ts';
 import type { AveragedLayer, LayerGroupReport, MergeStep } from '../methods/merge-step.ts';
 import type { HeadPlan } from './head-plan.ts';
 import type { ResolvedMergeOptions } from './merge-options.ts';
-import type { MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
+import type { ChoiceReport, MergedAgentReport, MergeReport, SearchReport } from './merge-report.ts';
 import type { AllowedDifference } from './same-function.ts';
 
 /** What is reported of a merge. */
@@ -22,6 +22,7 @@ export interface FinishedMerge {
   readonly groups: readonly LayerGroupReport[];
   readonly files: MergeReport['files'];
   readonly search: SearchReport | null;
+  readonly choice: ChoiceReport | null;
   /** The models' linear layers, where the method solves for them and they are known. */
   readonly layers: LayerIndex | null;
   readonly differences: readonly AllowedDifference[];
@@ -52,6 +53,7 @@ export function makeReport(merge: FinishedMerge): MergeReport {
       reportAgent(contribution, coefficients[index] as number),
     ),
     search,
+    choice: merge.choice,
     parameters: {
       solved,
       averaged: merged.length - solved,

@@ -15,11 +15,8 @@ export interface MergeOptions extends GivenOptions {
   readonly out: string;
 }
 
-/** Options with defaults filled in, checked. */
-export interface ResolvedMergeOptions {
-  readonly method: MergeMethod<MethodName>;
-  /** The method with the values of its options. */
-  readonly prepared: PreparedMethod;
+/** The options that every method has, with defaults filled in, checked. */
+export interface ResolvedCommonOptions {
   /** As given; see `coefficientsOf`. */
   readonly coefficients: Coefficients | undefined;
   readonly coefficientScale: 'normalized' | 'as-given';
@@ -33,6 +30,13 @@ export interface ResolvedMergeOptions {
   readonly base: string | undefined;
 }
 
+/** All options with defaults filled in, checked. */
+export interface ResolvedMergeOptions extends ResolvedCommonOptions {
+  readonly method: MergeMethod<MethodName>;
+  /** The method with the values of its options. */
+  readonly prepared: PreparedMethod;
+}
+
 /**
  * Checks options and fills in defaults.
  *
@@ -42,11 +46,18 @@ export function resolveMergeOptions(options: MergeOptions): ResolvedMergeOptions
   const given = { ...options };
   const method = methodNamed(options.method);
   requireOwnOptions(options.method, given);
+  return { ...resolveCommonOptions(given), method, prepared: method.prepare(given) };
+}
+
+/**
+ * Checks the options that every method has, and fills in defaults; others are not looked at.
+ *
+ * @throws RegmeanError `usage`, naming the option
+ */
+export function resolveCommonOptions(given: Readonly<Record<string, unknown>>): ResolvedCommonOptions {
   const { include, average, exclude, coefficients, base, ...common } = readOptions(commonOptions, given);
   return {
     ...common,
-    method,
-    prepared: method.prepare(given),
     coefficients,
     base,
     include: include.map(compile),

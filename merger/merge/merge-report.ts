@@ -35,6 +35,62 @@ export interface SearchReport {
   }[];
 }
 
+/** Which score of several agents counts: their mean, the lowest, or both (see `chooseCandidate`). */
+export const choiceRules = ['mean', 'worst', 'both'] as const;
+
+/** One of `choiceRules`. */
+export type ChoiceRule = (typeof choiceRules)[number];
+
+/** One of several merges that a model was chosen from. */
+export interface CandidateReport {
+  readonly name: string;
+  readonly title: string;
+  readonly method: MethodName;
+  /** The method's options with their defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Factor on the merged change from the base. */
+  readonly scale: number;
+  /** Score by agent, of those that count. */
+  readonly scores: Readonly<Record<string, CandidateResult>>;
+  /** Of the agents that count; null without any. */
+  readonly mean: number | null;
+  readonly worst: number | null;
+}
+
+/** How good a candidate is on one agent's data. */
+export interface CandidateResult {
+  /** The metric that the agent's task is judged by; larger is better. */
+  readonly metric: string;
+  readonly value: number;
+  readonly examples: number;
+}
+
+/** How a model was chosen from several merges of the same contributions. */
+export interface ChoiceReport {
+  /** Name of the candidate that the model is. */
+  readonly chosen: string;
+  /**
+   * What decided: scores of agents on their private data, the developer's validation data, or,
+   * without any, the order of the candidates.
+   */
+  readonly by: 'scores' | 'validation' | 'order';
+  /** Null where the order decided. */
+  readonly rule: ChoiceRule | null;
+  /** In their order: of equals, the first is chosen. */
+  readonly candidates: readonly CandidateReport[];
+  /** Candidates that could not be merged, and why. */
+  readonly leftOut: readonly LeftOutCandidate[];
+  /** Agents whose scores do not count: those candidates have none of theirs. */
+  readonly incomplete: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A candidate that could not be merged. */
+export interface LeftOutCandidate {
+  readonly name: string;
+  readonly title: string;
+  readonly reason: string;
+}
+
 /** `merge-report.json`: what was merged, how, and how well the systems were solved. */
 export interface MergeReport {
   readonly format: 'regmean-merge/1';
@@ -61,6 +117,8 @@ export interface MergeReport {
   readonly agents: readonly MergedAgentReport[];
   /** Null when coefficients were given, or are equal. */
   readonly search: SearchReport | null;
+  /** Null where the method was given. */
+  readonly choice: ChoiceReport | null;
   /** How many parameters (tensors) were merged in which way. */
   readonly parameters: {
     readonly solved: number;

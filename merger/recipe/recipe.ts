@@ -3,19 +3,13 @@
 import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
+import { plainNameSchema } from '../../shared/plain-name.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
 import { z } from '../../shared/zod.ts';
 import { patternSchema } from '../methods/common-options.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
 import { mergeSection } from './merge-section.ts';
 
-/** A name that can stand in paths and on a command line. */
-export const plainNameSchema = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    'must be letters, digits, dots, dashes and underscores, at most 64',
-  );
 const seed = z.int().min(0).max(0xffffffff);
 
 /** How agents fine-tune; what is absent is the default of `regmean train`. */

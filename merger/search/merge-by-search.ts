@@ -5,42 +5,23 @@
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openContribution } from '../../shared/contribution/open-contribution.ts';
-import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import type { EncodedExample } from '../../shared/examples/example.ts';
-import { loadModel } from '../../shared/formats/load-model.ts';
-import { classesOfData } from '../../shared/inference/data-classes.ts';
-import { examplesOf } from '../../shared/inference/load-examples.ts';
-import { openPredictor } from '../../shared/inference/open-predictor.ts';
-import { type NamedMetrics, scoreModels } from '../../shared/inference/score.ts';
-import { createScorer } from '../../shared/inference/scorer.ts';
-import { createSharedData, type SharedData } from '../../shared/inference/shared-data.ts';
-import type { Model } from '../../shared/models/model-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
-import { isLanguageTask, type TaskKind } from '../../shared/task.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
 import type { TriedValues } from '../methods/merge-keys.ts';
 import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candidates.ts';
-
-const batchSize = 32;
+import { openValidation, scoreFolder, type ValidationSource } from './score-folder.ts';
 
 /** What is searched, and on which data. */
-export interface CoefficientSearch {
-  /** Labelled data that no agent was fine-tuned on. */
-  readonly validationFiles: readonly string[];
-  readonly columns?: DataColumns;
-  /** For contributions without a manifest. */
-  readonly task?: TaskKind;
+export interface CoefficientSearch extends ValidationSource {
   /** Coefficients to try; 9 for two contributions, 20 for more when absent. */
   readonly trials?: number;
   /** Seed of the draws. */
   readonly seed: number;
   /** Values to try with each of them, of the method's options; the merge's own where none are. */
   readonly values: TriedValues;
-  readonly maxLength?: number;
 }
 
 /**
@@ -63,7 +44,7 @@ export async function mergeBySearch(
   if (options.heads === 'separate') {
     throw new RegmeanError('usage', '--validation: needs one fused model to score, not --heads separate');
   }
-  const task = search.task ?? (await declaredTask(folders));
+  const validation = await openValidation(folders, search);
   const trials = search.trials ?? (folders.length === 2 ? defaultTrials.two : defaultTrials.more);
   const candidates = candidateCoefficients({ count: folders.length, trials, seed: search.seed }).flatMap(
     (coefficients) => combinations(search.values).map((values) => ({ coefficients, values })),
@@ -76,14 +57,13 @@ export async function mergeBySearch(
   let metric = '';
   const progress = context.progress({ label: 'searching', total: candidates.length, unit: 'merges' });
   const ofTrial = withoutProgress(context);
-  const validation = { task, files: createSharedData({ ...search, task }) };
   try {
     for (const [index, { coefficients, values }] of candidates.entries()) {
       progress.update(index, best === null ? undefined : `best so far ${best.score.toFixed(4)}`);
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, ...values, coefficients, out };
       const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
-      const result = await scoreFolder(out, validation, search, ofTrial);
+      const result = await scoreFolder(out, validation, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, options: values, score });
@@ -116,63 +96,4 @@ function combinations(values: CoefficientSearch['values']): readonly Candidate['
     (ways, [key, own]) => ways.flatMap((way) => own.map((value) => ({ ...way, [key]: value }))),
     [{}],
   );
-}
-
-async function declaredTask(folders: readonly string[]): Promise<TaskKind> {
-  for (const folder of folders) {
-    const contribution = await openContribution(folder);
-    await contribution.close();
-    if (contribution.manifest !== undefined) return contribution.manifest.task;
-  }
-  throw new RegmeanError('usage', '--task: needed with --validation, no contribution says its task');
-}
-
-/** The developer's data, read once for all trials. */
-interface ValidationData {
-  readonly task: TaskKind;
-  readonly files: SharedData;
-}
-
-async function scoreFolder(
-  folder: string,
-  { task, files }: ValidationData,
-  { validationFiles, maxLength }: CoefficientSearch,
-  context: RunContext,
-): Promise<NamedMetrics & { readonly examples: number }> {
-  if (isLanguageTask(task)) {
-    const { model } = await loadModel(folder, { task });
-    const { inputs } = model.config;
-    const rows = await files.rowsFor(validationFiles, inputs);
-    const { examples } = await examplesOf(rows, { ...model, inputs, modelFolder: folder, maxLength });
-    return scoreLanguageModel(model, examples, context);
-  }
-  const { model, predictor } = await openPredictor(folder, task, context);
-  try {
-    const { inputs } = model.config;
-    const rows = await files.rowsFor(validationFiles, inputs);
-    const classes = classesOfData(rows, model, 'the merged model');
-    const { examples } = await examplesOf(rows, { task, classes, inputs, modelFolder: folder, maxLength });
-    const logits = await predictor.predict(examples, { batchSize }, context);
-    const score = scoreModels([{ ...model, logits }], { task, classes, examples });
-    return { ...score, examples: examples.length };
-  } finally {
-    await predictor.dispose();
-  }
-}
-
-async function scoreLanguageModel(
-  model: Model,
-  examples: readonly EncodedExample[],
-  context: RunContext,
-): Promise<NamedMetrics & { readonly examples: number }> {
-  const scorer = await createScorer(model, model.weights, context.compute);
-  try {
-    return {
-      main: scorer.main,
-      metrics: await scorer.score(examples, { batchSize }, context),
-      examples: examples.length,
-    };
-  } finally {
-    await scorer.dispose();
-  }
 }

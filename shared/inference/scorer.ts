@@ -3,7 +3,7 @@ import { asKind, type ExampleLabels } from '../data/example-labels.ts';
 import type { EvaluationOptions } from '../examples/batches-of.ts';
 import type { EncodedExample } from '../examples/example.ts';
 import { createGenerator } from '../generation/generator.ts';
-import { metricsFor } from '../metrics/metrics-for.ts';
+import { mainMetric, metricsFor } from '../metrics/metrics-for.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import { type RunContext, withoutProgress } from '../runtime/run-context.ts';
@@ -67,7 +67,7 @@ async function createLanguageScorer(
   const likelihoods = await createLikelihoods(model, parameters, compute);
   if (model.task !== 'text2text') {
     return {
-      main: 'logLikelihood',
+      main: mainMetric(model.task, []),
       score: async (examples, options, context) =>
         likelihoodMetrics(await likelihoods.compute(examples, options, context)),
       dispose: likelihoods.dispose,
@@ -75,7 +75,7 @@ async function createLanguageScorer(
   }
   const generator = await createGenerator(model, parameters, compute);
   return {
-    main: 'exactMatch',
+    main: mainMetric(model.task, []),
     async score(examples, options, context) {
       const endTokenIds = model.config.inputs.endTokenIds ?? [];
       const targets = examples.map(({ labels }) => targetText(labels, endTokenIds));

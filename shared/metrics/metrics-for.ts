@@ -1,6 +1,6 @@
 import { type ExampleLabels, type LabelsOfKind, labelsOfKind } from '../data/example-labels.ts';
 import { RegmeanError } from '../errors.ts';
-import { ignoredLabel, type TaskKind } from '../task.ts';
+import { ignoredLabel, isLanguageTask, type TaskKind } from '../task.ts';
 import {
   accuracy,
   countClasses,
@@ -81,6 +81,12 @@ export function metricsFor(
         `metrics: must be asked of a task with classes or values, got ${task}`,
       );
   }
+}
+
+/** The metric that a task with these classes is judged by; larger is better. */
+export function mainMetric(task: TaskKind, names: readonly string[]): string {
+  if (task === 'text2text') return 'exactMatch';
+  return isLanguageTask(task) ? 'logLikelihood' : metricsFor(task, names).main;
 }
 
 type Scores = Readonly<Record<string, number>>;

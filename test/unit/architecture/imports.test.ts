@@ -23,6 +23,7 @@ const order = [
   'shared/formats',
   'shared/inference',
   'shared/contribution',
+  'shared/candidates',
   'shared/adapters',
   'shared/wire',
 ] as const;
