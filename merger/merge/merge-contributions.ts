@@ -139,7 +139,7 @@ function planSteps(
 }
 
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */
-async function holdsEarlierMerge(out: string): Promise<boolean> {
+export async function holdsEarlierMerge(out: string): Promise<boolean> {
   const names = (await listFolder(out)) ?? [];
   if (names.length === 0 || names.includes(mergeReportFile)) return names.length > 0;
   throw new RegmeanError(

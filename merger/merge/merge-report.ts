@@ -45,7 +45,7 @@ export type ChoiceRule = (typeof choiceRules)[number];
 export interface CandidateReport {
   readonly name: string;
   readonly title: string;
-  readonly method: MethodName;
+  readonly method: string;
   /** The method's options with their defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Factor on the merged change from the base. */

@@ -3,7 +3,7 @@ import type { z } from '../../shared/zod.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
 import type { LayerGroupReport } from '../methods/merge-step.ts';
 import { inWords, metaOf } from '../methods/option.ts';
-import { largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
+import { type ChoiceReport, largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
 
 /** Tasks as Hugging Face names its pipelines. */
 const pipelineTags: Readonly<Record<string, string>> = {
@@ -31,6 +31,7 @@ export function modelCard(report: MergeReport): string {
     table(['', ''], facts(report)),
     '## Agents',
     table(['agent', 'coefficient', 'Gram rows', 'training examples', 'metrics it shared'], agentRows(report)),
+    ...candidates(report),
     ...(report.classes === null
       ? []
       : [
@@ -131,6 +132,49 @@ function describeGroups(report: MergeReport): string {
       ]),
     ),
   ].join('\n\n');
+}
+
+/** All that the model was chosen from, with the scores that decided. */
+function candidates({ choice }: MergeReport): string[] {
+  if (choice === null) return [];
+  const number = (value: number | null | undefined): string => value?.toFixed(4) ?? '';
+  const agents = Object.keys(choice.candidates[0]?.scores ?? {});
+  const metrics = new Set(
+    choice.candidates.flatMap(({ scores }) => Object.values(scores)).map((own) => own.metric),
+  );
+  const left = [
+    ...choice.leftOut.map(({ title, reason }) => [title, reason]),
+    ...Object.entries(choice.incomplete).map(([agent, names]) => [
+      `scores of ${agent}`,
+      `do not count, without ${names.join(', ')}`,
+    ]),
+  ];
+  return [
+    '## Candidates',
+    `${howChosen(choice)}${metrics.size === 0 ? '' : ` Scores are ${[...metrics].join(' and ')}.`}`,
+    table(
+      ['candidate', ...agents, ...(agents.length > 1 ? ['mean', 'worst'] : []), 'chosen'],
+      choice.candidates.map(({ name, title, scores, mean, worst }) => [
+        title,
+        ...agents.map((agent) => number(scores[agent]?.value)),
+        ...(agents.length > 1 ? [number(mean), number(worst)] : []),
+        name === choice.chosen ? 'yes' : '',
+      ]),
+    ),
+    ...(left.length === 0 ? [] : [table(['left out', 'why'], left)]),
+  ];
+}
+
+/** Why a candidate was chosen, in a sentence. */
+export function howChosen({ by, rule }: Pick<ChoiceReport, 'by' | 'rule'>): string {
+  if (by === 'order') return 'The first of the candidates that could be merged: nobody scored them.';
+  if (by === 'validation') return 'The best candidate on the developer’s validation data.';
+  const best = {
+    mean: 'highest mean over agents',
+    worst: 'highest score of the worst agent',
+    both: 'highest mean over agents among those whose worst agent is within a point of the best',
+  } as const;
+  return `The candidate with the ${best[rule ?? 'mean']}, each on its own private data.`;
 }
 
 /** Linear layers that were not solved for, and why. */
