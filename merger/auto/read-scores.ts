@@ -1,4 +1,7 @@
-/** @file Scores of candidates as agents send them to the developer by hand: `regmean evaluate --json`. */
+/**
+ * @file Scores of candidates as agents send them to the developer by hand: `regmean evaluate
+ *   --json`.
+ */
 import { basename } from 'node:path';
 import { candidateScores } from '../../shared/candidates/candidate-scores.ts';
 import { RegmeanError } from '../../shared/errors.ts';

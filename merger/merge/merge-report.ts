@@ -35,7 +35,9 @@ export interface SearchReport {
   }[];
 }
 
-/** Which score of several agents counts: their mean, the lowest, or both (see `chooseCandidate`). */
+/**
+ * Which score of several agents counts: their mean, the lowest, or both (see `chooseCandidate`).
+ */
 export const choiceRules = ['mean', 'worst', 'both'] as const;
 
 /** One of `choiceRules`. */

@@ -30,7 +30,10 @@ export interface ScoredCandidate {
   readonly set: string;
 }
 
-/** A model's scores, as `regmean evaluate` gives them; those of others than candidates may be among them. */
+/**
+ * A model's scores, as `regmean evaluate` gives them; those of others than candidates may be among
+ * them.
+ */
 export interface EvaluatedModel {
   readonly model: string;
   readonly data: string;
