@@ -8,7 +8,6 @@ import type { TensorNames } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { Architecture } from '../models/architecture.ts';
 import { headOutputs, numberedClasses } from '../models/classes.ts';
-import { configJsonBeside } from '../models/config-json.ts';
 import { findLinearLayers } from '../models/linear-layers.ts';
 import { buildModelGraph, type ModelGraph } from '../models/model-graph.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
@@ -61,7 +60,6 @@ export async function baseFolderOf(
 
 /** Opens the base of an adapter for a task. */
 export async function openBaseModel(folder: string, task: TaskKind): Promise<BaseModel> {
-  await requirePlainWeights(folder);
   const model = await openModel(folder);
   try {
     const { config, weights, names } = model;
@@ -98,15 +96,6 @@ export async function openBaseModel(folder: string, task: TaskKind): Promise<Bas
     await model.close();
     throw error;
   }
-}
-
-/** The packed weights of a quantized base cannot be added to. */
-async function requirePlainWeights(folder: string): Promise<void> {
-  const quantization = (await configJsonBeside(folder))?.quantization_config ?? null;
-  if (quantization === null) return;
-  throw new RegmeanError('unsupported', `${folder}/config.json: quantization_config must be absent`, {
-    hint: 'take the base as it was before it was quantized: the adapter fits that too',
-  });
 }
 
 /** The graph of a model with a head for the task. */

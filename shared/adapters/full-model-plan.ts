@@ -89,7 +89,7 @@ export async function planFullModel(
   const labels = classNamesFor(request, base.configJson, headSize(family, shapeOf, draft));
   const configChanges = {
     ...(vocabularySize === null ? {} : { vocab_size: vocabularySize }),
-    ...(isUntied ? { tie_word_embeddings: false } : {}),
+    ...(isUntied ? untiedMembers(architecture, base) : {}),
   };
   const final = parametersOf(
     architecture,
@@ -104,6 +104,14 @@ export async function planFullModel(
   });
   requireValues(adapter, parameters, shapeOf, vocabularySize);
   return { parameters, labels, configChanges, vocabularySize, surplus: surplusOf(base, architecture, final) };
+}
+
+/** What config.json says of a head that has a weight of its own now. */
+function untiedMembers(
+  architecture: Architecture,
+  { configJson }: BaseModel,
+): FullModelPlan['configChanges'] {
+  return { tie_word_embeddings: false, ...architecture.untied?.(architecture.parseConfig(configJson)) };
 }
 
 /** A family and what it is asked for. */

@@ -1,11 +1,13 @@
 /** @file Hugging Face model folders: config.json, safetensors, tokenizer files. */
+import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { changeJson } from '../files/json-text.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import { type FamilyNames, familyNames } from '../models/canonical-names.ts';
 import { classesNamedInConfig, headOutputs } from '../models/classes.ts';
 import { configDifferences } from '../models/config-differences.ts';
-import { type ConfigText, readConfigText } from '../models/config-json.ts';
+import { requirePlainWeights } from '../models/config-fields.ts';
+import { type ConfigText, configFile, readConfigText } from '../models/config-json.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { firstProblems, type LoadedModel, readModel } from '../models/model-folder.ts';
@@ -49,6 +51,7 @@ interface ReadFolder extends CanonicalWeights {
  */
 async function openHuggingFace(path: string): Promise<GraphModel> {
   const given = await readConfigText(path);
+  requirePlainWeights(given.json, join(path, configFile));
   const files = await openModelWeights(path);
   const { config, family, weights, untied } = await readFolder(given, files).catch(async (error: unknown) => {
     await files.close();
@@ -122,7 +125,8 @@ async function readFolder(given: ConfigText, stored: TensorReader): Promise<Read
   const read = await canonicalWeights(stored, family.names);
   if (read.untied.length === 0) return { config: given, family, ...read };
   // Where a tied copy has values of its own the configuration is wrong, as `transformers` has it.
-  const changes = { tie_word_embeddings: false };
+  const { architecture, config: tied } = family;
+  const changes = { tie_word_embeddings: false, ...architecture.untied?.(tied) };
   const config = { json: { ...given.json, ...changes }, text: changeJson(given.text, changes) };
   const untied = familyOf(config.json);
   if (untied === null || read.untied.every((copy) => untied.names.copies.has(copy))) {

@@ -107,6 +107,11 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
    */
   tiedCopies(config: C): Readonly<Record<string, string>>;
   /**
+   * What config.json must say beside `tie_word_embeddings: false` of a model that was tied, so that
+   * it stays the same function otherwise.
+   */
+  untied?(config: C): Readonly<Record<string, unknown>>;
+  /**
    * Tensors of checkpoints that follow from the configuration, beside those that many families
    * have.
    */

@@ -1,9 +1,10 @@
 /**
  * @file In which fields of config.json two models of one family are other functions of equal
- *   weights. The rule is closed: fields that cannot change the function are listed here, and every
- *   other one must mean the same.
+ *   weights. The rule is closed: fields that cannot change the function are listed
+ *   (`config-fields.ts`), and every other one must mean the same.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { fieldsWithoutEffect } from './config-fields.ts';
 import { architectureOf, isKnownArchitecture } from './registry.ts';
 
 /** config.json */
@@ -15,40 +16,6 @@ export interface FieldDifference {
   readonly first: unknown;
   readonly other: unknown;
 }
-
-/**
- * Fields that say where a model is from, how it was trained or is run, what its outputs are called,
- * or how its answers are searched for; and those that follow from others.
- */
-const withoutEffect: ReadonlySet<string> = new Set([
-  ...['_name_or_path', '_commit_hash', 'architectures', 'auto_map', 'finetuning_task', 'tokenizer_class'],
-  ...[
-    'transformers_version',
-    'torch_dtype',
-    'dtype',
-    'use_bfloat16',
-    'torchscript',
-    'gradient_checkpointing',
-  ],
-  ...['attn_implementation', '_attn_implementation', '_attn_implementation_internal'],
-  ...[
-    '_attn_implementation_autoset',
-    'reference_compile',
-    'deterministic_flash_attn',
-    'repad_logits_with_grad',
-  ],
-  ...['use_cache', 'return_dict', 'return_dict_in_generate', 'output_attentions', 'output_hidden_states'],
-  ...['output_scores', 'output_past', 'chunk_size_feed_forward', 'pretraining_tp', 'reorder_and_upcast_attn'],
-  ...['sparse_prediction', 'sparse_pred_ignore_index', 'tf_legacy_loss', 'layerdrop'],
-  ...['id2label', 'label2id', 'num_labels', 'problem_type', 'task_specific_params', 'prefix'],
-  ...['max_length', 'min_length', 'do_sample', 'early_stopping', 'num_beams', 'num_beam_groups'],
-  ...['diversity_penalty', 'temperature', 'top_k', 'top_p', 'typical_p', 'repetition_penalty'],
-  ...['length_penalty', 'no_repeat_ngram_size', 'encoder_no_repeat_ngram_size', 'bad_words_ids'],
-  ...['num_return_sequences', 'remove_invalid_values', 'exponential_decay_length_penalty'],
-  ...['suppress_tokens', 'begin_suppress_tokens', 'forced_bos_token_id', 'forced_eos_token_id'],
-  // T5's, of `feed_forward_proj`; which models have a decoder their `model_type` says.
-  ...['dense_act_fn', 'is_gated_act', 'is_encoder_decoder'],
-]);
 
 /** What is dropped and how new weights begin matters in training alone. */
 const ofTraining = /dropout|_pdrop$|^initializer_/;
@@ -76,7 +43,7 @@ const commonDefaults: ConfigJson = {
  * @param heads `separate` where every model keeps the head that it has
  */
 export function changesFunction(field: string, heads: 'united' | 'separate' = 'united'): boolean {
-  if (withoutEffect.has(field) || ofTraining.test(field)) return false;
+  if (fieldsWithoutEffect.has(field) || ofTraining.test(field)) return false;
   return heads === 'united' || !ofHeads.test(field);
 }
 

@@ -43,6 +43,7 @@ const schema = z.object({
   embedding_size: z.int().positive().nullish(),
   num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
+  attention_head_size: z.int().optional(),
   intermediate_size: z.int().positive(),
   hidden_act: z.string().default('gelu'),
   hidden_dropout_prob: probability.default(0.1),
@@ -91,6 +92,13 @@ function parseDebertaConfig(json: unknown): DebertaConfig {
   const raw = parseConfigJson(schema, json);
   const { hidden_size: hiddenSize, num_attention_heads: heads, conv_kernel_size: width } = raw;
   requireHeads('hidden_size', hiddenSize, heads);
+  const headSize = raw.attention_head_size ?? hiddenSize / heads;
+  requireField(
+    headSize === hiddenSize / heads,
+    'attention_head_size',
+    `must be ${hiddenSize / heads}, as hidden_size and num_attention_heads have it`,
+    headSize,
+  );
   requireField(width === 0 || width % 2 === 1, 'conv_kernel_size', 'must be odd', width);
   const pooled = raw.pooler_hidden_size ?? hiddenSize;
   requireField(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);

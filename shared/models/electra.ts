@@ -11,7 +11,7 @@ import { classificationHead } from './classification-head.ts';
 import { parseConfigJson } from './config.ts';
 import { at, dropout, linear } from './scope.ts';
 
-const electraConfigSchema = bertConfigSchema.extend({ embedding_size: z.int().positive().nullish() });
+const electraConfigSchema = bertConfigSchema.extend({ embedding_size: z.int().positive().default(128) });
 
 interface ElectraConfig extends BertConfig {
   readonly embeddingSize: number;
@@ -31,7 +31,7 @@ export const electra: Architecture<ElectraConfig> = {
   parseConfig(json) {
     const config = parseBertConfig(json);
     const { embedding_size } = parseConfigJson(electraConfigSchema, json);
-    return { ...config, embeddingSize: embedding_size ?? config.hiddenSize };
+    return { ...config, embeddingSize: embedding_size };
   },
   backbone(scope, config, inputs) {
     const module = at(scope, 'electra');

@@ -41,6 +41,7 @@ const modernBertConfigSchema = z.object({
   intermediate_size: z.int().positive(),
   num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
+  head_dim: z.int().optional(),
   hidden_activation: z.string().default('gelu'),
   max_position_embeddings: z.int().positive().default(8192),
   initializer_range: z.number().positive().default(0.02),
@@ -50,9 +51,11 @@ const modernBertConfigSchema = z.object({
   layer_types: z.array(layerKind).nullish(),
   global_attn_every_n_layers: z.int().positive().default(3),
   local_attention: z.int().positive().default(128),
+  sliding_window: z.int().positive().optional(),
   rope_parameters: z
     .object({ full_attention: ropeScalingSchema, sliding_attention: ropeScalingSchema })
     .nullish(),
+  rope_scaling: ropeScalingSchema,
   global_rope_theta: z.number().positive().default(160_000),
   local_rope_theta: z.number().positive().nullable().default(10_000),
   attention_bias: z.boolean().default(false),
@@ -70,7 +73,10 @@ interface ModernBertConfig extends ModelConfig {
   readonly intermediateSize: number;
   readonly heads: number;
   readonly layers: readonly LayerKind[];
-  /** How many tokens before and behind it a token reads in `sliding_attention`. */
+  /**
+   * How many tokens before and behind it a token reads in `sliding_attention`: half of
+   * `local_attention`, unless `sliding_window` says it.
+   */
   readonly reach: number;
   /** Angles per position, [headSize / 2]. */
   readonly frequencies: Readonly<Record<LayerKind, Float32Array>>;
@@ -99,11 +105,22 @@ export function parseModernBertConfig(json: unknown): ModernBertConfig {
   const { hidden_size: hiddenSize, num_attention_heads: heads, num_hidden_layers: layers } = raw;
   requireHeads('hidden_size', hiddenSize, heads);
   requireRotarySize('hidden_size / num_attention_heads', hiddenSize / heads);
+  const headSize = raw.head_dim ?? hiddenSize / heads;
+  requireField(
+    headSize === hiddenSize / heads,
+    'head_dim',
+    `must be ${hiddenSize / heads}, as hidden_size and num_attention_heads have it`,
+    headSize,
+  );
   const named = raw.layer_types?.length ?? layers;
   requireField(named === layers, 'layer_types', `must name ${layers} layers`, named);
   const frequenciesOf = (kind: LayerKind, theta: number): Float32Array => {
-    const rope = raw.rope_parameters?.[kind];
-    return rotaryFrequencies(hiddenSize / heads, rope?.rope_theta ?? theta, rope);
+    // Of both fields, what `rope_scaling` says holds for layers of both kinds.
+    const rope = { ...(raw.rope_parameters?.[kind] ?? { rope_type: 'default' }), ...raw.rope_scaling };
+    return rotaryFrequencies(headSize, rope.rope_theta ?? theta, {
+      original_max_position_embeddings: raw.max_position_embeddings,
+      ...rope,
+    });
   };
   return {
     inputs: {
@@ -121,7 +138,7 @@ export function parseModernBertConfig(json: unknown): ModernBertConfig {
       Array.from({ length: layers }, (_, layer) =>
         layer % raw.global_attn_every_n_layers === 0 ? 'full_attention' : 'sliding_attention',
       ),
-    reach: Math.floor(raw.local_attention / 2),
+    reach: raw.sliding_window ?? Math.floor(raw.local_attention / 2),
     frequencies: {
       full_attention: frequenciesOf('full_attention', raw.global_rope_theta),
       sliding_attention: frequenciesOf('sliding_attention', raw.local_rope_theta ?? raw.global_rope_theta),

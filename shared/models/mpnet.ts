@@ -25,13 +25,16 @@ interface MpnetConfig extends BertConfig {
   readonly buckets: number;
 }
 
+/** The padding that positions are counted from, a constant in Hugging Face's code too. */
+const paddingOfPositions = 1;
+
 /** Distances from here on share a bucket; Hugging Face's code has it as a constant. */
 const maxDistance = 128;
 
 function mpnetEmbeddings(scope: ModuleScope, config: MpnetConfig, inputIds: Value): Value {
   const { hiddenSize } = config;
   const words = embedding(scope, 'word_embeddings', inputIds, config.inputs.vocabSize, hiddenSize);
-  const positions = robertaPositions(inputIds, config.inputs.padTokenId);
+  const positions = robertaPositions(inputIds, paddingOfPositions);
   const places = embedding(scope, 'position_embeddings', positions, config.maxPositions, hiddenSize);
   const sum = ops.reshape(ops.add(words, places), [axes.tokens, hiddenSize]);
   return dropout(scope, layerNorm(scope, 'LayerNorm', sum, config.layerNormEpsilon), config.hiddenDropout);
@@ -75,7 +78,7 @@ export const mpnet: Architecture<MpnetConfig> = {
     const { vocabSize, padTokenId } = inputs;
     return {
       ...config,
-      inputs: { vocabSize, padTokenId, maxLength: config.maxPositions - padTokenId - 1 },
+      inputs: { vocabSize, padTokenId, maxLength: config.maxPositions - paddingOfPositions - 1 },
       buckets: raw.relative_attention_num_buckets,
     };
   },

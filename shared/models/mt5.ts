@@ -11,7 +11,8 @@ export const mt5: typeof t5 = {
   modelType: 'mt5',
   classNames: { text2text: 'MT5ForConditionalGeneration' },
   parseConfig: (json) => ({
-    ...t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }, json)),
+    ...t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu' }, json)),
     scaled: false,
   }),
+  untied: () => ({}),
 } satisfies Architecture<ReturnType<typeof t5.parseConfig>>;

@@ -2,6 +2,7 @@ import { RegmeanError } from '../errors.ts';
 import { albert } from './albert.ts';
 import type { Architecture, Decoding, ModelConfig } from './architecture.ts';
 import { bert } from './bert.ts';
+import { requireComputedFields } from './config-fields.ts';
 import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
@@ -23,6 +24,13 @@ import { xlmRoberta } from './xlm-roberta.ts';
 function register<C extends ModelConfig>(architecture: Architecture<C>): Architecture {
   return {
     ...architecture,
+    parseConfig(json) {
+      requireComputedFields(json);
+      return architecture.parseConfig(json);
+    },
+    ...(architecture.untied === undefined
+      ? {}
+      : { untied: (config: ModelConfig) => architecture.untied?.(config as C) ?? {} }),
     backbone: (scope, config, inputs) => architecture.backbone(scope, config as C, inputs),
     tiedCopies: (config) => architecture.tiedCopies(config as C),
     head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),

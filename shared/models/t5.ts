@@ -30,8 +30,10 @@ const t5ConfigSchema = z.object({
   layer_norm_epsilon: z.number().positive().default(1e-6),
   initializer_factor: z.number().positive().default(1),
   feed_forward_proj: z.string().default('relu'),
+  dense_act_fn: z.string().optional(),
+  is_gated_act: z.boolean().optional(),
   tie_word_embeddings: z.boolean().default(true),
-  scale_decoder_outputs: z.boolean().optional(),
+  scale_decoder_outputs: z.boolean().nullish(),
   n_positions: z.int().positive().default(512),
   pad_token_id: z.int().nonnegative().default(0),
   decoder_start_token_id: z.int().nonnegative().optional(),
@@ -58,12 +60,11 @@ interface T5Config extends ModelConfig {
 }
 
 function parseT5Config(json: unknown): T5Config {
-  const raw = parseConfigJson(t5ConfigSchema, json);
+  const raw = parseConfigJson(t5ConfigSchema, json, ['scale_decoder_outputs']);
   const [, gate, name] = /^(gated-)?(.+)$/.exec(raw.feed_forward_proj) ?? [];
   if (name === undefined) {
     throw new RegmeanError('invalid-input', 'config.json: feed_forward_proj must name an activation');
   }
-  const gated = gate !== undefined;
   return {
     inputs: {
       vocabSize: raw.vocab_size,
@@ -83,11 +84,13 @@ function parseT5Config(json: unknown): T5Config {
     maxDistance: raw.relative_attention_max_distance,
     dropout: raw.dropout_rate,
     epsilon: raw.layer_norm_epsilon,
-    activation: gated && name === 'gelu' ? 'gelu_new' : name,
-    gated,
+    // `feed_forward_proj` in two fields, which transformers 5 writes beside it, and which hold.
+    activation: raw.dense_act_fn ?? (raw.feed_forward_proj === 'gated-gelu' ? 'gelu_new' : name),
+    gated: raw.is_gated_act ?? gate !== undefined,
     tied: raw.tie_word_embeddings,
     // Before transformers 5 one field said both.
-    scaled: raw.scale_decoder_outputs ?? raw.tie_word_embeddings,
+    scaled:
+      raw.scale_decoder_outputs === undefined ? raw.tie_word_embeddings : raw.scale_decoder_outputs === true,
   };
 }
 
@@ -301,6 +304,7 @@ export const t5: Architecture<T5Config> = {
     'decoder.embed_tokens.weight': 'shared.weight',
     ...(tied ? { 'lm_head.weight': 'shared.weight' } : {}),
   }),
+  untied: ({ scaled }) => ({ scale_decoder_outputs: scaled }),
   ignoredParameters: [],
   parseConfig: parseT5Config,
   backbone(scope, config, inputs) {

@@ -198,9 +198,11 @@ describe('the tokenizer of another number of words', () => {
 
 describe('a quantized base', () => {
   it('is refused, for the base that it was made from', async () => {
-    const base = await writeTinyBase(at('quantized'), { quantization_config: { load_in_4bit: true } });
+    const base = await writeTinyBase(at('quantized'), {});
+    const config = { ...(await readConfigJson(base)), quantization_config: { load_in_4bit: true } };
+    await writeFile(join(base, 'config.json'), JSON.stringify(config));
     expect(await outcome({ ...pair(query), ...head }, {}, { base })).toMatchObject({
-      message: '/quantized/config.json: quantization_config must be absent',
+      message: '/quantized/config.json: quantization_config must be absent, got {"load_in_4bit":true}',
       hint: expect.stringContaining('before it was quantized'),
     });
   });

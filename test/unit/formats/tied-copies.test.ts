@@ -78,6 +78,16 @@ describe('a tied copy with values of its own', () => {
     expect(JSON.parse(model.configText)).toMatchObject({ tie_word_embeddings: false });
   });
 
+  it('leaves the outputs of a T5 decoder scaled as they were, as transformers 5 has it', async () => {
+    const model = await modelWith('t5-text2text', 'text2text', copyOf('shared.weight', 'lm_head.weight', 2));
+    expect(model.config).toMatchObject({ tied: false, scaled: true });
+    expect(JSON.parse(model.configText)).toMatchObject({
+      tie_word_embeddings: false,
+      scale_decoder_outputs: true,
+    });
+    expect(model.architecture.parseConfig(JSON.parse(model.configText))).toEqual(model.config);
+  });
+
   it('is refused where the network has no head of its own', async () => {
     const change = copyOf('bert.embeddings.word_embeddings.weight', 'cls.predictions.decoder.weight', 2);
     await expect(modelWith('bert-masked-lm', 'masked-lm', change)).rejects.toThrow(

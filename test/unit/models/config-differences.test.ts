@@ -85,6 +85,14 @@ describe('what does not', () => {
       { hidden_dropout_prob: 0.5, classifier_dropout: 0.3, initializer_range: 1 },
     ],
     [
+      'T5 1.1 as transformers 4 and 5 write it',
+      { ...t5, tie_word_embeddings: false, feed_forward_proj: 'gated-gelu' },
+      {
+        ...{ scale_decoder_outputs: false, dense_act_fn: 'gelu_new', is_gated_act: true },
+        ...{ num_decoder_layers: 2, is_decoder: false, pad_token_id: 0 },
+      },
+    ],
+    [
       'how answers are searched for',
       t5,
       { max_length: 7, num_beams: 4, task_specific_params: { summarization: {} } },

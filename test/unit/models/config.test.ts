@@ -142,9 +142,50 @@ describe('models that are not what they look like', () => {
       { add_cross_attention: true },
       'add_cross_attention: must be false: there is no encoder to attend to',
     ],
+    ['llama', { quantization_config: { quant_method: 'gptq' } }, 'quantization_config must be absent, got'],
+    ['bert', { pruned_heads: { 0: [1] } }, 'config.json: pruned_heads must be empty: heads of attention are'],
+    ['qwen3', { per_layer_config: { 0: { head_dim: 2 } } }, 'per_layer_config must be empty: layers are'],
+    ['deberta-v2', { attention_head_size: 6 }, 'attention_head_size: must be 4, as hidden_size and'],
+    ['modernbert', { head_dim: 4 }, 'head_dim: must be 6, as hidden_size and num_attention_heads have it'],
   ])('are refused: %s with %j', (modelType, changes, message) => {
     expect(() => parse(modelType, changes)).toThrow(message);
-    expect(() => parse(modelType, { is_decoder: false, add_cross_attention: false })).not.toThrow();
+  });
+
+  it.each([
+    ['bert', { is_decoder: false, add_cross_attention: false, pruned_heads: {}, quantization_config: null }],
+    ['deberta-v2', { attention_head_size: 4 }],
+    ['modernbert', { head_dim: 6 }],
+  ])('but not where the field says nothing else: %s with %j', (modelType, changes) => {
+    expect(parse(modelType, changes)).toEqual(parse(modelType, {}));
+  });
+});
+
+describe('fields that say what another one says', () => {
+  it.each([
+    ['modernbert', { sliding_window: 3, local_attention: 128 }, { sliding_window: null, local_attention: 6 }],
+    [
+      'modernbert',
+      { rope_scaling: { rope_type: 'linear', factor: 2 }, global_rope_theta: 50 },
+      {
+        rope_parameters: {
+          full_attention: { rope_type: 'linear', factor: 2, rope_theta: 50 },
+          sliding_attention: { rope_type: 'linear', factor: 2 },
+        },
+      },
+    ],
+    ['electra', { embedding_size: undefined }, { embedding_size: 128 }],
+    [
+      'mistral',
+      { num_key_value_heads: undefined, num_attention_heads: 8 },
+      { num_key_value_heads: 8, num_attention_heads: 8 },
+    ],
+  ])('hold as in transformers: %s with %j', (modelType, changes, same) => {
+    expect(parse(modelType, changes)).toEqual(parse(modelType, same));
+    expect(parse(modelType, changes)).not.toEqual(parse(modelType, {}));
+  });
+
+  it("do not move MPNet's positions, which are counted from a constant", () => {
+    expect(parse('mpnet', { pad_token_id: 3 }).inputs.maxLength).toBe(parse('mpnet', {}).inputs.maxLength);
   });
 });
 
@@ -198,6 +239,18 @@ describe('fields that are null', () => {
   });
 });
 
+describe('the feed-forward block of T5', () => {
+  it.each([
+    [{ feed_forward_proj: 'gated-gelu' }, 'gelu_new', true],
+    [{ feed_forward_proj: 'gated-silu' }, 'silu', true],
+    [{ feed_forward_proj: 'gelu' }, 'gelu', false],
+    [{ feed_forward_proj: 'relu', dense_act_fn: 'gelu_new', is_gated_act: true }, 'gelu_new', true],
+    [{ feed_forward_proj: 'gated-gelu', dense_act_fn: null, is_gated_act: null }, 'gelu_new', true],
+  ])('with %j has %s', (changes, activation, gated) => {
+    expect(parse('t5', changes)).toMatchObject({ activation, gated });
+  });
+});
+
 describe('outputs of a T5 decoder', () => {
   it.each([
     ['t5', { tie_word_embeddings: true }, { tied: true, scaled: true }],
@@ -205,7 +258,9 @@ describe('outputs of a T5 decoder', () => {
     ['t5', { tie_word_embeddings: false }, { tied: false, scaled: false }],
     ['t5', { tie_word_embeddings: true, scale_decoder_outputs: false }, { tied: true, scaled: false }],
     ['t5', { tie_word_embeddings: false, scale_decoder_outputs: true }, { tied: false, scaled: true }],
-    ['mt5', { tie_word_embeddings: true }, { tied: true, scaled: false }],
+    ['t5', { tie_word_embeddings: true, scale_decoder_outputs: null }, { tied: true, scaled: false }],
+    ['mt5', { tie_word_embeddings: undefined }, { tied: true, scaled: false }],
+    ['mt5', { tie_word_embeddings: true, scale_decoder_outputs: true }, { tied: true, scaled: false }],
     ['mt5', { tie_word_embeddings: false }, { tied: false, scaled: false }],
   ])('of %s with %j are scaled as transformers 5 does', (modelType, changes, expected) => {
     expect(parse(modelType, changes)).toMatchObject(expected);
