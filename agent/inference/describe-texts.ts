@@ -78,6 +78,7 @@ async function describeGenerated(
 ): Promise<readonly object[]> {
   const generator = await createGenerator(model, model.weights, context.compute);
   try {
+    noteNotApplied(model, options, context);
     const { beams = generationDefaults.beams, maxNewTokens = generationDefaults.maxNewTokens } = options;
     const texts = await generator.generate(
       examples,
@@ -92,6 +93,15 @@ async function describeGenerated(
   } finally {
     await generator.dispose();
   }
+}
+
+/** Tells what generation_config.json asks for and is not done. */
+function noteNotApplied({ config }: Model, { folder }: DescribeOptions, context: RunContext): void {
+  const { notApplied = [] } = config.inputs.generation ?? {};
+  if (notApplied.length === 0) return;
+  context.note(
+    `${folder}/generation_config.json: not applied, the search is plain: ${notApplied.join(', ')}`,
+  );
 }
 
 async function describeLogits(

@@ -8,6 +8,7 @@ import { classesNamedInConfig, headOutputs } from '../models/classes.ts';
 import { configDifferences } from '../models/config-differences.ts';
 import { requirePlainWeights } from '../models/config-fields.ts';
 import { type ConfigText, configFile, readConfigText } from '../models/config-json.ts';
+import { withGenerationTokens } from '../models/generation-config.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { firstProblems, type LoadedModel, readModel } from '../models/model-folder.ts';
@@ -108,7 +109,7 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
       const { headParameters, weights: parameters } = loaded.model;
       const isNew = (name: string): boolean => request.headSeed !== undefined && headParameters.has(name);
       requireNoContradiction(path, architecture, loaded.surplus, parameters, isNew);
-      return loaded;
+      return withGenerationTokens(path, loaded);
     },
     writeFolder: (folder, task, labels) => {
       const target =

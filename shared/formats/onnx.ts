@@ -2,6 +2,7 @@
 
 import { headOutputs } from '../models/classes.ts';
 import { type ConfigText, configFile, configTextBeside } from '../models/config-json.ts';
+import { withGenerationTokens } from '../models/generation-config.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { readModel, saveModel } from '../models/model-folder.ts';
@@ -44,7 +45,8 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     : onnxWeights(networkOf(await openOnnx(file)));
   const load: GraphModel['load'] = async (request) => {
     const { config: own, architecture } = await openNetwork(file, path);
-    return readModel({ where: path, config: own, architecture, weights }, request);
+    const loaded = await readModel({ where: path, config: own, architecture, weights }, request);
+    return withGenerationTokens(folder, loaded);
   };
   const linearLayers: GraphModel['linearLayers'] = async (task, classes) => {
     const { config: own, architecture, weights: unused } = await openNetwork(file, path);

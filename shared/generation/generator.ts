@@ -6,6 +6,7 @@ import { RegmeanError } from '../errors.ts';
 import { type EvaluationOptions, resultsOf } from '../examples/batches-of.ts';
 import type { Batch, EncodedExample } from '../examples/example.ts';
 import { lengthsOf, planEvaluationBatches } from '../examples/plan-batches.ts';
+import type { InputSpec } from '../models/input-spec.ts';
 import type { ModelIdentity } from '../models/model-graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import { type RunContext, stopIfAsked } from '../runtime/run-context.ts';
@@ -82,7 +83,7 @@ async function generateBatch(
   const attentionMask: RunTensor = { shape, data: batch.attentionMask };
   const memory = await graphs.memory({ shape, data: batch.inputIds }, attentionMask);
   const fixed = { memory: repeatRows(memory, beams), attentionMask: repeat(attentionMask, beams) };
-  const endTokenIds = config.inputs.endTokenIds ?? [];
+  const endTokenIds = endTokensOf(config.inputs);
   const searches = Array.from({ length: batchSize }, () =>
     createSearch({ beams, lengthPenalty, endTokenIds }),
   );
@@ -123,8 +124,14 @@ function unlabelled({ decoderInputIds: _, ...rest }: EncodedExample): EncodedExa
   return { ...rest, labels: null };
 }
 
+/** Tokens that end a text, as `generate` of `transformers` has them. */
+function endTokensOf({ generation, endTokenIds = [] }: InputSpec): readonly number[] {
+  return generation?.endTokenIds ?? endTokenIds;
+}
+
 function startTokenOf({ config, architecture }: ModelIdentity): number {
-  if (config.inputs.decoderStartTokenId !== undefined) return config.inputs.decoderStartTokenId;
+  const start = config.inputs.generation?.startTokenId ?? config.inputs.decoderStartTokenId;
+  if (start !== undefined) return start;
   throw new RegmeanError('invalid-input', `${architecture.modelType}: decoder_start_token_id must be given`);
 }
 

@@ -57,7 +57,8 @@ interface Beam {
 /**
  * Beam search: the best `2 beams` continuations of all beams are looked at in order. One that ends
  * the text is kept when it is among the first `beams`; the others go on. The search is over when
- * `beams` texts are kept and no beam can become better than the worst of them. A text counts with
+ * `beams` texts are kept and the best that goes on is not better than the worst of them, as in
+ * `generate` of `transformers`. A text counts with
  * log p / length^lengthPenalty, its end token included in the length.
  */
 function createBeamSearch({ beams, lengthPenalty, endTokenIds }: SearchOptions): Search {
@@ -83,7 +84,7 @@ function createBeamSearch({ beams, lengthPenalty, endTokenIds }: SearchOptions):
       }
       running = next;
       const worst = ended.at(-1)?.score ?? Number.NEGATIVE_INFINITY;
-      const attainable = normalized(candidates[0]?.score ?? Number.NEGATIVE_INFINITY, length);
+      const attainable = normalized(next[0]?.score ?? Number.NEGATIVE_INFINITY, length);
       if (next.length === 0 || (ended.length === beams && worst >= attainable)) {
         running = [];
         return null;

@@ -77,8 +77,9 @@ async function createLanguageScorer(
   return {
     main: mainMetric(model.task, []),
     async score(examples, options, context) {
-      const endTokenIds = model.config.inputs.endTokenIds ?? [];
-      const targets = examples.map(({ labels }) => targetText(labels, endTokenIds));
+      const { endTokenIds = [], generation } = model.config.inputs;
+      const ends = [...endTokenIds, ...(generation?.endTokenIds ?? [])];
+      const targets = examples.map(({ labels }) => targetText(labels, ends));
       const longest = targets.reduce((length, target) => Math.max(length, target.length), 0);
       const greedy = { ...options, beams: 1, maxNewTokens: longest + 1 };
       const texts = await generator.generate(examples, greedy, context);

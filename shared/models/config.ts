@@ -19,9 +19,15 @@ export const layerCount = z
  * is one that is not there.
  *
  * @param nullable fields in which null has a meaning of its own
+ * @param where the file, in errors
  * @throws naming the first bad field
  */
-export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown, nullable: readonly string[] = []): T {
+export function parseConfigJson<T>(
+  schema: z.ZodType<T>,
+  json: unknown,
+  nullable: readonly string[] = [],
+  where = 'config.json',
+): T {
   const given = withoutNulls(json, nullable);
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
@@ -30,7 +36,7 @@ export function parseConfigJson<T>(schema: z.ZodType<T>, json: unknown, nullable
   const owner = valueAt(given, path.slice(0, -1));
   const isMissing = typeof owner === 'object' && path.length > 0 && valueAt(given, path) === undefined;
   const problem = isMissing ? ' must be given' : `: ${issue?.message}`;
-  throw new RegmeanError('invalid-input', `config.json: ${path.join('.')}${problem}`);
+  throw new RegmeanError('invalid-input', `${where}: ${path.join('.')}${problem}`);
 }
 
 /**

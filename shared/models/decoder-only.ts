@@ -134,6 +134,18 @@ export const padTokenIdSchema = z
   .transform((id) => (id === undefined || id === null || id < 0 ? null : id));
 
 /**
+ * What batches are filled with: the padding token, else a token that ends texts. The mask tells
+ * padding from tokens, so any id of the vocabulary would do.
+ */
+export function fillingToken(
+  padTokenId: number | null,
+  endTokenIds: readonly number[],
+  vocabSize: number,
+): number {
+  return padTokenId ?? endTokenIds.find((id) => id < vocabSize) ?? 0;
+}
+
+/**
  * The last token of every sequence, as `transformers` finds it: the rightmost that is not the
  * padding token, whatever the mask says of it, so that a tokenizer which ends texts with that token
  * has the one before read. A text of nothing but padding has its first token read. Without a

@@ -15,6 +15,7 @@ import {
   type DecoderConfig,
   type DecoderContext,
   decodingOf,
+  fillingToken,
   languageModelHead,
   padTokenIdSchema,
   scoreHead,
@@ -41,7 +42,10 @@ const gpt2ConfigSchema = z.object({
   add_cross_attention: z.literal(false, 'must be false: there is no encoder to attend to').default(false),
   tie_word_embeddings: z.boolean().default(true),
   pad_token_id: padTokenIdSchema,
-  eos_token_id: z.union([z.int().nonnegative(), z.array(z.int().nonnegative())]).nullish(),
+  eos_token_id: z
+    .union([z.int().nonnegative(), z.array(z.int().nonnegative())])
+    .nullable()
+    .default(50256),
 });
 
 interface Gpt2Config extends DecoderConfig {
@@ -60,7 +64,7 @@ interface Gpt2Config extends DecoderConfig {
 }
 
 function parseGpt2Config(json: unknown): Gpt2Config {
-  const raw = parseConfigJson(gpt2ConfigSchema, json);
+  const raw = parseConfigJson(gpt2ConfigSchema, json, ['eos_token_id']);
   requireHeads('n_embd', raw.n_embd, raw.n_head);
   const endTokenIds = [raw.eos_token_id ?? []].flat();
   const scale = raw.scale_attn_weights ? 1 / Math.sqrt(raw.n_embd / raw.n_head) : 1;
@@ -68,8 +72,7 @@ function parseGpt2Config(json: unknown): Gpt2Config {
     inputs: {
       vocabSize: raw.vocab_size,
       maxLength: raw.n_positions,
-      // The mask tells padding from tokens, so any id of the vocabulary fills.
-      padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
+      padTokenId: fillingToken(raw.pad_token_id, endTokenIds, raw.vocab_size),
       endTokenIds,
     },
     padTokenId: raw.pad_token_id,

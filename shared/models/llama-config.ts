@@ -1,7 +1,7 @@
 /** @file config.json of Llama and families of the same blocks. */
 import { z } from '../zod.ts';
 import { layerCount, parseConfigJson, requireField, requireHeads, withDefaults } from './config.ts';
-import { type DecoderConfig, padTokenIdSchema } from './decoder-only.ts';
+import { type DecoderConfig, fillingToken, padTokenIdSchema } from './decoder-only.ts';
 import type { AttentionKind } from './rotary.ts';
 import {
   commonRopeParameters,
@@ -46,7 +46,7 @@ const llamaConfigSchema = z.object({
 type RawConfig = z.infer<typeof llamaConfigSchema>;
 
 /** Fields in which null says something else than a field that is not there. */
-const nullable = ['num_key_value_heads', 'sliding_window'];
+const nullable = ['num_key_value_heads', 'sliding_window', 'eos_token_id'];
 
 /** The configuration of Llama and its relatives. */
 export interface LlamaConfig extends DecoderConfig {
@@ -112,7 +112,7 @@ export function parseLlamaConfig(
     inputs: {
       vocabSize: raw.vocab_size,
       maxLength: raw.max_position_embeddings,
-      padTokenId: raw.pad_token_id ?? endTokenIds[0] ?? 0,
+      padTokenId: fillingToken(raw.pad_token_id, endTokenIds, raw.vocab_size),
       endTokenIds,
     },
     padTokenId: raw.pad_token_id,

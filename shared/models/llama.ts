@@ -137,13 +137,18 @@ export function llamaFamily(family: LlamaFamily): Architecture<LlamaConfig> {
   };
 }
 
-export const llama = llamaFamily({ modelType: 'llama', prefix: 'Llama' });
+export const llama = llamaFamily({ modelType: 'llama', prefix: 'Llama', defaults: { eos_token_id: 2 } });
 
 /** Mistral (Jiang et al., 2023): no biases, and attention within a sliding window. */
 export const mistral = llamaFamily({
   modelType: 'mistral',
   prefix: 'Mistral',
-  defaults: { max_position_embeddings: 131072, num_key_value_heads: 8, sliding_window: 4096 },
+  defaults: {
+    max_position_embeddings: 131072,
+    num_key_value_heads: 8,
+    sliding_window: 4096,
+    eos_token_id: 2,
+  },
   blocks: { projectionBias: false, outputBias: false, feedForwardBias: false },
   sliding: 'all',
 });

@@ -37,6 +37,15 @@ describe('createSearch', () => {
     expect(run(1)).toEqual([1]);
   });
 
+  it('looks at texts that go on alone, not at those that have just ended, to see whether to end', () => {
+    const search = createSearch({ beams: 2, lengthPenalty: 1, endTokenIds: [end] });
+    const start = [0.6, 0.3, 0.1];
+    search.advance(logits(start, start));
+    // The end after 1 is kept as the second text; nothing that goes on is as probable.
+    expect(search.advance(logits([0.8, 0.1, 0.1], [0.1, 0.45, 0.45]))).toBeNull();
+    expect(search.best()).toEqual(Int32Array.of());
+  });
+
   it('ends when no running text can become better than the worst that is kept', () => {
     const search = createSearch({ beams: 2, lengthPenalty: 1, endTokenIds: [end] });
     const start = [0.5, 0.49, 0.01];

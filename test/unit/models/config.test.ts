@@ -190,8 +190,8 @@ describe('fields that say what another one says', () => {
 });
 
 describe('fields that are null', () => {
-  // No angles of its own, and no window, where the default is one.
-  const saysMoreByNull = new Set(['local_rope_theta', 'sliding_window']);
+  // No angles of its own, no window, and no token that ends texts, where the default is one.
+  const saysMoreByNull = new Set(['local_rope_theta', 'sliding_window', 'eos_token_id']);
 
   it.each(Object.keys(fixtures))('of %s are as those that are not there', (modelType) => {
     const json = configs.get(modelType) ?? {};
