@@ -58,8 +58,8 @@ interface Beam {
  * Beam search: the best `2 beams` continuations of all beams are looked at in order. One that ends
  * the text is kept when it is among the first `beams`; the others go on. The search is over when
  * `beams` texts are kept and the best that goes on is not better than the worst of them, as in
- * `generate` of `transformers`. A text counts with
- * log p / length^lengthPenalty, its end token included in the length.
+ * `generate` of `transformers`. A text counts with log p / length^lengthPenalty, its end token
+ * included in the length.
  */
 function createBeamSearch({ beams, lengthPenalty, endTokenIds }: SearchOptions): Search {
   let running: readonly Beam[] = [{ tokens: [], score: 0 }];

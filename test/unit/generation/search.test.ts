@@ -46,13 +46,14 @@ describe('createSearch', () => {
     expect(search.best()).toEqual(Int32Array.of());
   });
 
-  it('ends when no running text can become better than the worst that is kept', () => {
+  it('ends when no running text is better than the worst that is kept', () => {
     const search = createSearch({ beams: 2, lengthPenalty: 1, endTokenIds: [end] });
-    const start = [0.5, 0.49, 0.01];
+    const start = [0.2, 0.75, 0.05];
     search.advance(logits(start, start));
-    const mostlyEnd = logits([0.98, 0.01, 0.01], [0.98, 0.01, 0.01]);
-    expect(search.advance(mostlyEnd)).not.toBeNull();
-    expect(search.advance(mostlyEnd)).toBeNull();
-    expect(search.best()).toEqual(Int32Array.of(1));
+    // Two texts are kept now: none of log 0.2, and 1 of log(0.75 * 0.3) / 2.
+    expect(search.advance(logits([0.3, 0.6, 0.1], [0.4, 0.3, 0.3]))).not.toBeNull();
+    const mostlyEnd = [0.98, 0.01, 0.01];
+    expect(search.advance(logits(mostlyEnd, mostlyEnd))).toBeNull();
+    expect(search.best()).toEqual(Int32Array.of(1, 1));
   });
 });
