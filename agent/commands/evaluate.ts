@@ -10,6 +10,7 @@ interface EvaluateFlags extends ColumnNames {
   readonly model: string[];
   readonly task: TaskKind;
   readonly data: string[];
+  readonly agent?: string;
   readonly ensemble?: boolean;
   readonly classes?: string[];
   readonly batchSize: number;
@@ -23,9 +24,13 @@ export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
     .description('score models on labelled data')
-    .requiredOption('--model <dir...>', 'models with a task head, folders or ONNX files')
+    .requiredOption(
+      '--model <dir...>',
+      'models with a task head, folders or ONNX files; a folder of candidates stands for all in it',
+    )
     .requiredOption('--task <kind>', 'task of the models', parse.taskKind)
     .requiredOption('--data <file...>', 'labelled data; each file is scored by itself')
+    .option('--agent <name>', 'whose scores these are, for a merge that chooses by them')
     .option('--ensemble', 'also score the mean of the models’ logits')
     .option(
       '--classes <names>',

@@ -7,7 +7,7 @@ import { createScorer } from '../../shared/inference/scorer.ts';
 import { createSharedData } from '../../shared/inference/shared-data.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { EvaluateOptions, Score } from './evaluate-options.ts';
+import type { EvaluateOptions, MarkedModel, Score } from './evaluate-options.ts';
 
 /**
  * Scores every model on every file, in that order.
@@ -15,7 +15,7 @@ import type { EvaluateOptions, Score } from './evaluate-options.ts';
  * @throws RegmeanError `usage` for what only tasks with classes have
  */
 export async function evaluateLanguageModels(
-  options: EvaluateOptions,
+  options: Omit<EvaluateOptions, 'models'> & { readonly models: readonly MarkedModel[] },
   context: RunContext,
 ): Promise<readonly Score[]> {
   const { task, classes, ensemble } = options;
@@ -24,7 +24,7 @@ export async function evaluateLanguageModels(
     throw new RegmeanError('usage', `--ensemble: needs a task with classes or values, got ${task}`);
   const scores: Score[] = [];
   const files = createSharedData(options);
-  for (const folder of options.models) {
+  for (const { path: folder, ...marks } of options.models) {
     const { model, surplus, folder: modelFolder } = await loadModel(folder, { task });
     noteSurplus({ model: folder, task, surplus }, context);
     const scorer = await createScorer(model, model.weights, context.compute);
@@ -40,7 +40,8 @@ export async function evaluateLanguageModels(
         noteCutRows(file, truncated, context);
         const evaluation = { batchSize: options.batchSize, name: `scoring ${folder} on ${file}` };
         const metrics = await scorer.score(examples, evaluation, context);
-        scores.push({ model: folder, data: file, examples: examples.length, main: scorer.main, metrics });
+        const { main } = scorer;
+        scores.push({ model: folder, data: file, examples: examples.length, main, metrics, ...marks });
       }
     } finally {
       await scorer.dispose();

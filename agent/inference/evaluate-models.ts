@@ -1,4 +1,5 @@
 /** @file Scores models, and their ensemble, on labelled data files. */
+import { modelsToScore } from '../../shared/candidates/candidate-models.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -42,12 +43,14 @@ export async function evaluateModels(
   options: EvaluateOptions,
   context: RunContext,
 ): Promise<readonly Score[]> {
-  const { task, classes } = options;
-  if (isLanguageTask(task)) return evaluateLanguageModels(options, context);
+  const { task, classes, agent } = options;
+  const mark = agent === undefined ? {} : { agent };
+  const models = (await modelsToScore(options.models, agent)).map((own) => ({ ...own, ...mark }));
+  if (isLanguageTask(task)) return evaluateLanguageModels({ ...options, models }, context);
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   const files = createSharedData(options);
-  for (const folder of options.models) {
+  for (const { path: folder, ...marks } of models) {
     const opened = await openPredictor(folder, task, context);
     const { model, predictor, folder: modelFolder } = opened;
     noteSurplus({ model: folder, task, surplus: opened.surplus }, context);
@@ -60,16 +63,16 @@ export async function evaluateModels(
         const logits = await predictor.predict(examples, evaluation, context);
         const own: ModelLogits = { classes: model.classes, outputs: model.outputs, learned, logits };
         const score = scoreModels([own], data, classes);
-        scores.push({ model: folder, data: file, examples: examples.length, ...score });
+        scores.push({ model: folder, data: file, examples: examples.length, ...score, ...marks });
         if (options.ensemble) addToEnsemble(ensembles, folder, file, data, own);
       }
     } finally {
       await predictor.dispose();
     }
   }
-  for (const [file, { data, models }] of ensembles) {
-    const all = task === 'regression' ? data : withClasses(data, unitedClasses(data.classes, models));
-    const score = scoreModels(models, all, classes);
+  for (const [file, { data, models: members }] of ensembles) {
+    const all = task === 'regression' ? data : withClasses(data, unitedClasses(data.classes, members));
+    const score = scoreModels(members, all, classes);
     scores.push({ model: ensembleName, data: file, examples: data.examples.length, ...score });
   }
   return scores;

@@ -1,3 +1,4 @@
+import type { ScoredCandidate } from '../../shared/candidates/candidate-scores.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
@@ -6,7 +7,10 @@ export const evaluateDefaults = { batchSize: 32, ensemble: false } as const;
 
 /** What to score. */
 export interface EvaluateOptions {
+  /** Folders of candidates stand for all candidates in them. */
   readonly models: readonly string[];
+  /** Whose scores they are, and, where candidates have heads of several agents, whose head. */
+  readonly agent?: string;
   readonly task: TaskKind;
   readonly dataFiles: readonly string[];
   readonly columns?: DataColumns;
@@ -27,4 +31,13 @@ export interface Score {
   /** The metric that the task is judged by. */
   readonly main: string;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Where the model is one of a set of candidates for a merge. */
+  readonly candidate?: ScoredCandidate;
+  /** Whose score it is, where that was said. */
+  readonly agent?: string;
+}
+
+/** A model, and what its scores say of it. */
+export interface MarkedModel extends Pick<Score, 'candidate' | 'agent'> {
+  readonly path: string;
 }

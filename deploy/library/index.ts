@@ -8,7 +8,7 @@ export { openModel } from '../../shared/formats/open-model.ts';
 export type { ProgressEvent, RunContextOptions } from '../../shared/runtime/run-context.ts';
 export { collectStatistics, type StatisticsRequest } from './collect-statistics.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
-export { type MergeRequest, merge } from './merge.ts';
+export { type CandidatesRequest, type MergeRequest, merge, mergeCandidates } from './merge.ts';
 export { type PredictRequest, predict } from './predict.ts';
 export { type AgentRequest, runAgent } from './run-agent.ts';
 export { type RoundRequest, serveRound } from './serve-round.ts';

@@ -32,6 +32,9 @@ export type MethodChoice = MethodName | typeof autoMethod;
 /** All that `--method` takes, in the order that people are shown. */
 export const methodChoices = [...methodNames, autoMethod] as const;
 
+/** Which scores of several agents count where nobody says it. */
+export const defaultRule: ChoiceRule = 'mean';
+
 /** A candidate as it is given: a method, its own options, and the scale. */
 export const givenCandidateSchema = z
   .strictObject({

@@ -4,17 +4,14 @@ import { dirname, join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { holdsEarlierMerge, mergeSources, type UncheckedFiles } from '../merge/merge-contributions.ts';
-import type { CandidateResult, ChoiceReport, ChoiceRule, MergeReport } from '../merge/merge-report.ts';
+import type { CandidateResult, ChoiceReport, MergeReport } from '../merge/merge-report.ts';
 import { openValidation, scoreFolder, type ValidationSource } from '../search/score-folder.ts';
 import { acceptScores } from './accept-scores.ts';
-import type { AutoMergeOptions } from './auto-options.ts';
+import { type AutoMergeOptions, defaultRule } from './auto-options.ts';
 import { chooseCandidate } from './choose-candidate.ts';
 import { mergeCandidates, writeChosen } from './merge-candidates.ts';
 import { type OpenCandidates, openCandidates, whyLeftOut } from './open-candidates.ts';
 import { readScoreFiles } from './read-scores.ts';
-
-/** Which scores of several agents count where nobody says it. */
-export const defaultRule: ChoiceRule = 'mean';
 
 /** Where scores come from; without any the order of the candidates decides. */
 export interface ChoiceEvidence {

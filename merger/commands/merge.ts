@@ -6,12 +6,14 @@ import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listed } from '../../shared/listed.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { autoMethod } from '../auto/auto-options.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import { inWords } from '../methods/option.ts';
+import { type AutoFlags, addAutoFlags, choiceLines, requireAutoFor, runAuto } from './merge-auto.ts';
 import { addMergeFlags, flagOf, readMergeFlags } from './merge-flags.ts';
 
-interface OtherFlags extends ColumnNames {
-  readonly out: string;
+interface OtherFlags extends ColumnNames, AutoFlags {
+  readonly out?: string;
   readonly validation?: readonly string[];
   readonly task?: TaskKind;
   readonly trials?: number;
@@ -28,6 +30,9 @@ Examples:
   $ regmean merge a b --out average --method simple
   $ regmean merge a b --out fused --method fisher
   $ regmean merge a b c --out fused --validation dev.jsonl --alpha 0.5,0.9
+  $ regmean merge a b c --method auto --base base --candidates shared
+  $ regmean merge a b c --method auto --base base --scores a.json b.json c.json --out fused
+  $ regmean merge a b c --method auto --base base --validation dev.jsonl --out fused
   $ regmean merge sentiment names --out fused --heads separate
   $ regmean merge a b --out fused --exclude '^classifier' --base base-model
 
@@ -43,7 +48,7 @@ export function registerMergeCommand(program: Command): void {
     .summary('merge contributions into one model')
     .description('Merge contributions of several agents into one model, without data and without training.')
     .argument('<contribution...>', 'contribution folders')
-    .requiredOption('--out <dir>', 'model folder to write')
+    .option('--out <dir>', 'model folder to write')
     .addOption(threadsOption())
     .option('--json', 'print the merge report as JSON');
   addMergeFlags(command, { defaults: 'own', search: true })
@@ -62,13 +67,19 @@ export function registerMergeCommand(program: Command): void {
     .option('--max-length <tokens>', 'longer validation rows are cut', parse.positiveInteger)
     .addHelpText('after', examples)
     .action(runMerge);
+  addAutoFlags(command);
   addColumnOptions(command);
 }
 
 async function runMerge(contributions: string[], flags: OtherFlags): Promise<void> {
   const { out, threads, json, validation, task, trials, seed, maxLength, columns } = gatherColumns(flags);
   const { method, given, several } = readMergeFlags(flags);
-  const { mergeContributions } = await import('../merge/merge-contributions.ts');
+  requireAutoFor(method, flags);
+  if (out === undefined && flags.candidates === undefined) {
+    throw new RegmeanError('usage', '--out: must be given', {
+      hint: `or, with --method ${autoMethod}, --candidates for agents to score`,
+    });
+  }
   const { commandContext } = await import('../../shared/cli/command-context.ts');
   const [searched] = Object.entries(several);
   if (validation === undefined && searched !== undefined) {
@@ -78,22 +89,41 @@ async function runMerge(contributions: string[], flags: OtherFlags): Promise<voi
       `${flagOf(key)}: several are tried with --validation only, got ${values.join(', ')}`,
     );
   }
-  const options = { ...given, method, out };
   const context = commandContext({ threads });
+  const source =
+    validation === undefined
+      ? undefined
+      : {
+          ...{ validationFiles: validation, columns },
+          ...(task === undefined ? {} : { task }),
+          ...(maxLength === undefined ? {} : { maxLength }),
+        };
+  const print = async (told: object, text: string | Promise<string>): Promise<void> => {
+    process.stdout.write(json ? `${JSON.stringify(told, undefined, 2)}\n` : await text);
+  };
+  if (method === autoMethod) {
+    if (trials !== undefined) {
+      throw new RegmeanError(
+        'usage',
+        `--trials: searches coefficients, --method ${autoMethod} takes those given`,
+      );
+    }
+    const { candidates, scores } = flags;
+    const request = { contributions, options: { ...given, method }, out, candidates, scores };
+    const done = await runAuto({ ...request, validation: source }, context);
+    return print(done.json, done.report === null ? done.text : describe(done.report, out as string));
+  }
+  const options = { ...given, method, out: out as string };
   let report: MergeReport;
-  if (validation === undefined) {
+  if (source === undefined) {
+    const { mergeContributions } = await import('../merge/merge-contributions.ts');
     report = await mergeContributions(contributions, options, context, { checkFiles: true });
   } else {
     const { mergeBySearch } = await import('../search/merge-by-search.ts');
-    const search = {
-      ...{ validationFiles: validation, columns, seed, values: several },
-      ...(task === undefined ? {} : { task }),
-      ...(trials === undefined ? {} : { trials }),
-      ...(maxLength === undefined ? {} : { maxLength }),
-    };
+    const search = { ...source, seed, values: several, ...(trials === undefined ? {} : { trials }) };
     report = await mergeBySearch(contributions, options, search, context);
   }
-  process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : await describe(report, out));
+  await print(report, describe(report, options.out));
 }
 
 async function describe(report: MergeReport, out: string): Promise<string> {
@@ -120,6 +150,7 @@ async function describe(report: MergeReport, out: string): Promise<string> {
         `${best.toFixed(4)} on ${count} validation examples, the best of ${trials.length}`,
     );
   }
+  if (report.choice !== null) lines.push(...(await choiceLines(report.choice)));
   for (const [name, agents] of Object.entries(report.classes ?? {})) {
     lines.push(`class ${name}: from ${agents.join(', ')}`);
   }

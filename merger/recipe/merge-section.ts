@@ -1,14 +1,23 @@
 /** @file How a recipe says to merge. */
 import { z } from '../../shared/zod.ts';
+import {
+  type AutoMergeOptions,
+  autoMethod,
+  defaultRule,
+  foreignOfChoice,
+  type GivenAutoOptions,
+  givenAutoOptions,
+  type MethodChoice,
+  methodChoices,
+  sharedOptions,
+} from '../auto/auto-options.ts';
 import { coefficientsByAgent, commonOptions } from '../methods/common-options.ts';
 import {
-  foreignOption,
   type GivenOptions,
   givenOptions,
   type MethodOptions,
   mergeOptionList,
   methodNamed,
-  methodNameSchema,
   unmetCondition,
 } from '../methods/merge-keys.ts';
 import { defaultMethod, type MethodName } from '../methods/registry.ts';
@@ -17,50 +26,63 @@ import { defaultMethod, type MethodName } from '../methods/registry.ts';
 const { base: _, ...common } = givenOptions.common;
 
 /**
- * A method and its options, beside those of every method. As it is read, it holds every default of
- * the chosen method.
+ * A method and its options, beside those of every method; or the choice among several. As it is
+ * read, it holds every default of the chosen method.
  */
 export const mergeSection = z
   .strictObject({
-    method: methodNameSchema.default(defaultMethod),
+    method: z.enum(methodChoices).default(defaultMethod),
     ...givenOptions.method,
+    ...givenAutoOptions,
     ...common,
     /** By agent: which of them contribute is not known yet. */
     coefficients: coefficientsByAgent.optional(),
   })
   .check(({ value, issues }) => {
-    const foreign = foreignOption(value.method, withoutDefaults(value));
+    const foreign = foreignOfChoice(value.method, withoutDefaults(value));
     if (foreign === undefined) return;
     issues.push({ code: 'custom', input: value, path: [foreign.key], message: foreign.complaint });
   })
-  .transform(({ method, coefficients, ...given }) => {
+  .transform(({ method, coefficients, candidates, choose = defaultRule, ...given }) => {
     const { base: __, coefficients: ___, ...ofAll } = commonOptions.parse(given);
+    const byAgent = coefficients === undefined ? {} : { coefficients };
+    if (method === autoMethod) {
+      const { scale: ____, ...shared } = ofAll;
+      return { method, ...(candidates === undefined ? {} : { candidates }), choose, ...shared, ...byAgent };
+    }
     const own: MethodOptions = methodNamed(method).options.parse(given);
-    return { method, ...own, ...ofAll, ...(coefficients === undefined ? {} : { coefficients }) };
+    return { method, ...own, ...ofAll, ...byAgent };
   });
 
 /** A checked section. */
 export type MergeSection = z.output<typeof mergeSection>;
 
 /** A method and values of options, of which the others have their defaults. */
-export type MergeChoice = Omit<GivenOptions, 'base'> & { readonly method: MethodName };
+export type MergeChoice =
+  | (Omit<GivenOptions, 'base'> & { readonly method: MethodName })
+  | Omit<AutoMergeOptions, 'base'>;
 
 /**
  * A section with some values changed; with another method, its own options are those given. What
  * does not go with a changed value is left out.
  */
-export function changedMerge(section: MergeSection, method: MethodName, given: GivenOptions): MergeChoice {
+export function changedMerge(
+  section: MergeSection,
+  method: MethodChoice,
+  given: GivenOptions & GivenAutoOptions,
+): MergeChoice {
   if (method === section.method) {
-    const changed = { ...section, ...given };
-    const changedValue = (key: string): unknown => changed[key as keyof GivenOptions];
+    const changed: Readonly<Record<string, unknown>> = { ...section, ...given };
     const isLeftOut = (key: string): boolean =>
       !(key in given) &&
-      mergeOptionList.some((own) => own.key === key && unmetCondition(own.meta, changedValue) !== undefined);
+      mergeOptionList.some(
+        (own) => own.key === key && unmetCondition(own.meta, (other) => changed[other]) !== undefined,
+      );
     return Object.fromEntries(Object.entries(changed).filter(([key]) => !isLeftOut(key))) as MergeChoice;
   }
-  const isCommon = (key: string): boolean => key in commonOptions.shape;
-  const kept = Object.fromEntries(Object.entries(section).filter(([key]) => isCommon(key)));
-  return { ...kept, ...given, method };
+  const keptOptions: z.ZodRawShape = method === autoMethod ? sharedOptions.shape : commonOptions.shape;
+  const kept = Object.fromEntries(Object.entries(section).filter(([key]) => key in keptOptions));
+  return { ...kept, ...given, method } as MergeChoice;
 }
 
 /**

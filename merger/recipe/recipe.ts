@@ -6,9 +6,11 @@ import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts
 import { plainNameSchema } from '../../shared/plain-name.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
 import { z } from '../../shared/zod.ts';
+import { autoMethod } from '../auto/auto-options.ts';
 import { patternSchema } from '../methods/common-options.ts';
-import { methodNamed } from '../methods/merge-keys.ts';
-import { mergeSection } from './merge-section.ts';
+import { type MethodOptions, methodNamed } from '../methods/merge-keys.ts';
+import type { MethodName } from '../methods/registry.ts';
+import { type MergeSection, mergeSection } from './merge-section.ts';
 
 const seed = z.int().min(0).max(0xffffffff);
 
@@ -84,16 +86,17 @@ export const recipeSchema = z
         `must be at most ${value.agents.length}, the number of agents, got ${value.quorum}`,
       );
     }
-    const { method } = value.merge;
-    const { options, prepare } = methodNamed(method);
-    // Options that are wrong were complained of.
-    const needs = options.safeParse(value.merge).success ? prepare(value.merge).needs : [];
-    if (needs.includes('grams') && !value.statistics.grams) {
-      complain(['statistics', 'grams'], `must be true, the ${method} method needs Grams`);
-    }
-    if (needs.includes('fisher') && value.statistics.fisher === undefined) {
-      const message = `must have a variant, the ${method} method needs Fisher information`;
-      complain(['statistics', 'fisher'], message);
+    for (const { path, ...own } of askedMethods(value.merge)) {
+      const { options, prepare } = methodNamed(own.method);
+      // Options that are wrong were complained of.
+      const needs = options.safeParse(own).success ? prepare(own).needs : [];
+      const who = [...path, `the ${own.method} method`].join(': ');
+      if (needs.includes('grams') && !value.statistics.grams) {
+        complain(['statistics', 'grams'], `must be true, ${who} needs Grams`);
+      }
+      if (needs.includes('fisher') && value.statistics.fisher === undefined) {
+        complain(['statistics', 'fisher'], `must have a variant, ${who} needs Fisher information`);
+      }
     }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {
@@ -105,6 +108,17 @@ export const recipeSchema = z
       }
     }
   });
+
+/**
+ * The methods that a recipe asks for. Of the usual candidates of a choice, those are made that can
+ * be.
+ */
+function askedMethods(
+  merge: MergeSection,
+): readonly (MethodOptions & { readonly method: MethodName; readonly path: readonly string[] })[] {
+  if (merge.method !== autoMethod) return [{ ...merge, path: [] }];
+  return (merge.candidates ?? []).map((own, index) => ({ ...own, path: [`candidate ${index + 1}`] }));
+}
 
 /** A checked recipe. `base` is an absolute path; `deadline` an ISO 8601 time. */
 export type Recipe = z.infer<typeof recipeSchema>;

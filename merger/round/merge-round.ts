@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { autoMethod } from '../auto/auto-options.ts';
+import { mergeAuto } from '../auto/merge-auto.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import type { MergeChoice } from '../recipe/merge-section.ts';
@@ -37,18 +39,17 @@ export async function mergeRound(
   }
   const ordered = recipe.agents.filter((agent) => agents.includes(agent));
   const { coefficients } = merge;
-  return mergeContributions(
-    ordered.map((agent) => join(paths.contributions, agent)),
-    {
-      ...merge,
-      // A list goes by the agents as they were named.
-      coefficients:
-        Array.isArray(coefficients) && coefficients.length === agents.length
-          ? ordered.map((agent) => coefficients[agents.indexOf(agent)] as number)
-          : coefficients,
-      out,
-      base: paths.base,
-    },
-    context,
-  );
+  const folders = ordered.map((agent) => join(paths.contributions, agent));
+  const circumstances = {
+    // A list goes by the agents as they were named.
+    coefficients:
+      Array.isArray(coefficients) && coefficients.length === agents.length
+        ? ordered.map((agent) => coefficients[agents.indexOf(agent)] as number)
+        : coefficients,
+    out,
+    base: paths.base,
+  };
+  return merge.method === autoMethod
+    ? mergeAuto(folders, { ...merge, ...circumstances }, {}, context)
+    : mergeContributions(folders, { ...merge, ...circumstances }, context);
 }

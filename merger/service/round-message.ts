@@ -6,7 +6,10 @@ import type { ContributionState } from '../../shared/wire/generated/regmean/v1/C
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
+import { autoMethod } from '../auto/auto-options.ts';
+import { candidatesOf, defaultCandidates } from '../auto/candidates.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
+import type { MergeSection } from '../recipe/merge-section.ts';
 import { deadlineOf, quorumOf, type Recipe } from '../recipe/recipe.ts';
 import type { RoundStanding, RoundState } from '../round/round-state.ts';
 import type { StoredRound } from '../round/round-store.ts';
@@ -65,9 +68,8 @@ export function roundMessage({ round, standing, agents, fusedFiles, agentModels 
 const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fisherNormalize'] as const;
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
-  const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent, scale } =
-    merge;
-  const { settings } = methodNamed(method).prepare(merge);
+  const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent } = merge;
+  const { scale, settings } = planOf(merge);
   const fields = fieldsOfOptions.flatMap((key) =>
     settings[key] === undefined ? [] : [[key, settings[key]]],
   );
@@ -79,6 +81,20 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
     ...Object.fromEntries(fields),
     options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
   };
+}
+
+/** What a method, or the choice of one, works with. */
+function planOf(merge: MergeSection): {
+  readonly scale: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+} {
+  if (merge.method !== autoMethod) {
+    return { scale: merge.scale, settings: methodNamed(merge.method).prepare(merge).settings };
+  }
+  const { candidates = defaultCandidates, choose } = merge;
+  // Each candidate has a scale of its own, which its name says.
+  const names = candidatesOf(candidates, {}).map(({ name }) => name);
+  return { scale: 1, settings: { choose, candidates: names } };
 }
 
 /** protobufjs takes a key with the value undefined for a present one. */

@@ -23,9 +23,9 @@ const order = [
   'shared/formats',
   'shared/inference',
   'shared/contribution',
-  'shared/candidates',
   'shared/adapters',
   'shared/wire',
+  'shared/candidates',
 ] as const;
 
 let files: readonly SourceFile[];

@@ -94,10 +94,11 @@ describe.each([
 
   it('has every method', () => {
     const method = command.options.find(({ long }) => long === '--method');
-    expect(method?.argChoices).toEqual(methodNames);
+    expect(method?.argChoices).toEqual([...methodNames, 'auto']);
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-    for (const { name } of mergeMethods) expect(help).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    for (const { name } of [...mergeMethods, { name: 'auto' }])
+      expect(help).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   });
 
   it.each(offered(surface))('has a flag for $key, with its help', ({ key, meta, methods }) => {
