@@ -30,6 +30,8 @@ export async function scoreMerge(
       contributions.map(({ folder }) => folder),
       { ...options, out, base: context.base },
       withoutProgress(context),
+      // The contributions are of this base: their keys are made of its fingerprint.
+      { checkBase: false },
     );
     return {
       folderFor: (testSet) => folderFor(context, out, testSet),

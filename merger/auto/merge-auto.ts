@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
-import { holdsEarlierMerge, mergeSources, type UncheckedFiles } from '../merge/merge-contributions.ts';
+import { holdsEarlierMerge, mergeSources, type SourceChecks } from '../merge/merge-contributions.ts';
 import type { CandidateResult, ChoiceReport, MergeReport } from '../merge/merge-report.ts';
 import { openValidation, scoreFolder, type ValidationSource } from '../search/score-folder.ts';
 import { acceptScores } from './accept-scores.ts';
@@ -34,7 +34,7 @@ export async function mergeAuto(
   options: AutoMergeOptions & { readonly out: string },
   { scoreFiles = [], validation }: ChoiceEvidence,
   context: RunContext,
-  files: UncheckedFiles = {},
+  files: SourceChecks = {},
 ): Promise<MergeReport> {
   const { out, ...auto } = options;
   await holdsEarlierMerge(out);
@@ -88,7 +88,7 @@ async function mergeByValidation(
   { out, ...options }: AutoMergeOptions & { readonly out: string },
   source: ValidationSource,
   context: RunContext,
-  files: UncheckedFiles,
+  files: SourceChecks,
 ): Promise<MergeReport> {
   if (options.heads === 'separate') {
     throw new RegmeanError('usage', '--validation: needs one fused model to score, not --heads separate');

@@ -9,7 +9,7 @@ import { type RunContext, withoutProgress } from '../../shared/runtime/run-conte
 import {
   holdsEarlierMerge,
   mergeSources,
-  type UncheckedFiles,
+  type SourceChecks,
   writeReport,
 } from '../merge/merge-contributions.ts';
 import {
@@ -35,7 +35,7 @@ export async function mergeCandidates(
   folders: readonly string[],
   { out, ...options }: AutoMergeOptions & { readonly out: string },
   context: RunContext,
-  files: UncheckedFiles = {},
+  files: SourceChecks = {},
 ): Promise<CandidateSet> {
   const replace = await holdsEarlierCandidates(out);
   const { sources, candidates, set, close } = await openCandidates(folders, options, context, files);

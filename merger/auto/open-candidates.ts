@@ -9,7 +9,7 @@ import { toolVersion } from '../../shared/files/tool-version.ts';
 import { mainMetric } from '../../shared/metrics/metrics-for.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { headClasses } from '../heads/label-spaces.ts';
-import type { UncheckedFiles } from '../merge/merge-contributions.ts';
+import type { SourceChecks } from '../merge/merge-contributions.ts';
 import { resolveCommonOptions } from '../merge/merge-options.ts';
 import type { LeftOutCandidate } from '../merge/merge-report.ts';
 import { type MergeSources, openSources } from '../merge/open-sources.ts';
@@ -43,7 +43,7 @@ export async function openCandidates(
   folders: readonly string[],
   options: AutoMergeOptions,
   context: RunContext,
-  { checkFiles = false }: UncheckedFiles = {},
+  { checkFiles = false, checkBase = true }: SourceChecks = {},
 ): Promise<OpenCandidates> {
   const { method, candidates: given = defaultCandidates, choose: _, ...rest } = options;
   requireFitting(method, rest);
@@ -51,7 +51,7 @@ export async function openCandidates(
   const planned = candidatesOf(given, shared);
   const common = resolveCommonOptions(shared);
   const needsBase = shared.base !== undefined;
-  const sources = await openSources(folders, common, { needsBase, checkFiles }, context);
+  const sources = await openSources(folders, common, { needsBase, checkFiles, checkBase }, context);
   try {
     const { possible, leftOut } = await divide(planned, sources);
     const [first] = leftOut;

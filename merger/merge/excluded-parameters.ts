@@ -1,11 +1,7 @@
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import type { OpenModel } from '../../shared/formats/model-format.ts';
-import { openModel } from '../../shared/formats/open-model.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
-import { formatShape, sameShape, sizeOf } from '../../shared/tensor.ts';
+import { sizeOf } from '../../shared/tensor.ts';
 import type { MergeStep } from '../methods/merge-step.ts';
-import { needsBase } from '../methods/needs.ts';
 import type { ResolvedCommonOptions } from './merge-options.ts';
 
 /**
@@ -41,46 +37,6 @@ export function splitParameters(
   };
 }
 
-/**
- * Opens the base model: for a method that needs it, and for the parameters that keep its values;
- * nothing when nobody asks for it.
- *
- * @param isNeeded whether a method needs it
- * @throws RegmeanError `usage` without a base; `invalid-input` when it is not the contributions'
- *   base, or lacks a parameter
- */
-export async function openBase(
-  { base: folder, scale }: Pick<ResolvedCommonOptions, 'base' | 'scale'>,
-  isNeeded: boolean,
-  excluded: readonly string[],
-  first: Contribution,
-): Promise<OpenModel | undefined> {
-  if (excluded.length === 0 && scale === 1 && !isNeeded) return undefined;
-  if (folder === undefined) {
-    if (scale !== 1) throw needsBase('scale:');
-    // What a method lacks is said with all that it needs.
-    if (excluded.length === 0) return undefined;
-    throw new RegmeanError('usage', `${excluded[0]}: keeps the base's value, but no base is given`, {
-      hint: 'give the base model folder with --base',
-    });
-  }
-  const base = await openModel(folder);
-  try {
-    for (const name of excluded) requireInBase(base, name, first);
-    const expected = first.manifest?.baseFingerprint;
-    if (expected === undefined) return base;
-    if (await base.isIdentifiedBy(expected)) return base;
-    const actual = await base.fingerprint();
-    throw new RegmeanError(
-      'invalid-input',
-      `${folder}: must be the base ${expected}, its fingerprint is ${actual}`,
-    );
-  } catch (error) {
-    await base.close();
-    throw error;
-  }
-}
-
 /** The step that copies a parameter from the base. */
 export function baseStep(base: TensorReader, parameter: string): MergeStep {
   return {
@@ -92,17 +48,4 @@ export function baseStep(base: TensorReader, parameter: string): MergeStep {
       return undefined;
     },
   };
-}
-
-function requireInBase(base: OpenModel, name: string, { agent, weights }: Contribution): void {
-  const entry = base.weights.tensors.get(name);
-  if (entry === undefined) {
-    throw new RegmeanError('invalid-input', `${base.path}: no parameter ${name}, which is excluded`, {
-      hint: 'a base without a task head has no values for the head: merge the head too',
-    });
-  }
-  const shape = weights.tensors.get(name)?.shape ?? [];
-  if (sameShape(entry.shape, shape)) return;
-  const shapes = `${formatShape(shape)} as for ${agent}, got ${formatShape(entry.shape)}`;
-  throw new RegmeanError('invalid-input', `${base.path}: parameter ${name} must be ${shapes}`);
 }

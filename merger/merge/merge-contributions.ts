@@ -29,18 +29,24 @@ export interface MergeCircumstances {
   readonly choice?: ChoiceReport;
 }
 
-/** What is known of a merge's contributions. */
-export interface UncheckedFiles {
+/** What is checked of a merge's sources. */
+export interface SourceChecks {
   /**
    * Checks the contributions' files against their manifests first; a round's were checked when they
    * arrived.
    */
   readonly checkFiles?: boolean;
+  /**
+   * Compares the base's fingerprint with the contributions', unless false: it reads all of the
+   * base, and of many merges with one base the first is enough.
+   */
+  readonly checkBase?: boolean;
 }
 
 /**
  * Merges contributions into a Hugging Face model folder: config.json, model.safetensors (float32,
- * names and order of the first contribution), side files, a model card and merge-report.json.
+ * names and order of the first contribution), side files (those that contributions do not hold are
+ * the base's, where one is given), a model card and merge-report.json.
  * One layer group is in memory at a time, so memory does not depend on the number of contributions.
  * The folder appears in one rename; equal inputs, options and threads give equal bytes.
  *
@@ -52,10 +58,10 @@ export async function mergeContributions(
   folders: readonly string[],
   options: MergeOptions,
   context: RunContext,
-  { checkFiles = false, ...circumstances }: MergeCircumstances & UncheckedFiles = {},
+  { checkFiles = false, checkBase = true, ...circumstances }: MergeCircumstances & SourceChecks = {},
 ): Promise<MergeReport> {
   const resolved = resolveMergeOptions(options);
-  const asked = { needsBase: resolved.prepared.needs.includes('base'), checkFiles };
+  const asked = { needsBase: resolved.prepared.needs.includes('base'), checkFiles, checkBase };
   await holdsEarlierMerge(options.out);
   const sources = await openSources(folders, resolved, asked, context);
   try {
@@ -94,10 +100,11 @@ export async function mergeSources(
         { path: join(folder, weightsFile), specs, contributions, steps, out: options.out },
         context,
       );
-      await copyCompanions(first.model, folder, configChanges(first, options, heads));
+      const changes = configChanges(first, options, heads);
+      await copyCompanions(first.model, folder, { changes, base: sources.base });
       await first.model.writeNetwork(folder);
       if (options.heads === 'separate') {
-        await writeAgentModels(folder, contributions, new Set(heads.parameters));
+        await writeAgentModels(folder, contributions, new Set(heads.parameters), sources.base);
       }
       const report = makeReport({
         ...{ options, contributions, coefficients, heads, merged, excluded, steps, groups },

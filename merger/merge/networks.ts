@@ -1,13 +1,16 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 
+/** A model that is compared with others, and whose it is. */
+export type ComparedModel = Pick<Contribution, 'agent' | 'model'>;
+
 /**
  * Checks that all contributions are models of one kind and one network: weights of the same names
  * and shapes mean the same only there.
  *
  * @throws RegmeanError `invalid-input` naming two agents and what differs
  */
-export async function requireOneNetwork([first, ...others]: readonly Contribution[]): Promise<void> {
+export async function requireOneNetwork([first, ...others]: readonly ComparedModel[]): Promise<void> {
   if (first === undefined) return;
   for (const other of others) {
     if (first.model.kind === other.model.kind) continue;

@@ -13,8 +13,9 @@ import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { MergeInputs } from '../methods/merge-step.ts';
-import { openBase, type ParameterSplit, splitParameters } from './excluded-parameters.ts';
+import { type ParameterSplit, splitParameters } from './excluded-parameters.ts';
 import { type HeadPlan, planHeads, requireMergedClassRows } from './head-plan.ts';
+import { type BaseUse, type MergeBase, openBase } from './merge-base.ts';
 import { coefficientsOf, type ResolvedCommonOptions } from './merge-options.ts';
 import { requireOneNetwork } from './networks.ts';
 import { type AllowedDifference, requireSameFunction } from './same-function.ts';
@@ -24,7 +25,7 @@ export interface MergeSources extends Pick<MergeInputs, 'contributions' | 'coeff
   readonly heads: HeadPlan;
   readonly split: ParameterSplit;
   readonly differences: readonly AllowedDifference[];
-  /** Absent where nobody asks for it. */
+  /** Absent where none is given. */
   readonly base: OpenModel | undefined;
   /** The models' linear layers; null for a family that is not known. */
   layers(): Promise<LayerIndex | null>;
@@ -32,15 +33,13 @@ export interface MergeSources extends Pick<MergeInputs, 'contributions' | 'coeff
 }
 
 /** What sources are opened for. */
-export interface OpenSourcesOptions {
-  /** Whether a method needs the base. */
-  readonly needsBase: boolean;
+export interface OpenSourcesOptions extends BaseUse {
   /** Whether the contributions' files are compared with their manifests. */
   readonly checkFiles: boolean;
 }
 
 /**
- * Opens contributions, and the base where it is asked for, and checks that they can be merged.
+ * Opens contributions, and the base where one is given, and checks that they can be merged.
  *
  * @param folders contribution folders, or Hugging Face model folders with `grams.safetensors`
  * @throws RegmeanError when contributions, or the base, do not fit together
@@ -48,7 +47,7 @@ export interface OpenSourcesOptions {
 export async function openSources(
   folders: readonly string[],
   options: ResolvedCommonOptions,
-  { needsBase, checkFiles }: OpenSourcesOptions,
+  { checkFiles, ...use }: OpenSourcesOptions,
   context: RunContext,
 ): Promise<MergeSources> {
   if (folders.length === 0) {
@@ -56,10 +55,10 @@ export async function openSources(
   }
   const contributions: Contribution[] = [];
   const gemm = createGemm(context.compute);
-  let base: OpenModel | undefined;
+  let base: MergeBase | undefined;
   const close = async (): Promise<void> => {
     for (const contribution of contributions) await contribution.close();
-    await base?.close();
+    await base?.model.close();
     await gemm.dispose();
   };
   try {
@@ -69,15 +68,17 @@ export async function openSources(
     await requireOneNetwork(contributions);
     for (const contribution of contributions) noteLeftOut(contribution, context);
     const heads = planHeads(contributions, options);
-    const differences = await requireSameFunction(contributions, options.heads, options.allowDifferent);
+    const allowed = await requireSameFunction(contributions, options.heads, options.allowDifferent);
     const split = splitParameters(heads.parameters, options);
     requireMergedClassRows(heads, split.excluded);
     const first = contributions[0] as Contribution;
-    base = await openBase(options, needsBase, split.excluded, first);
+    base = await openBase(options, use, split.excluded, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
     let layers: Promise<LayerIndex | null> | undefined;
     return {
-      ...{ contributions, coefficients, gemm, heads, split, differences, base, close },
+      ...{ contributions, coefficients, gemm, heads, split, close },
+      base: base?.model,
+      differences: [...allowed, ...(base?.differences ?? [])],
       layers() {
         layers ??= contributionLayers(first);
         return layers;

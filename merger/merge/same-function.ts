@@ -1,8 +1,8 @@
 /** @file Contributions whose equal weights would mean different things are not merged unasked. */
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { type FunctionDifference, functionDifferences } from '../../shared/formats/function-differences.ts';
 import type { HeadMerging } from '../methods/common-options.ts';
+import type { ComparedModel } from './networks.ts';
 
 /** A field in which contributions differ although they are merged, because that was asked for. */
 export interface AllowedDifference {
@@ -21,13 +21,13 @@ export interface AllowedDifference {
  * @throws RegmeanError `invalid-input` with what each of two agents has
  */
 export async function requireSameFunction(
-  [first, ...others]: readonly Contribution[],
+  [first, ...others]: readonly ComparedModel[],
   heads: HeadMerging,
   allowed: readonly string[],
 ): Promise<readonly AllowedDifference[]> {
   const found = new Map<string, Record<string, string>>();
   for (const other of first === undefined ? [] : others) {
-    const { agent, model } = first as Contribution;
+    const { agent, model } = first as ComparedModel;
     const differences = await functionDifferences(model, other.model, heads);
     const refused = differences.filter(({ field }) => !allowed.includes(field));
     if (refused.length > 0) throw otherFunction(agent, other.agent, refused);

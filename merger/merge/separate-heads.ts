@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { classParameters } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
@@ -35,11 +36,13 @@ export function requireFolderNames(contributions: readonly Contribution[]): void
  *
  * @param folder the fused folder, its encoder already written
  * @param encoder names of the fused parameters
+ * @param base has the side files that contributions do not hold
  */
 export async function writeAgentModels(
   folder: string,
   contributions: readonly Contribution[],
   encoder: ReadonlySet<string>,
+  base?: OpenModel,
 ): Promise<void> {
   const fused = await openSafetensors(join(folder, weightsFile));
   try {
@@ -47,7 +50,7 @@ export async function writeAgentModels(
       const { agent, weights } = contribution;
       const target = join(folder, headFolder(agent));
       await mkdir(target, { recursive: true });
-      await copyCompanions(contribution.model, target);
+      await copyCompanions(contribution.model, target, { base });
       const own = classParameters(contribution);
       const specs = [...weights.tensors]
         .filter(([name]) => own?.has(name) ?? true)

@@ -21,6 +21,7 @@ import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { syncFolder, writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { fingerprintFormat } from '../../shared/formats/fingerprint-weights.ts';
+import { copySideFiles, localSideFilesOf } from '../../shared/models/side-files.ts';
 import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
 import { z } from '../../shared/zod.ts';
 import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
@@ -200,6 +201,7 @@ async function createRound(
     for (const { name } of files) {
       await copyFile(join(recipe.base, name), join(base, name), constants.COPYFILE_FICLONE);
     }
+    await copySideFiles(recipe.base, base, await localSideFilesOf(recipe.base));
     for (const folder of ['incoming', 'contributions', 'replaced']) await mkdir(join(temporary, folder));
     await writeAllAtomically(join(temporary, 'recipe.yaml'), formatRecipe(recipe));
     await writeJsonAtomically(join(temporary, 'round.json'), {

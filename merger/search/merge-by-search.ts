@@ -62,7 +62,9 @@ export async function mergeBySearch(
       progress.update(index, best === null ? undefined : `best so far ${best.score.toFixed(4)}`);
       const out = join(work, 'trial');
       const own: MergeOptions = { ...options, ...values, coefficients, out };
-      const report = await mergeContributions(folders, own, ofTrial, { checkFiles: index === 0 });
+      const isFirst = index === 0;
+      const checks = { checkFiles: isFirst, checkBase: isFirst };
+      const report = await mergeContributions(folders, own, ofTrial, checks);
       const result = await scoreFolder(out, validation, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
@@ -79,6 +81,7 @@ export async function mergeBySearch(
   const { coefficients, values } = best ?? { coefficients: [], values: {} };
   const report = await mergeContributions(folders, { ...options, ...values, coefficients }, ofTrial, {
     search: { metric, examples, trials: tried },
+    checkBase: false,
   });
   progress.finish(options.out);
   return report;

@@ -86,7 +86,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     isIdentifiedBy: async (fingerprint) =>
       [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
     fieldDifferences: () => [],
-    differenceFrom: async (other) => graphDifference(await readGraph(folder), await readGraph(other.folder)),
+    differenceFrom: async (other) => graphDifference(await readGraph(path), await readGraph(other.path)),
     writeNetwork: (to) => copyOnnx(folder, to),
     load,
     writeFolder: async (to, task, classes) => {

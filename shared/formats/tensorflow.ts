@@ -80,7 +80,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
       [await fingerprintWeights(weights), await formerFingerprint(weights)].includes(fingerprint),
     fieldDifferences: () => [],
     differenceFrom: async (other) => {
-      const [own, theirs] = [await openLayersModel(folder), await openLayersModel(other.folder)];
+      const [own, theirs] = [await openLayersModel(path), await openLayersModel(other.path)];
       return topologyText(own) === topologyText(theirs) ? null : 'the topology of model.json';
     },
     async writeNetwork(to) {

@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { encodeModel, type OnnxGraph, type OnnxModel, type OnnxTensor } from '../graph/onnx-schema.ts';
 import { isParameter, networkOf } from './network.ts';
 import { nodeName } from './nodes.ts';
-import { onnxFile, openOnnx } from './open-onnx.ts';
+import { modelFolderOf, onnxFile, openOnnx } from './open-onnx.ts';
 
 /**
- * The graph of a model folder, its parameters without their values: those of the logits, and of
- * outputs that are not used.
+ * The graph of a model, its parameters without their values: those of the logits, and of outputs
+ * that are not used.
+ *
+ * @param path an ONNX file, or a folder with `model.onnx`
  */
-export async function readGraph(folder: string): Promise<OnnxModel> {
-  const source = await openOnnx(join(folder, onnxFile));
+export async function readGraph(path: string): Promise<OnnxModel> {
+  const source = await openOnnx(modelFolderOf(path) === path ? join(path, onnxFile) : path);
   const { constants } = networkOf(source);
   const { model } = source;
   const initializer = model.graph.initializer.map((tensor): OnnxTensor => {

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
 import { openSafetensors } from '../../shared/safetensors/open-safetensors.ts';
@@ -12,14 +12,18 @@ import { runCommand } from '../support/wire-process.ts';
 const task = 'text-classification';
 const same = ['--task', task, '--threads', '1'];
 let folder: string;
-const at = (name: string): string => join(folder, name);
+const at = (...names: string[]): string => join(folder, ...names);
 
 async function run(...args: string[]): Promise<void> {
   const { code, stderr } = await runCommand(args);
   expect(code, stderr).toBe(0);
 }
 
-/** Contributes a model for each agent, merges them and predicts with the result. */
+/**
+ * Contributes a model for each agent, merges them and predicts with the result.
+ *
+ * @param flags of contributing and merging
+ */
 async function mergeModels(name: string, models: readonly string[], ...flags: string[]): Promise<void> {
   const contributions: string[] = [];
   for (const [index, model] of models.entries()) {
@@ -39,7 +43,7 @@ async function mergeModels(name: string, models: readonly string[], ...flags: st
     );
     contributions.push(out);
   }
-  await run('merge', ...contributions, '--out', at(`${name}-fused`));
+  await run('merge', ...contributions, '--out', at(`${name}-fused`), ...flags);
   await run(
     'predict',
     '--model',
@@ -82,9 +86,22 @@ async function writeShards(target: string): Promise<void> {
   await writeFile(join(target, 'config.json'), await readFile(at('base/config.json')));
 }
 
+/** What sentence-transformers writes beside a model, and chat templates. */
+const besides = [
+  '1_Pooling/config.json',
+  'additional_chat_templates/tool_use.jinja',
+  'config_sentence_transformers.json',
+  'modules.json',
+  'sentence_bert_config.json',
+];
+
 describe('checkpoints as they come from elsewhere', () => {
   it('in shards of bfloat16 and float16: fine-tuned, contributed as they are, merged', async () => {
     await writeShards(at('sharded'));
+    for (const path of besides) {
+      await mkdir(dirname(at('sharded', path)), { recursive: true });
+      await writeFile(at('sharded', path), path);
+    }
     await run(
       'train',
       '--model',
@@ -98,6 +115,12 @@ describe('checkpoints as they come from elsewhere', () => {
       '1',
     );
     await mergeModels('sharded', [at('tuned'), at('sharded')], '--base', at('sharded'));
+    for (const path of besides) {
+      const made = ['tuned', 'sharded-fused'].map((name) => readFile(at(name, path), 'utf8'));
+      expect(await Promise.all(made)).toEqual([path, path]);
+    }
+    const contributed = await readdir(at('sharded-contribution-0'), { recursive: true });
+    expect(contributed.filter((name) => besides.includes(name))).toEqual([]);
   });
 
   it('as LoRA adapters of two agents', async () => {

@@ -106,7 +106,8 @@ describe('two agents with a network that nobody here has heard of, from its ONNX
         ...threads,
       );
     }
-    await run('merge', at('fixed-north'), at('fixed-south'), '--out', at('fixed'));
+    const scaled = ['--scale', '1.5', '--base', at('recurrent.onnx')];
+    await run('merge', at('fixed-north'), at('fixed-south'), '--out', at('fixed'), ...scaled);
     await run(
       'predict',
       '--model',

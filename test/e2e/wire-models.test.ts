@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, saveModel } from '../../shared/models/model-folder.ts';
@@ -11,7 +11,7 @@ import { toyRows, writeRows } from '../support/tiny-model.ts';
 import { runCommand, startCommand, startMerger, stopAllCommands } from '../support/wire-process.ts';
 
 let folder: string;
-const at = (name: string): string => join(folder, name);
+const at = (...names: string[]): string => join(folder, ...names);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'regmean-wire-models-'));
@@ -60,6 +60,9 @@ const kinds = [
 describe('a round over the network', () => {
   it.each(kinds)('with a base of the kind $kind', async ({ kind, task, file, writeBase }) => {
     await writeBase(at(`${kind}-base`));
+    const template = 'additional_chat_templates/tool_use.jinja';
+    await mkdir(dirname(at(`${kind}-base`, template)));
+    await writeFile(at(`${kind}-base`, template), 'a template');
     const labels = task === 'text2text' ? [] : ['labels: [cold, warm]'];
     const recipe = [
       'name: kinds',
@@ -68,6 +71,8 @@ describe('a round over the network', () => {
       ...labels,
       'agents: [north, south]',
       'training: { epochs: 1 }',
+      // Reads the base's values.
+      'merge: { scale: 1.1 }',
     ];
     await writeFile(at(`${kind}.yaml`), `${recipe.join('\n')}\n`);
     const merger = await startMerger(at(`${kind}.yaml`), at(`${kind}-store`), ['--plaintext']);
@@ -97,6 +102,8 @@ describe('a round over the network', () => {
       expect(code, stderr).toBe(0);
     }
     expect(await readdir(at(`${kind}-north`))).toEqual(expect.arrayContaining(['model.safetensors', file]));
+    const kept = await readdir(at(`${kind}-store`), { recursive: true });
+    expect(kept.filter((name) => name.endsWith(`merged/${template}`))).toHaveLength(1);
     const data = ['--data', at(`${kind}-north.jsonl`), '--out', at(`${kind}.jsonl`)];
     const predicted = await runCommand(['predict', '--model', at(`${kind}-south`), '--task', task, ...data]);
     expect(predicted.code, predicted.stderr).toBe(0);
