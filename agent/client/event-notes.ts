@@ -27,6 +27,8 @@ function lineOf(event: RoundEvent__Output): string | undefined {
       return `${event.agent} has contributed`;
     case 'ROUND_EVENT_KIND_REFUSED':
       return `${event.agent} was refused: ${event.message}`;
+    case 'ROUND_EVENT_KIND_SCORED':
+      return `${event.agent} has scored the candidates`;
     case 'ROUND_EVENT_KIND_MERGE_PROGRESS':
       return `merging ${event.done} of ${event.total}: ${event.message}`;
     default:

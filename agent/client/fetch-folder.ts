@@ -9,18 +9,22 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { syncFolder } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { agentFileName } from '../../shared/wire/agent-models.ts';
+import { candidateFileName } from '../../shared/wire/candidate-files.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { checkChunk } from '../../shared/wire/file-chunks.ts';
 import { type FolderFile, mayTravel, totalBytes } from '../../shared/wire/folder-files.ts';
+import type { FetchFileRequest } from '../../shared/wire/generated/regmean/v1/FetchFileRequest.ts';
 import type { FileChunk__Output } from '../../shared/wire/generated/regmean/v1/FileChunk.ts';
 import { type RetryOptions, withRetries } from '../../shared/wire/with-retries.ts';
 
 /** What is fetched, where to, and who is told how far it has come. */
 export interface FetchFolderOptions extends Omit<RetryOptions, 'address'> {
-  readonly what: 'base' | 'fused';
+  readonly what: 'base' | 'candidate' | 'fused';
   readonly files: readonly FolderFile[];
   /** The agent whose model is fetched; the one that all share when absent. */
   readonly agent?: string;
+  /** Which candidate is fetched, where one is. */
+  readonly candidate?: string;
   /** The folder to make; while it is incomplete it is called `<out>.partial`. */
   readonly out: string;
   /** Checks the complete folder before it gets its name. */
@@ -108,10 +112,8 @@ async function receiveRest(
     try {
       let offset = (await handle.stat()).size;
       if (offset === file.size) return;
-      const name = options.agent === undefined ? file.name : agentFileName(options.agent, file.name);
-      const request = { file: name, offset };
-      const call: ClientReadableStream<FileChunk__Output> =
-        options.what === 'base' ? client.FetchBase(request) : client.FetchFused(request);
+      const name = askedName(file.name, options);
+      const call = callOf(client, options.what, { file: name, offset });
       const cancel = (): void => call.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {
@@ -134,6 +136,27 @@ async function receiveRest(
       await handle.close();
     }
   });
+}
+
+/** The name that the merger knows a file by. */
+function askedName(file: string, { agent, candidate }: FetchFolderOptions): string {
+  const own = agent === undefined ? file : agentFileName(agent, file);
+  return candidate === undefined ? own : candidateFileName(candidate, own);
+}
+
+function callOf(
+  client: MergerConnection['client'],
+  what: FetchFolderOptions['what'],
+  request: FetchFileRequest,
+): ClientReadableStream<FileChunk__Output> {
+  switch (what) {
+    case 'base':
+      return client.FetchBase(request);
+    case 'candidate':
+      return client.FetchCandidate(request);
+    case 'fused':
+      return client.FetchFused(request);
+  }
 }
 
 /** Removes what an interrupted fetch of another model left behind. */

@@ -3,12 +3,12 @@
  *   folder is there and was made from the same round, data and options.
  */
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { isTrained } from '../../shared/contribution/training-record.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { type TaskKind, taskKinds } from '../../shared/task.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
@@ -20,8 +20,10 @@ import { contribute } from './contribute.ts';
 import { eventNotes } from './event-notes.ts';
 import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
+import { roundTask } from './round-task.ts';
+import { scoreCandidates } from './score-candidates.ts';
 import { transferProgress } from './transfer-progress.ts';
-import { waitForMerge } from './wait-for-merge.ts';
+import { waitForMerge, waitForState } from './wait-for-merge.ts';
 import { checksumsOf, prepareStep, type RoundStep } from './work-folder.ts';
 
 /** What an agent brings to a round. */
@@ -38,6 +40,11 @@ export interface TakePartOptions {
   readonly out: string;
   /** Whether the metrics on the dev files go into the contribution. */
   readonly shareMetrics: boolean;
+  /**
+   * Whether candidates are scored on the dev files, and the scores sent, where the round chooses
+   * its merge by them.
+   */
+  readonly scoreCandidates: boolean;
   /** Whether a contribution of this agent that the merger has already may be replaced. */
   readonly replace?: boolean;
 }
@@ -51,13 +58,14 @@ export interface TakePartResult {
   readonly bytesReceived: number;
   /** Wall-clock seconds of each stage; a stage that was done before takes none. */
   readonly seconds: Readonly<
-    Record<'base' | 'training' | 'statistics' | 'upload' | 'wait' | 'fused', number>
+    Record<'base' | 'training' | 'statistics' | 'upload' | 'wait' | 'scoring' | 'fused', number>
   >;
 }
 
 /**
  * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe
- * says, collects statistics, contributes, waits for the merge and fetches the fused model. Called
+ * says, collects statistics, contributes, scores candidates where the round has them, waits for the
+ * merge and fetches the fused model. Called
  * again after a stop, it continues; a step whose round, base, data or options changed begins anew.
  *
  * @throws RegmeanError when the agent is not expected, the round fails, or a stage does
@@ -115,8 +123,22 @@ export async function takePart(
   });
   uploadProgress.finish();
   const uploadSeconds = clock();
-  await waitForMerge(connection, { ...retry, onEvent: eventNotes(context) });
+  const scoring = {
+    name: options.name,
+    dataFiles: options.scoreCandidates ? devFiles : [],
+    columns: options.columns,
+    folder: join(work, 'candidates'),
+  };
+  const following = { ...retry, onEvent: eventNotes(context) };
+  const reached = await waitForState(connection, ['ROUND_STATE_SCORING', 'ROUND_STATE_MERGED'], following);
   const waitSeconds = clock();
+  const scored =
+    reached === 'ROUND_STATE_SCORING'
+      ? await scoreCandidates(connection, retry, scoring, context)
+      : { bytesReceived: 0 };
+  const scoringSeconds = clock();
+  await waitForMerge(connection, following);
+  const mergeSeconds = clock();
   const fusedProgress = transferProgress('fetching the fused model', context);
   const fetchedFused = await fetchFused(connection, {
     ...retry,
@@ -130,13 +152,14 @@ export async function takePart(
     model,
     contribution,
     bytesSent: sent.bytesSent,
-    bytesReceived: fetchedBase.bytesReceived + fetchedFused.bytesReceived,
+    bytesReceived: fetchedBase.bytesReceived + scored.bytesReceived + fetchedFused.bytesReceived,
     seconds: {
       base: baseSeconds,
       training: trainingSeconds,
       statistics: statisticsSeconds,
       upload: uploadSeconds,
-      wait: waitSeconds,
+      wait: waitSeconds + mergeSeconds,
+      scoring: scoringSeconds,
       fused: clock(),
     },
   };
@@ -217,15 +240,6 @@ function fisherOf({ statistics }: RoundInfo): { fisher?: FisherOptions } {
     );
   }
   return { fisher: { variant, reduction, examples: wanted.examples } };
-}
-
-function roundTask({ task }: RoundInfo): TaskKind {
-  const known = taskKinds.find((kind) => kind === task);
-  if (known !== undefined) return known;
-  throw new RegmeanError(
-    'unsupported',
-    `the round's task must be one of ${taskKinds.join(', ')}, got ${task}`,
-  );
 }
 
 /** Seconds since the last call. */

@@ -12,6 +12,7 @@ interface RunFlags extends SessionFlags, ColumnNames {
   readonly work: string;
   readonly out: string;
   readonly shareMetrics: boolean;
+  readonly scores: boolean;
   readonly replace: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +31,10 @@ export function registerAgentRunCommand(parent: Command): void {
     .requiredOption('--work <dir>', 'folder for the base model, the fine-tuned model and the contribution')
     .requiredOption('--out <dir>', 'folder of the fused model')
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
+    .option(
+      '--no-scores',
+      'do not score candidates on the dev data, nor send the scores, where the round chooses its merge by them',
+    )
     .option('--replace', 'replace a contribution of this agent that the merger has already', false)
     .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
@@ -42,11 +47,11 @@ export function registerAgentRunCommand(parent: Command): void {
       const { takePart } = await import('../client/take-part.ts');
       await withSession(flags, async (session) => {
         const { connection, retry, context } = session;
-        const { train, dev, json, ...rest } = gatherColumns(flags);
+        const { train, dev, json, scores, ...rest } = gatherColumns(flags);
         const result = await takePart(
           connection,
           retry,
-          { ...rest, trainFiles: train, devFiles: dev },
+          { ...rest, trainFiles: train, devFiles: dev, scoreCandidates: scores },
           context,
         );
         process.stdout.write(

@@ -5,6 +5,7 @@ import { registerAgentFetchCommand } from './agent-fetch.ts';
 import { registerAgentFetchBaseCommand } from './agent-fetch-base.ts';
 import { registerAgentInfoCommand } from './agent-info.ts';
 import { registerAgentRunCommand } from './agent-run.ts';
+import { registerAgentScoreCommand } from './agent-score.ts';
 import { registerEvaluateCommand } from './evaluate.ts';
 import { registerPredictCommand } from './predict.ts';
 import { registerQuestionsCommand } from './questions.ts';
@@ -26,5 +27,6 @@ export function registerAgentCommands(program: Command): void {
   registerAgentInfoCommand(agent);
   registerAgentFetchBaseCommand(agent);
   registerAgentContributeCommand(agent);
+  registerAgentScoreCommand(agent);
   registerAgentFetchCommand(agent);
 }

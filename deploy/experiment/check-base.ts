@@ -4,7 +4,6 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { AgentData } from '../datasets/experiment-data.ts';
-import { fixedMethods } from './automatic.ts';
 import type { Experiment } from './experiment-file.ts';
 import { unionOf } from './fine-tune.ts';
 
@@ -16,10 +15,9 @@ import { unionOf } from './fine-tune.ts';
  */
 export async function checkBase(
   path: string,
-  experiment: Experiment,
+  { settings, methods, matching }: Experiment,
   agents: readonly AgentData[],
 ): Promise<void> {
-  const { settings, matching } = experiment;
   const names = agents.map(({ name }) => name);
   const stranger = matching?.agents.find((name) => !names.includes(name));
   if (stranger !== undefined) {
@@ -30,7 +28,7 @@ export async function checkBase(
     byEngine(base, {
       graph: () => {},
       layers: ({ kinds }) => {
-        const fisher = fixedMethods(experiment).find((own) => needsOf(own).includes('fisher'));
+        const fisher = methods.find((own) => needsOf(own).includes('fisher'));
         const complain = (what: string): never => {
           throw new RegmeanError('unsupported', `${path}: ${kinds} have no ${what}`);
         };

@@ -3,7 +3,6 @@
  *   (paper, Section 5).
  */
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import { fixedFirst } from './automatic.ts';
 import { type FineTuned, fineTune, multiTaskName, unionOf } from './fine-tune.ts';
 import type { Measurement, Scores } from './results.ts';
 import { type SeedRun, scoreMerged, scoreSingle, suits, testSetsOf } from './seed-run.ts';
@@ -98,7 +97,7 @@ export async function measureGreedy(run: SeedRun): Promise<readonly Measurement[
   if (first === undefined) return [];
 
   const measurements: Measurement[] = [];
-  for (const method of fixedFirst(run.context.experiment)) {
+  for (const method of run.context.experiment.methods) {
     let kept = [first.model];
     let best = first.result;
     const record = (tried: string, isKept: boolean): void => {
@@ -132,10 +131,9 @@ async function measureMethods(
   members: readonly FineTuned[],
   testSets = testSetsOf(run, members),
 ): Promise<readonly Measurement[]> {
-  const { experiment } = run.context;
-  const measurements = new Map<string, Measurement>();
-  for (const method of fixedFirst(experiment)) {
-    measurements.set(method.label, {
+  const measurements: Measurement[] = [];
+  for (const method of run.context.experiment.methods) {
+    measurements.push({
       seed: run.seed,
       setting,
       method: method.label,
@@ -143,7 +141,7 @@ async function measureMethods(
       ...(await scoreMerged(run, members, method, { testSets, validation: false })),
     });
   }
-  return experiment.methods.flatMap(({ label }) => measurements.get(label) ?? []);
+  return measurements;
 }
 
 /** Models that each have a task of their own make no ensemble. */

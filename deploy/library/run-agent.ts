@@ -8,7 +8,7 @@ import type { WithDefaults } from './with-defaults.ts';
 /** Where the merger is, and what the agent brings; defaults are those of `regmean agent run`. */
 export interface AgentRequest
   extends ConnectionFlags,
-    WithDefaults<TakePartOptions, 'devFiles' | 'shareMetrics'> {
+    WithDefaults<TakePartOptions, 'devFiles' | 'shareMetrics' | 'scoreCandidates'> {
   /** Gives up when nothing moves for so long, in milliseconds. */
   readonly stallTimeoutMs?: number;
 }
@@ -23,7 +23,7 @@ export async function runAgent(request: AgentRequest, run: RunContextOptions = {
   const context = createRunContext(run);
   const connection = await connectToMerger(request);
   try {
-    const options = { devFiles: [], shareMetrics: false, ...rest };
+    const options = { devFiles: [], shareMetrics: false, scoreCandidates: true, ...rest };
     return await takePart(connection, retryWith(context, stallTimeoutMs), options, context);
   } finally {
     connection.close();

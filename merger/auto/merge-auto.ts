@@ -2,10 +2,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
+import { scoreFolder } from '../../shared/inference/score-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { holdsEarlierMerge, mergeSources, type SourceChecks } from '../merge/merge-contributions.ts';
 import type { CandidateResult, ChoiceReport, MergeReport } from '../merge/merge-report.ts';
-import { openValidation, scoreFolder, type ValidationSource } from '../search/score-folder.ts';
+import { openValidation, type ValidationSource } from '../search/validation.ts';
 import { acceptScores } from './accept-scores.ts';
 import { type AutoMergeOptions, defaultRule } from './auto-options.ts';
 import { chooseCandidate } from './choose-candidate.ts';
@@ -104,7 +105,7 @@ async function mergeByValidation(
     for (const [index, { name, title }] of set.candidates.entries()) {
       progress.update(index, title);
       const { main, metrics, examples } = await scoreFolder(
-        join(merged, name),
+        { folder: join(merged, name), name: title },
         validation,
         withoutProgress(context),
       );

@@ -14,6 +14,10 @@ import { type MergeSection, mergeSection } from './merge-section.ts';
 
 const seed = z.int().min(0).max(0xffffffff);
 
+/** A year. */
+const maxScoringMinutes = 366 * 24 * 60;
+const defaultScoringMinutes = 60;
+
 /** How agents fine-tune; what is absent is the default of `regmean train`. */
 export const trainingSchema = z.strictObject({
   epochs: z.int().min(1).optional(),
@@ -55,6 +59,8 @@ export const recipeSchema = z
     training: trainingSchema.prefault({}),
     statistics: statistics.prefault({}),
     merge: mergeSection.prefault({}),
+    /** How long agents' scores of candidates are awaited, where the merge is chosen by them. */
+    scoring: z.strictObject({ minutes: z.number().positive().max(maxScoringMinutes).optional() }).optional(),
   })
   .check((context) => {
     const { value, issues } = context;
@@ -126,6 +132,11 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** How many contributions are enough once the deadline has passed. */
 export function quorumOf(recipe: Recipe): number {
   return recipe.quorum ?? recipe.agents.length;
+}
+
+/** How long agents' scores of candidates are awaited, in milliseconds. */
+export function scoringTimeOf({ scoring }: Recipe): number {
+  return (scoring?.minutes ?? defaultScoringMinutes) * 60_000;
 }
 
 /** The deadline in milliseconds since 1970, or undefined when the round waits for every agent. */

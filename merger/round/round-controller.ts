@@ -1,12 +1,15 @@
 /**
  * @file The life of one round: uploads begin, are checked and stored, and when the round is
- *   complete it merges.
+ *   complete it merges; where the merge is chosen by scores, candidates are made and scored first.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readCandidateSet } from '../../shared/candidates/candidate-set.ts';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
-import { deadlineOf, quorumOf } from '../recipe/recipe.ts';
+import { acceptScores } from '../auto/accept-scores.ts';
+import { isAuto } from '../auto/auto-options.ts';
+import { deadlineOf, quorumOf, scoringTimeOf } from '../recipe/recipe.ts';
 import { type IncomingUpload, openUpload } from './incoming-upload.ts';
 import { createRoundEvents, type RoundListener } from './round-events.ts';
 import { type RoundFacts, type RoundStanding, standingOf } from './round-state.ts';
@@ -20,6 +23,13 @@ import {
   writeFailure,
 } from './round-store.ts';
 import { type AgentView, readAgent } from './round-view.ts';
+import {
+  type AgentScores,
+  beginScoring,
+  readScoring,
+  removeCandidates,
+  storeScores,
+} from './scoring-store.ts';
 import type { UploadLimits } from './upload-limits.ts';
 import { checkDeclaration, checkManifest, digestOf, type UploadManifest } from './upload-manifest.ts';
 import { type AlreadyStored, type UploadTurn, UploadTurns } from './upload-turns.ts';
@@ -38,14 +48,19 @@ export interface RoundWork {
    * Merges the contributions of `agents` into the round's `merged` folder, which appears in one
    * rename.
    */
-  merge(
-    agents: readonly string[],
-    onProgress: (step: string, done: number, total: number) => void,
-  ): Promise<void>;
+  merge(agents: readonly string[], onProgress: OnProgress): Promise<void>;
+  /**
+   * Merges the contributions of `agents` into the round's `candidates` folder, which appears in one
+   * rename.
+   */
+  makeCandidates(agents: readonly string[], onProgress: OnProgress): Promise<void>;
 }
 
+/** Told how far a merge has come. */
+export type OnProgress = (step: string, done: number, total: number) => void;
+
 /** What the files of a round say. */
-type RoundFiles = Pick<RoundFacts, 'contributed' | 'merged' | 'mergeFailure'>;
+type RoundFiles = Pick<RoundFacts, 'contributed' | 'scoring' | 'merged' | 'mergeFailure'>;
 
 /** Serves a stored round: continues where its files say that it stands. */
 export async function startRound(
@@ -56,10 +71,12 @@ export async function startRound(
   const { paths } = round;
   const files: RoundFiles = {
     contributed: await listContributed(paths),
+    scoring: await readScoring(paths),
     merged: await isMerged(paths),
     mergeFailure: await readFailure(paths),
   };
   await mkdir(paths.incoming, { recursive: true });
+  if (files.merged) await removeCandidates(paths);
   return new RoundController(round, { work, limits, files });
 }
 
@@ -77,7 +94,7 @@ export class RoundController {
   #announced: RoundStanding['state'] = 'open';
   #isMerging = false;
   #isClosed = false;
-  #deadlineTimer: NodeJS.Timeout | undefined;
+  #clock: NodeJS.Timeout | undefined;
 
   constructor(
     round: StoredRound,
@@ -87,7 +104,6 @@ export class RoundController {
     this.#work = work;
     this.#limits = limits;
     this.#files = files;
-    this.#watchDeadline();
     this.#advance();
   }
 
@@ -144,6 +160,30 @@ export class RoundController {
     return this.#takeTurn(manifest);
   }
 
+  /**
+   * Stores what an agent tells of the candidates.
+   *
+   * @param received the scores as they arrived; null from an agent without data
+   * @throws RegmeanError when no scores of the agent are awaited, or they break a rule
+   */
+  async score(agent: string, received: AgentScores): Promise<void> {
+    const { paths, recipe } = this.round;
+    const { state } = this.standing();
+    if (state !== 'scoring') {
+      throw new RegmeanError('refused', `${agent}: the round ${recipe.name} is ${state}, it takes no scores`);
+    }
+    const { contributed } = this.#files;
+    if (!contributed.includes(agent)) {
+      const got = `${agent}: must be an agent that has contributed (${contributed.join(', ')})`;
+      throw new RegmeanError('refused', got);
+    }
+    if (received !== null) acceptScores(await readCandidateSet(paths.candidates), agent, received);
+    await storeScores(paths, agent, received);
+    this.#files = { ...this.#files, scoring: await readScoring(paths) };
+    this.#events.emit({ kind: 'scored', agent });
+    this.#advance();
+  }
+
   /** Resolves when the round is merged or has failed, to that standing. */
   finished(): Promise<RoundStanding> {
     const isFinal = ({ state }: RoundStanding): boolean => state === 'merged' || state === 'failed';
@@ -163,7 +203,7 @@ export class RoundController {
     const stopping = new RegmeanError('network', 'the merger is stopping');
     this.#isClosed = true;
     this.#events.emit({ kind: 'stopping', reason: stopping });
-    clearTimeout(this.#deadlineTimer);
+    clearTimeout(this.#clock);
     await this.#turns.stopAll(stopping);
   }
 
@@ -255,15 +295,25 @@ export class RoundController {
       this.#events.emit({ kind: 'state', standing: now });
     }
     if (now.state === 'merging' && !this.#isMerging) void this.#merge();
+    this.#watchClock(now);
   }
 
   async #merge(): Promise<void> {
     this.#isMerging = true;
+    const { contributed } = this.#files;
+    const { paths, recipe } = this.round;
+    const tell: OnProgress = (step, done, total) =>
+      this.#events.emit({ kind: 'merge-progress', step, done, total });
     try {
-      await this.#work.merge(this.#files.contributed, (step, done, total) =>
-        this.#events.emit({ kind: 'merge-progress', step, done, total }),
-      );
-      this.#files = { ...this.#files, merged: true };
+      if (isAuto(recipe.merge) && this.#files.scoring === undefined) {
+        await this.#work.makeCandidates(contributed, tell);
+        const scoring = await beginScoring(paths, Date.now() + scoringTimeOf(recipe));
+        this.#files = { ...this.#files, scoring };
+      } else {
+        await this.#work.merge(contributed, tell);
+        this.#files = { ...this.#files, merged: true };
+        await removeCandidates(paths);
+      }
     } catch (error) {
       if (this.#isClosed) return;
       const mergeFailure = messageOf(error);
@@ -277,14 +327,13 @@ export class RoundController {
     this.#advance();
   }
 
-  /** Looks at the state again when the deadline has come. */
-  #watchDeadline(): void {
-    const deadline = deadlineOf(this.round.recipe);
-    if (deadline === undefined || this.#isClosed) return;
-    const wait = deadline - Date.now();
-    this.#deadlineTimer = setTimeout(
-      () => (wait > maxTimerMs ? this.#watchDeadline() : this.#advance()),
-      Math.min(Math.max(wait, 0), maxTimerMs),
-    );
+  /** Looks at the state again when the time has come that it waits for. */
+  #watchClock({ state }: RoundStanding): void {
+    clearTimeout(this.#clock);
+    const awaited = { open: deadlineOf(this.round.recipe), scoring: this.#files.scoring?.until };
+    const moment = state === 'open' || state === 'scoring' ? awaited[state] : undefined;
+    if (moment === undefined) return;
+    const wait = Math.min(Math.max(moment - Date.now(), 0), maxTimerMs);
+    this.#clock = setTimeout(() => this.#advance(), wait);
   }
 }

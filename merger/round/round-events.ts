@@ -9,6 +9,7 @@ export type RoundEvent =
   | { readonly kind: 'accepted'; readonly agent: string; readonly digest: string }
   | { readonly kind: 'refused'; readonly agent: string; readonly reason: string }
   | { readonly kind: 'merge-progress'; readonly step: string; readonly done: number; readonly total: number }
+  | { readonly kind: 'scored'; readonly agent: string }
   | { readonly kind: 'state'; readonly standing: RoundStanding }
   | { readonly kind: 'stopping'; readonly reason: RegmeanError };
 

@@ -8,13 +8,14 @@
  *     incoming/<agent>/        a partial upload; a file's length is its committed offset
  *     contributions/<agent>/   an accepted contribution, by one rename of an upload
  *     replaced/<agent>/        the former contribution while a new one takes its place
+ *     candidates/, scoring.json, scores/   see scoring-store.ts
  *     merged/                  the fused model; it comes here by one rename
  *     failure.json             why the merge failed
  *     serving.json             the process that serves the round
  */
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
@@ -27,6 +28,8 @@ import { z } from '../../shared/zod.ts';
 import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { filesFolder } from './incoming-upload.ts';
+import { type RoundPaths, roundPaths, roundsFolder } from './round-paths.ts';
+import { forgetScoring } from './scoring-store.ts';
 
 const folderFile = z.strictObject({ name: z.string(), size: z.int(), sha256: z.string() });
 const roundRecord = z.strictObject({
@@ -48,40 +51,11 @@ export interface RoundBase {
   readonly files: readonly FolderFile[];
 }
 
-/** Where the parts of a round lie. */
-export interface RoundPaths {
-  readonly dir: string;
-  readonly recipe: string;
-  readonly record: string;
-  readonly base: string;
-  readonly incoming: string;
-  readonly contributions: string;
-  readonly replaced: string;
-  readonly merged: string;
-  readonly failure: string;
-}
-
 /** A round that was opened from the disk. */
 export interface StoredRound {
   readonly paths: RoundPaths;
   readonly recipe: Recipe;
   readonly base: RoundBase;
-}
-
-/** Where the parts of the round `name` lie. */
-export function roundPaths(store: string, name: string): RoundPaths {
-  const dir = join(resolve(store), 'rounds', name);
-  return {
-    dir,
-    recipe: join(dir, 'recipe.yaml'),
-    record: join(dir, 'round.json'),
-    base: join(dir, 'base'),
-    incoming: join(dir, 'incoming'),
-    contributions: join(dir, 'contributions'),
-    replaced: join(dir, 'replaced'),
-    merged: join(dir, 'merged'),
-    failure: join(dir, 'failure.json'),
-  };
 }
 
 /**
@@ -109,6 +83,7 @@ export async function openRound(
   if (formatRecipe(stored.recipe) === formatRecipe(recipe)) return stored;
   await requireCompatible(stored, recipe);
   await writeAllAtomically(paths.recipe, formatRecipe(recipe));
+  await forgetScoring(paths);
   await rm(paths.failure, { force: true });
   return { ...stored, recipe };
 }
@@ -130,7 +105,7 @@ export async function readRound(store: string, name: string): Promise<StoredRoun
 
 /** The names of the rounds of a store, sorted. */
 export async function listRounds(store: string): Promise<string[]> {
-  const dir = join(resolve(store), 'rounds');
+  const dir = roundsFolder(store);
   const names = await readdir(dir).catch((cause: unknown) => {
     throw new RegmeanError('not-found', `${store}: must be a merger's store, there is no ${dir}`, { cause });
   });

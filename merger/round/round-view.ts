@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import { totalBytes } from '../../shared/wire/folder-files.ts';
 import { deadlineOf, quorumOf } from '../recipe/recipe.ts';
 import { inspectUpload } from './incoming-upload.ts';
+import type { RoundPaths } from './round-paths.ts';
 import { type RoundStanding, standingOf } from './round-state.ts';
 import {
   isMerged,
   listContributed,
-  type RoundPaths,
   readContributedFiles,
   readFailure,
   type StoredRound,
 } from './round-store.ts';
+import { readScoring } from './scoring-store.ts';
 
 /** How far one agent has come. */
 export interface AgentView {
@@ -19,6 +20,8 @@ export interface AgentView {
   readonly state: 'awaited' | 'uploading' | 'validating' | 'accepted';
   readonly bytesReceived: number;
   readonly bytesTotal: number;
+  /** Whether its scores of the candidates are there. */
+  readonly hasScored: boolean;
 }
 
 /** Where a stored round stands now. */
@@ -30,6 +33,7 @@ export async function readStanding({ paths, recipe }: StoredRound): Promise<Roun
     deadline: deadlineOf(recipe),
     now: Date.now(),
     merged: await isMerged(paths),
+    scoring: await readScoring(paths),
     mergeFailure: await readFailure(paths),
   });
 }
@@ -39,9 +43,11 @@ export async function readAgent(paths: RoundPaths, name: string): Promise<AgentV
   const stored = await readContributedFiles(paths, name);
   if (stored !== undefined) {
     const bytes = totalBytes(stored);
-    return { name, state: 'accepted', bytesReceived: bytes, bytesTotal: bytes };
+    const hasScored = (await readScoring(paths))?.scored.includes(name) ?? false;
+    return { name, state: 'accepted', bytesReceived: bytes, bytesTotal: bytes, hasScored };
   }
   const partial = await inspectUpload(join(paths.incoming, name));
-  if (partial === undefined) return { name, state: 'awaited', bytesReceived: 0, bytesTotal: 0 };
-  return { name, state: 'uploading', bytesReceived: partial.received, bytesTotal: partial.total };
+  const { received, total } = partial ?? { received: 0, total: 0 };
+  const state = partial === undefined ? 'awaited' : 'uploading';
+  return { name, state, bytesReceived: received, bytesTotal: total, hasScored: false };
 }

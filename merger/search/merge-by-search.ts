@@ -6,13 +6,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
+import { scoreFolder } from '../../shared/inference/score-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
 import type { TriedValues } from '../methods/merge-keys.ts';
 import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candidates.ts';
-import { openValidation, scoreFolder, type ValidationSource } from './score-folder.ts';
+import { openValidation, type ValidationSource } from './validation.ts';
 
 /** What is searched, and on which data. */
 export interface CoefficientSearch extends ValidationSource {
@@ -65,7 +66,7 @@ export async function mergeBySearch(
       const isFirst = index === 0;
       const checks = { checkFiles: isFirst, checkBase: isFirst };
       const report = await mergeContributions(folders, own, ofTrial, checks);
-      const result = await scoreFolder(out, validation, ofTrial);
+      const result = await scoreFolder({ folder: out, name: 'the merged model' }, validation, ofTrial);
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, options: values, score });

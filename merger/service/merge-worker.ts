@@ -1,12 +1,18 @@
-/** @file Worker thread that merges a round, so that the service keeps answering. */
+/**
+ * @file Worker thread that merges a round, or makes its candidates, so that the service keeps
+ *   answering.
+ */
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createRunContext } from '../../shared/runtime/run-context.ts';
+import { isAuto } from '../auto/auto-options.ts';
+import { makeRoundCandidates, takeBestCandidate } from '../round/candidate-merge.ts';
 import { mergeRound } from '../round/merge-round.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import { serveWorker } from './run-in-worker.ts';
 
 /** What is merged: the stored contributions of these agents. */
 export interface MergeInput {
+  readonly result: 'fused' | 'candidates';
   readonly round: StoredRound;
   readonly agents: readonly string[];
   readonly compute: Compute;
@@ -19,10 +25,21 @@ export interface MergePosition {
   readonly total: number;
 }
 
-serveWorker(async ({ round, agents, compute }: MergeInput, onProgress: (step: MergePosition) => void) => {
-  const context = createRunContext({
-    compute,
-    onProgress: ({ remark = '', done, total }) => onProgress({ step: remark, done, total }),
-  });
-  await mergeRound(round, { agents, out: round.paths.merged }, context);
-});
+serveWorker(
+  async ({ result, round, agents, compute }: MergeInput, onProgress: (step: MergePosition) => void) => {
+    const context = createRunContext({
+      compute,
+      onProgress: ({ remark = '', done, total }) => onProgress({ step: remark, done, total }),
+    });
+    const { recipe, paths } = round;
+    const { merge } = recipe;
+    if (!isAuto(merge)) {
+      await mergeRound(round, { agents, out: paths.merged }, context);
+      return;
+    }
+    const ordered = recipe.agents.filter((agent) => agents.includes(agent));
+    const choice = { paths, agents: ordered, merge };
+    if (result === 'candidates') await makeRoundCandidates(choice, context);
+    else await takeBestCandidate(choice);
+  },
+);

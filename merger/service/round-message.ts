@@ -5,6 +5,7 @@ import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
+import type { Scoring__Output } from '../../shared/wire/generated/regmean/v1/Scoring.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { autoMethod } from '../auto/auto-options.ts';
 import { candidatesOf, defaultCandidates } from '../auto/candidates.ts';
@@ -14,10 +15,12 @@ import { deadlineOf, quorumOf, type Recipe } from '../recipe/recipe.ts';
 import type { RoundStanding, RoundState } from '../round/round-state.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import type { AgentView } from '../round/round-view.ts';
+import type { CandidatesOnWire } from './candidates-on-wire.ts';
 
 const wireStates = {
   open: 'ROUND_STATE_OPEN',
   merging: 'ROUND_STATE_MERGING',
+  scoring: 'ROUND_STATE_SCORING',
   merged: 'ROUND_STATE_MERGED',
   failed: 'ROUND_STATE_FAILED',
 } as const satisfies Record<RoundState, WireRoundState>;
@@ -38,10 +41,19 @@ export interface RoundView {
   readonly fusedFiles: readonly FolderFile[];
   /** Models of single agents, where heads are kept apart. */
   readonly agentModels: readonly AgentModel[];
+  /** What agents score; only while they do. */
+  readonly candidates?: CandidatesOnWire;
 }
 
 /** A round as the wire tells it. */
-export function roundMessage({ round, standing, agents, fusedFiles, agentModels }: RoundView): RoundInfo {
+export function roundMessage({
+  round,
+  standing,
+  agents,
+  fusedFiles,
+  agentModels,
+  candidates,
+}: RoundView): RoundInfo {
   const { recipe, base } = round;
   const deadline = deadlineOf(recipe);
   return {
@@ -61,7 +73,15 @@ export function roundMessage({ round, standing, agents, fusedFiles, agentModels 
     agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
     fusedFiles: [...fusedFiles],
     agentModels: agentModels.map(({ agent, files }) => ({ agent, files: [...files] })),
+    ...(candidates === undefined ? {} : { scoring: scoringMessage(candidates, standing) }),
   };
+}
+
+function scoringMessage(
+  { set, candidates }: CandidatesOnWire,
+  { scoringUntil = 0 }: RoundStanding,
+): Scoring__Output {
+  return { set, candidates: [...candidates], deadlineUnixMs: scoringUntil };
 }
 
 /** Options of methods that have fields of their own, as the wire had them first. */

@@ -1,6 +1,6 @@
 /** @file The heavy work of a round, in worker threads. */
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { RoundWork } from '../round/round-controller.ts';
+import type { OnProgress, RoundWork } from '../round/round-controller.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import type { MergeInput, MergePosition } from './merge-worker.ts';
 import { runInWorker } from './run-in-worker.ts';
@@ -15,19 +15,25 @@ export function createRoundWork(
   round: StoredRound,
   { compute, signal }: Pick<RunContext, 'compute' | 'signal'>,
 ): RoundWork {
+  const mergeInWorker = async (
+    result: MergeInput['result'],
+    agents: readonly string[],
+    onProgress: OnProgress,
+  ): Promise<void> => {
+    const input: MergeInput = { result, round, agents, compute };
+    await runInWorker<MergePosition>(
+      new URL('./merge-worker.js', import.meta.url),
+      input,
+      ({ step, done, total }) => onProgress(step, done, total),
+      signal,
+    );
+  };
   return {
     async validate(folder, agent) {
       const input: ValidateInput = { round, folder, agent };
       await runInWorker(new URL('./validate-worker.js', import.meta.url), input, () => {}, signal);
     },
-    async merge(agents, onProgress) {
-      const input: MergeInput = { round, agents, compute };
-      await runInWorker<MergePosition>(
-        new URL('./merge-worker.js', import.meta.url),
-        input,
-        ({ step, done, total }) => onProgress(step, done, total),
-        signal,
-      );
-    },
+    merge: (agents, onProgress) => mergeInWorker('fused', agents, onProgress),
+    makeCandidates: (agents, onProgress) => mergeInWorker('candidates', agents, onProgress),
   };
 }

@@ -141,6 +141,9 @@ function logEvent(log: Log, event: RoundEvent): void {
     case 'merge-progress':
       log.info('merging', { step: event.step, done: event.done, total: event.total });
       return;
+    case 'scored':
+      log.info('scored', { agent: event.agent });
+      return;
     case 'state':
       log.info('state', { state: event.standing.state, failure: event.standing.failure });
   }

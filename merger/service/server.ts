@@ -7,13 +7,16 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { agentFileName, agentOfFile, listAgentModels } from '../../shared/wire/agent-models.ts';
+import { agentOfCandidateFile } from '../../shared/wire/candidate-files.ts';
 import { listFolderFiles } from '../../shared/wire/folder-files.ts';
 import type { GetRoundResponse } from '../../shared/wire/generated/regmean/v1/GetRoundResponse.ts';
 import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v1/RoundService.ts';
+import type { SendScoresResponse } from '../../shared/wire/generated/regmean/v1/SendScoresResponse.ts';
 import { packageDefinition, RoundService } from '../../shared/wire/protocol.ts';
 import { toStatus } from '../../shared/wire/status.ts';
 import type { RoundController } from '../round/round-controller.ts';
 import { type CallActivity, createCallActivity } from './call-activity.ts';
+import { candidateFiles, describeCandidates } from './candidates-on-wire.ts';
 import { takeContribution } from './contribute-handler.ts';
 import { sendFile } from './fetch-handler.ts';
 import type { Log } from './log.ts';
@@ -99,19 +102,25 @@ async function readFused(folder: string): Promise<FusedModel> {
   return { fusedFiles: await listFolderFiles(folder), agentModels: await listAgentModels(folder) };
 }
 
+/** Reads once; again only after a failure. */
+function remembered<T>(read: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= read().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
+  };
+}
+
 function roundHandlers(
   { controller, mutualTls, log }: ServerOptions,
   activity: CallActivity,
 ): RoundServiceHandlers {
   const { paths, base } = controller.round;
-  let fused: Promise<FusedModel> | undefined;
-  const fusedModel = (): Promise<FusedModel> => {
-    fused ??= readFused(paths.merged).catch((error: unknown) => {
-      fused = undefined;
-      throw error;
-    });
-    return fused;
-  };
+  const fusedModel = remembered(() => readFused(paths.merged));
+  const candidates = remembered(() => describeCandidates(paths.candidates));
   const describe = async () => {
     const standing = controller.standing();
     return roundMessage({
@@ -119,6 +128,7 @@ function roundHandlers(
       standing,
       agents: await controller.agents(),
       ...(standing.state === 'merged' ? await fusedModel() : { fusedFiles: [], agentModels: [] }),
+      ...(standing.state === 'scoring' ? { candidates: await candidates() } : {}),
     });
   };
   /** With mutual TLS what is one agent's goes to and comes from that agent alone. */
@@ -162,6 +172,30 @@ function roundHandlers(
           const files = own?.files.map((file) => ({ ...file, name: agentFileName(own.agent, file.name) }));
           await sendFile(call, paths.merged, files ?? fusedFiles);
         })(),
+      );
+    },
+    FetchCandidate(call) {
+      endOf(
+        call,
+        (async () => {
+          const { state } = controller.standing();
+          if (state !== 'scoring')
+            throw new RegmeanError('refused', `fetch: the round is ${state}, it has no candidates`);
+          const agent = agentOfCandidateFile(call.request.file);
+          if (agent !== undefined) authorize(call, agent);
+          await sendFile(call, paths.candidates, candidateFiles(await candidates()));
+        })(),
+      );
+    },
+    SendScores(call, callback: sendUnaryData<SendScoresResponse>) {
+      const work = async (): Promise<void> => {
+        const { agent, set, scores } = call.request;
+        authorize(call, agent);
+        await controller.score(agent, scores.length === 0 ? null : { set, scores });
+      };
+      activity.during(work()).then(
+        () => callback(null, {}),
+        (error: unknown) => callback(failWith(call, error)),
       );
     },
     Contribute(call) {

@@ -4,6 +4,7 @@ import { listFolderFiles } from '../../shared/wire/folder-files.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { listRounds, readRound } from '../round/round-store.ts';
 import { readAgent, readStanding } from '../round/round-view.ts';
+import { describeCandidates } from './candidates-on-wire.ts';
 import { roundMessage } from './round-message.ts';
 
 /**
@@ -22,6 +23,7 @@ export async function readStoredStatus(store: string, name: string | undefined):
     agents: await Promise.all(round.recipe.agents.map((agent) => readAgent(round.paths, agent))),
     fusedFiles: isMerged ? await listFolderFiles(round.paths.merged) : [],
     agentModels: isMerged ? await listAgentModels(round.paths.merged) : [],
+    ...(standing.state === 'scoring' ? { candidates: await describeCandidates(round.paths.candidates) } : {}),
   });
 }
 

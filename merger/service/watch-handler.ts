@@ -82,6 +82,8 @@ async function wireEvent(
         done: event.done,
         total: event.total,
       };
+    case 'scored':
+      return { kind: 'ROUND_EVENT_KIND_SCORED', agent: event.agent };
     case 'state':
       return { kind: 'ROUND_EVENT_KIND_STATE_CHANGED', round: await describe() };
   }

@@ -21,6 +21,7 @@ export function roundJson(round: RoundInfo): Record<string, unknown> {
     agents: round.agents.map((agent) => ({ ...agent, state: plainWord(agent.state) })),
     fusedFiles: round.fusedFiles,
     agentModels: round.agentModels,
+    scoring: scoringJson(round),
   };
 }
 
@@ -39,10 +40,19 @@ export function formatRound(round: RoundInfo): string {
         agent.bytesTotal === 0
           ? ''
           : `, ${formatBytes(agent.bytesReceived)} of ${formatBytes(agent.bytesTotal)}`;
-      return `agent     ${agent.name}: ${plainWord(agent.state)}${bytes}`;
+      const scored = agent.hasScored ? ', has scored' : '';
+      return `agent     ${agent.name}: ${plainWord(agent.state)}${bytes}${scored}`;
     }),
+    ...(round.scoring?.candidates ?? []).map(({ name, title }) => `candidate ${name}: ${title}`),
   ];
   return lines.join('\n');
+}
+
+/** What agents score, and until when; null when they do not. */
+function scoringJson({ scoring }: RoundInfo): Record<string, unknown> | null {
+  if (!scoring) return null;
+  const { set, candidates, deadlineUnixMs } = scoring;
+  return { set, until: new Date(deadlineUnixMs).toISOString(), candidates };
 }
 
 /** Values of the merge method's options; what is no JSON stays text. */

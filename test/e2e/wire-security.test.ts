@@ -155,6 +155,22 @@ describe('over mutual TLS', () => {
     await runJson([...fetch('north'), ...as('north')]);
   });
 
+  it('an agent may not score under the name of another', async () => {
+    const { merger, ours } = await startSecureMerger(true, ['merge: { method: auto }']);
+    const as = (agent: string) => [
+      ...['--server', merger.address, '--ca', ours('ca.pem')],
+      ...['--cert', ours(`${agent}.pem`), '--key', ours(`${agent}.key`)],
+    ];
+    for (const agent of ['north', 'south']) {
+      await runJson(['agent', 'contribute', await fixture.contribution(agent), ...as(agent)]);
+    }
+    const score = ['agent', 'score', '--name', 'south', '--work', fixture.path('work')];
+    const refused = await runCommand([...score, ...as('north')]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('south: the client certificate speaks for north');
+    await runJson([...score, ...as('south')]);
+  });
+
   it('a certificate of another authority is refused', async () => {
     const { merger, ours } = await startSecureMerger(true);
     const theirs = await writeCertificates('theirs');

@@ -4,6 +4,8 @@ import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-load
 import type { AgentModel as _regmean_v1_AgentModel, AgentModel__Output as _regmean_v1_AgentModel__Output } from './regmean/v1/AgentModel.ts';
 import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output as _regmean_v1_AgentProgress__Output } from './regmean/v1/AgentProgress.ts';
 import type { BaseModel as _regmean_v1_BaseModel, BaseModel__Output as _regmean_v1_BaseModel__Output } from './regmean/v1/BaseModel.ts';
+import type { Candidate as _regmean_v1_Candidate, Candidate__Output as _regmean_v1_Candidate__Output } from './regmean/v1/Candidate.ts';
+import type { CandidateScore as _regmean_v1_CandidateScore, CandidateScore__Output as _regmean_v1_CandidateScore__Output } from './regmean/v1/CandidateScore.ts';
 import type { CommitRequest as _regmean_v1_CommitRequest, CommitRequest__Output as _regmean_v1_CommitRequest__Output } from './regmean/v1/CommitRequest.ts';
 import type { CommittedOffset as _regmean_v1_CommittedOffset, CommittedOffset__Output as _regmean_v1_CommittedOffset__Output } from './regmean/v1/CommittedOffset.ts';
 import type { ContributeRequest as _regmean_v1_ContributeRequest, ContributeRequest__Output as _regmean_v1_ContributeRequest__Output } from './regmean/v1/ContributeRequest.ts';
@@ -21,6 +23,9 @@ import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_
 import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from './regmean/v1/Round.ts';
 import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from './regmean/v1/RoundEvent.ts';
 import type { RoundServiceClient as _regmean_v1_RoundServiceClient, RoundServiceDefinition as _regmean_v1_RoundServiceDefinition } from './regmean/v1/RoundService.ts';
+import type { Scoring as _regmean_v1_Scoring, Scoring__Output as _regmean_v1_Scoring__Output } from './regmean/v1/Scoring.ts';
+import type { SendScoresRequest as _regmean_v1_SendScoresRequest, SendScoresRequest__Output as _regmean_v1_SendScoresRequest__Output } from './regmean/v1/SendScoresRequest.ts';
+import type { SendScoresResponse as _regmean_v1_SendScoresResponse, SendScoresResponse__Output as _regmean_v1_SendScoresResponse__Output } from './regmean/v1/SendScoresResponse.ts';
 import type { StatisticsWanted as _regmean_v1_StatisticsWanted, StatisticsWanted__Output as _regmean_v1_StatisticsWanted__Output } from './regmean/v1/StatisticsWanted.ts';
 import type { TrainingHints as _regmean_v1_TrainingHints, TrainingHints__Output as _regmean_v1_TrainingHints__Output } from './regmean/v1/TrainingHints.ts';
 import type { UploadManifest as _regmean_v1_UploadManifest, UploadManifest__Output as _regmean_v1_UploadManifest__Output } from './regmean/v1/UploadManifest.ts';
@@ -37,6 +42,8 @@ export interface ProtoGrpcType {
       AgentModel: MessageTypeDefinition<_regmean_v1_AgentModel, _regmean_v1_AgentModel__Output>
       AgentProgress: MessageTypeDefinition<_regmean_v1_AgentProgress, _regmean_v1_AgentProgress__Output>
       BaseModel: MessageTypeDefinition<_regmean_v1_BaseModel, _regmean_v1_BaseModel__Output>
+      Candidate: MessageTypeDefinition<_regmean_v1_Candidate, _regmean_v1_Candidate__Output>
+      CandidateScore: MessageTypeDefinition<_regmean_v1_CandidateScore, _regmean_v1_CandidateScore__Output>
       CommitRequest: MessageTypeDefinition<_regmean_v1_CommitRequest, _regmean_v1_CommitRequest__Output>
       CommittedOffset: MessageTypeDefinition<_regmean_v1_CommittedOffset, _regmean_v1_CommittedOffset__Output>
       ContributeRequest: MessageTypeDefinition<_regmean_v1_ContributeRequest, _regmean_v1_ContributeRequest__Output>
@@ -67,6 +74,9 @@ export interface ProtoGrpcType {
        */
       RoundService: SubtypeConstructor<typeof grpc.Client, _regmean_v1_RoundServiceClient> & { service: _regmean_v1_RoundServiceDefinition }
       RoundState: EnumTypeDefinition
+      Scoring: MessageTypeDefinition<_regmean_v1_Scoring, _regmean_v1_Scoring__Output>
+      SendScoresRequest: MessageTypeDefinition<_regmean_v1_SendScoresRequest, _regmean_v1_SendScoresRequest__Output>
+      SendScoresResponse: MessageTypeDefinition<_regmean_v1_SendScoresResponse, _regmean_v1_SendScoresResponse__Output>
       StatisticsWanted: MessageTypeDefinition<_regmean_v1_StatisticsWanted, _regmean_v1_StatisticsWanted__Output>
       TrainingHints: MessageTypeDefinition<_regmean_v1_TrainingHints, _regmean_v1_TrainingHints__Output>
       UploadManifest: MessageTypeDefinition<_regmean_v1_UploadManifest, _regmean_v1_UploadManifest__Output>

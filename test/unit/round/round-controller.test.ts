@@ -2,11 +2,13 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRecipe } from '../../../merger/recipe/read-recipe.ts';
 import { type RoundController, type RoundWork, startRound } from '../../../merger/round/round-controller.ts';
 import type { RoundEvent } from '../../../merger/round/round-events.ts';
-import { openRound, roundPaths } from '../../../merger/round/round-store.ts';
+import { roundPaths } from '../../../merger/round/round-paths.ts';
+import { openRound } from '../../../merger/round/round-store.ts';
+import { readScores } from '../../../merger/round/scoring-store.ts';
 import type { UploadTurn } from '../../../merger/round/upload-turns.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
 import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
@@ -27,11 +29,23 @@ afterEach(async () => {
 
 const paths = () => roundPaths(join(dir, 'store'), 'reviews');
 
+const set = 'a'.repeat(64);
+const candidates = {
+  ...{ format: 'regmean-candidates/1', tool: 'regmean/test', digest: set, metric: 'accuracy' },
+  contributions: [],
+  candidates: ['simple', 'ties'].map((name) => ({ name, title: name, method: name, options: {}, scale: 1 })),
+  leftOut: [],
+};
+
 /** Work that accepts everything and merges by making the folder. */
 const quickWork: RoundWork = {
   async validate() {},
   merge: async () => {
     await mkdir(paths().merged);
+  },
+  makeCandidates: async () => {
+    await mkdir(paths().candidates);
+    await writeFile(join(paths().candidates, 'candidates.json'), JSON.stringify(candidates));
   },
 };
 
@@ -240,5 +254,114 @@ describe('a merger that was killed', () => {
     expect(missing).toEqual([]);
     await again.commit();
     await again.end();
+  });
+});
+
+describe('a round whose merge is chosen by scores', () => {
+  beforeEach(async () => {
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    await writeFile(join(dir, 'round.yaml'), recipe.replace(/^merge:.*$/m, 'merge: { method: auto }'));
+  });
+
+  /** The scores of both candidates. */
+  const scores = (simple: number, ties: number) => ({
+    set,
+    scores: Object.entries({ simple, ties }).map(([candidate, value]) => ({
+      ...{ candidate, metric: 'accuracy', value, examples: 10 },
+    })),
+  });
+
+  /** A round that awaits scores. */
+  async function startScoring(work: Partial<RoundWork> = {}): Promise<RoundController> {
+    const controller = await startController(work);
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    await vi.waitFor(() => expect(controller.standing().state).toBe('scoring'));
+    return controller;
+  }
+
+  it('makes candidates, awaits the scores of every agent, merges, and keeps no candidates', async () => {
+    const controller = await startController();
+    const events: RoundEvent[] = [];
+    controller.subscribe((event) => events.push(event));
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    await vi.waitFor(() => expect(controller.standing().state).toBe('scoring'));
+    await controller.score('south', scores(0.5, 0.6));
+    expect(controller.standing().state).toBe('scoring');
+    await controller.score('north', null);
+    await controller.finished();
+    const told = events.map((event) => (event.kind === 'state' ? event.standing.state : event.kind));
+    expect(told.slice(6)).toEqual(['merging', 'scoring', 'scored', 'scored', 'merging', 'merged']);
+    await vi.waitFor(async () => expect(await readdir(paths().dir)).not.toContain('candidates'));
+    expect(await readScores(paths())).toEqual(
+      new Map([
+        ['north', null],
+        ['south', scores(0.5, 0.6)],
+      ]),
+    );
+  });
+
+  it('takes the latest scores of an agent, and tells who has scored', async () => {
+    const controller = await startScoring();
+    await controller.score('north', scores(0.5, 0.6));
+    await controller.score('north', scores(0.7, 0.6));
+    expect((await readScores(paths())).get('north')).toEqual(scores(0.7, 0.6));
+    const agents = await controller.agents();
+    expect(agents.map(({ name, hasScored }) => [name, hasScored])).toEqual([
+      ['north', true],
+      ['south', false],
+    ]);
+  });
+
+  it('refuses scores of a stranger, of other candidates, and outside of its time', async () => {
+    const open = await startController();
+    await expect(open.score('north', scores(1, 1))).rejects.toThrow(
+      'north: the round reviews is open, it takes no scores',
+    );
+    await open.close();
+    const controller = await startScoring();
+    await expect(controller.score('west', scores(1, 1))).rejects.toThrow(
+      'west: must be an agent that has contributed (north, south)',
+    );
+    const others = { ...scores(1, 1), set: 'b'.repeat(64) };
+    await expect(controller.score('north', others)).rejects.toThrow(
+      'north: scores must be of these candidates',
+    );
+    expect(await readScores(paths())).toEqual(new Map());
+  });
+
+  it('awaits scores again after a restart, without making the candidates anew', async () => {
+    const first = await startScoring();
+    await first.score('north', scores(0.5, 0.6));
+    await first.close();
+    const makeCandidates = vi.fn();
+    const second = await startController({ makeCandidates });
+    expect(second.standing().state).toBe('scoring');
+    await second.score('south', scores(0.5, 0.6));
+    expect((await second.finished()).state).toBe('merged');
+    expect(makeCandidates).not.toHaveBeenCalled();
+  });
+
+  it('merges with the scores that are there when the time is up', async () => {
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    await writeFile(join(dir, 'round.yaml'), `${recipe}scoring: { minutes: 0.005 }\n`);
+    const controller = await startController();
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    expect((await controller.finished()).state).toBe('merged');
+  });
+
+  it('forgets candidates and scores when its recipe changes', async () => {
+    const controller = await startScoring();
+    await controller.score('north', scores(0.5, 0.6));
+    await controller.close();
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    await writeFile(join(dir, 'round.yaml'), recipe.replace('method: auto', 'method: auto, choose: worst'));
+    const makeCandidates = vi.fn(quickWork.makeCandidates);
+    const again = await startController({ makeCandidates });
+    await vi.waitFor(() => expect(again.standing().state).toBe('scoring'));
+    expect(makeCandidates).toHaveBeenCalledOnce();
+    expect(await readScores(paths())).toEqual(new Map());
   });
 });

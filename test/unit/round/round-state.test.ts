@@ -8,6 +8,7 @@ const facts: RoundFacts = {
   deadline: 1_000,
   now: 0,
   merged: false,
+  scoring: undefined,
   mergeFailure: undefined,
 };
 
@@ -38,6 +39,18 @@ describe('a round', () => {
   it('is failed once its merge has failed, with the reason', () => {
     const all = { ...facts, contributed: facts.agents, mergeFailure: 'not positive definite' };
     expect(standingOf(all)).toEqual({ state: 'failed', failure: 'not positive definite' });
+  });
+
+  it('awaits scores of candidates that are there, from all who contributed, until the time is up', () => {
+    const all = { ...facts, contributed: ['north', 'south'], now: 1_000 };
+    const scoring = { until: 2_000, scored: ['north'] };
+    expect(standingOf({ ...all, scoring })).toEqual({
+      state: 'scoring',
+      failure: undefined,
+      scoringUntil: 2_000,
+    });
+    expect(standingOf({ ...all, scoring, now: 2_000 }).state).toBe('merging');
+    expect(standingOf({ ...all, scoring: { ...scoring, scored: ['north', 'south'] } }).state).toBe('merging');
   });
 
   it('is merged once the fused model is there, whatever else is true', () => {

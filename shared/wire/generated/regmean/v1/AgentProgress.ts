@@ -17,6 +17,10 @@ export interface AgentProgress {
    * Bytes declared by the agent's manifest; 0 while nothing is known.
    */
   'bytesTotal'?: (number | string | Long);
+  /**
+   * Whether its scores of the candidates have arrived.
+   */
+  'hasScored'?: (boolean);
 }
 
 /**
@@ -33,4 +37,8 @@ export interface AgentProgress__Output {
    * Bytes declared by the agent's manifest; 0 while nothing is known.
    */
   'bytesTotal': (number);
+  /**
+   * Whether its scores of the candidates have arrived.
+   */
+  'hasScored': (boolean);
 }

@@ -9,6 +9,7 @@ import type { AgentProgress as _regmean_v1_AgentProgress, AgentProgress__Output 
 import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_FileInfo__Output } from '../../regmean/v1/FileInfo.ts';
 import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from '../../regmean/v1/DataHints.ts';
 import type { AgentModel as _regmean_v1_AgentModel, AgentModel__Output as _regmean_v1_AgentModel__Output } from '../../regmean/v1/AgentModel.ts';
+import type { Scoring as _regmean_v1_Scoring, Scoring__Output as _regmean_v1_Scoring__Output } from '../../regmean/v1/Scoring.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -59,7 +60,12 @@ export interface Round {
    * With `heads: separate` every agent's model; empty otherwise, and until the state is MERGED.
    */
   'agentModels'?: (_regmean_v1_AgentModel)[];
+  /**
+   * Only in the state SCORING.
+   */
+  'scoring'?: (_regmean_v1_Scoring | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
+  '_scoring'?: "scoring";
 }
 
 /**
@@ -110,5 +116,10 @@ export interface Round__Output {
    * With `heads: separate` every agent's model; empty otherwise, and until the state is MERGED.
    */
   'agentModels': (_regmean_v1_AgentModel__Output)[];
+  /**
+   * Only in the state SCORING.
+   */
+  'scoring'?: (_regmean_v1_Scoring__Output | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
+  '_scoring'?: "scoring";
 }

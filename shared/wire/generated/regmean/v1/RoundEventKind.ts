@@ -37,6 +37,10 @@ export const RoundEventKind = {
    * The round changed its state; `round` holds the new one.
    */
   ROUND_EVENT_KIND_STATE_CHANGED: 'ROUND_EVENT_KIND_STATE_CHANGED',
+  /**
+   * An agent's scores of the candidates were stored.
+   */
+  ROUND_EVENT_KIND_SCORED: 'ROUND_EVENT_KIND_SCORED',
 } as const;
 
 /**
@@ -85,6 +89,11 @@ export type RoundEventKind =
    */
   | 'ROUND_EVENT_KIND_STATE_CHANGED'
   | 8
+  /**
+   * An agent's scores of the candidates were stored.
+   */
+  | 'ROUND_EVENT_KIND_SCORED'
+  | 9
 
 /**
  * What happened in a round.

@@ -9,6 +9,8 @@ import type { FileChunk as _regmean_v1_FileChunk, FileChunk__Output as _regmean_
 import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__Output as _regmean_v1_GetRoundRequest__Output } from '../../regmean/v1/GetRoundRequest.ts';
 import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from '../../regmean/v1/GetRoundResponse.ts';
 import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from '../../regmean/v1/RoundEvent.ts';
+import type { SendScoresRequest as _regmean_v1_SendScoresRequest, SendScoresRequest__Output as _regmean_v1_SendScoresRequest__Output } from '../../regmean/v1/SendScoresRequest.ts';
+import type { SendScoresResponse as _regmean_v1_SendScoresResponse, SendScoresResponse__Output as _regmean_v1_SendScoresResponse__Output } from '../../regmean/v1/SendScoresResponse.ts';
 import type { WatchRoundRequest as _regmean_v1_WatchRoundRequest, WatchRoundRequest__Output as _regmean_v1_WatchRoundRequest__Output } from '../../regmean/v1/WatchRoundRequest.ts';
 
 /**
@@ -51,6 +53,19 @@ export interface RoundServiceClient extends grpc.Client {
   fetchBase(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   
   /**
+   * One file of a candidate, from an offset on. FAILED_PRECONDITION unless the round's state is
+   * SCORING.
+   */
+  FetchCandidate(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  FetchCandidate(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  /**
+   * One file of a candidate, from an offset on. FAILED_PRECONDITION unless the round's state is
+   * SCORING.
+   */
+  fetchCandidate(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  fetchCandidate(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  
+  /**
    * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is
    * MERGED.
    */
@@ -77,6 +92,23 @@ export interface RoundServiceClient extends grpc.Client {
   getRound(argument: _regmean_v1_GetRoundRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_regmean_v1_GetRoundResponse__Output>): grpc.ClientUnaryCall;
   getRound(argument: _regmean_v1_GetRoundRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_GetRoundResponse__Output>): grpc.ClientUnaryCall;
   getRound(argument: _regmean_v1_GetRoundRequest, callback: grpc.requestCallback<_regmean_v1_GetRoundResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * An agent's scores of every candidate, or that it has none. Sent again, they replace the former
+   * ones while the round's state is SCORING.
+   */
+  SendScores(argument: _regmean_v1_SendScoresRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  SendScores(argument: _regmean_v1_SendScoresRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  SendScores(argument: _regmean_v1_SendScoresRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  SendScores(argument: _regmean_v1_SendScoresRequest, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * An agent's scores of every candidate, or that it has none. Sent again, they replace the former
+   * ones while the round's state is SCORING.
+   */
+  sendScores(argument: _regmean_v1_SendScoresRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  sendScores(argument: _regmean_v1_SendScoresRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  sendScores(argument: _regmean_v1_SendScoresRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
+  sendScores(argument: _regmean_v1_SendScoresRequest, callback: grpc.requestCallback<_regmean_v1_SendScoresResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10
@@ -118,6 +150,12 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
   FetchBase: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
   
   /**
+   * One file of a candidate, from an offset on. FAILED_PRECONDITION unless the round's state is
+   * SCORING.
+   */
+  FetchCandidate: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
+  
+  /**
    * One file of the fused model, from an offset on. FAILED_PRECONDITION until the round's state is
    * MERGED.
    */
@@ -127,6 +165,12 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
    * The round as it is now: recipe, base, agents, state.
    */
   GetRound: grpc.handleUnaryCall<_regmean_v1_GetRoundRequest__Output, _regmean_v1_GetRoundResponse>;
+  
+  /**
+   * An agent's scores of every candidate, or that it has none. Sent again, they replace the former
+   * ones while the round's state is SCORING.
+   */
+  SendScores: grpc.handleUnaryCall<_regmean_v1_SendScoresRequest__Output, _regmean_v1_SendScoresResponse>;
   
   /**
    * The round's events from now on, beginning with a snapshot, with a heartbeat at least every 10
@@ -139,7 +183,9 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
 export interface RoundServiceDefinition extends grpc.ServiceDefinition {
   Contribute: MethodDefinition<_regmean_v1_ContributeRequest, _regmean_v1_ContributeResponse, _regmean_v1_ContributeRequest__Output, _regmean_v1_ContributeResponse__Output>
   FetchBase: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
+  FetchCandidate: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
   FetchFused: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
   GetRound: MethodDefinition<_regmean_v1_GetRoundRequest, _regmean_v1_GetRoundResponse, _regmean_v1_GetRoundRequest__Output, _regmean_v1_GetRoundResponse__Output>
+  SendScores: MethodDefinition<_regmean_v1_SendScoresRequest, _regmean_v1_SendScoresResponse, _regmean_v1_SendScoresRequest__Output, _regmean_v1_SendScoresResponse__Output>
   WatchRound: MethodDefinition<_regmean_v1_WatchRoundRequest, _regmean_v1_RoundEvent, _regmean_v1_WatchRoundRequest__Output, _regmean_v1_RoundEvent__Output>
 }

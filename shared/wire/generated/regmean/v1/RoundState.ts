@@ -2,6 +2,8 @@
 
 /**
  * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
+ * MERGING -> MERGED.
  */
 export const RoundState = {
   ROUND_STATE_UNSPECIFIED: 'ROUND_STATE_UNSPECIFIED',
@@ -21,10 +23,16 @@ export const RoundState = {
    * The deadline passed without the quorum, or the merge failed; `Round.failure` says why.
    */
   ROUND_STATE_FAILED: 'ROUND_STATE_FAILED',
+  /**
+   * Candidates of the fused model can be fetched, and agents' scores of them are awaited.
+   */
+  ROUND_STATE_SCORING: 'ROUND_STATE_SCORING',
 } as const;
 
 /**
  * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
+ * MERGING -> MERGED.
  */
 export type RoundState =
   | 'ROUND_STATE_UNSPECIFIED'
@@ -49,8 +57,15 @@ export type RoundState =
    */
   | 'ROUND_STATE_FAILED'
   | 4
+  /**
+   * Candidates of the fused model can be fetched, and agents' scores of them are awaited.
+   */
+  | 'ROUND_STATE_SCORING'
+  | 5
 
 /**
  * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
+ * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
+ * MERGING -> MERGED.
  */
 export type RoundState__Output = typeof RoundState[keyof typeof RoundState]

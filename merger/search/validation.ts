@@ -1,0 +1,40 @@
+/** @file The central developer's own labelled data, that merged models are scored on. */
+import { openContribution } from '../../shared/contribution/open-contribution.ts';
+import type { DataColumns } from '../../shared/data/column-names.ts';
+import { RegmeanError } from '../../shared/errors.ts';
+import type { ScoringData } from '../../shared/inference/score-folder.ts';
+import { createSharedData } from '../../shared/inference/shared-data.ts';
+import type { TaskKind } from '../../shared/task.ts';
+
+/** The central developer's data. */
+export interface ValidationSource {
+  /** Labelled data that no agent was fine-tuned on. */
+  readonly validationFiles: readonly string[];
+  readonly columns?: DataColumns;
+  /** For contributions without a manifest. */
+  readonly task?: TaskKind;
+  readonly maxLength?: number;
+}
+
+/**
+ * Prepares data to score merges of contributions on.
+ *
+ * @throws RegmeanError `usage` when neither the contributions nor the source say the task
+ */
+export async function openValidation(
+  folders: readonly string[],
+  source: ValidationSource,
+): Promise<ScoringData> {
+  const { validationFiles, columns, maxLength } = source;
+  const task = source.task ?? (await declaredTask(folders));
+  return { task, dataFiles: validationFiles, files: createSharedData({ task, columns }), maxLength };
+}
+
+async function declaredTask(folders: readonly string[]): Promise<TaskKind> {
+  for (const folder of folders) {
+    const contribution = await openContribution(folder);
+    await contribution.close();
+    if (contribution.manifest !== undefined) return contribution.manifest.task;
+  }
+  throw new RegmeanError('usage', '--task: needed with --validation, no contribution says its task');
+}
