@@ -14,6 +14,12 @@ import { endsWithPattern } from './python-pattern.ts';
 const names = z.union([z.string(), z.array(z.string())]).nullish();
 const indices = z.array(z.int().nonnegative());
 
+const blocksSchema = z.object({
+  target_modules_bd_a: z.array(z.string()).nullish(),
+  target_modules_bd_b: z.array(z.string()).nullish(),
+  nblocks: z.int().positive().default(1),
+});
+
 const adapterConfigSchema = z.object({
   base_model_name_or_path: z.string().nullish(),
   r: z.int().positive().default(8),
@@ -23,6 +29,8 @@ const adapterConfigSchema = z.object({
   use_rslora: z.boolean().nullish(),
   use_dora: z.boolean().nullish(),
   lora_bias: z.boolean().nullish(),
+  use_qalora: z.boolean().nullish(),
+  use_bdlora: z.union([z.literal(false), blocksSchema]).nullish(),
   bias: z.enum(['none', 'all', 'lora_only']).nullish(),
   fan_in_fan_out: z.boolean().nullish(),
   init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
@@ -60,6 +68,12 @@ export interface AdapterConfig {
    * Kalajdzievski, 2023).
    */
   scalingOf(module: string): number;
+  /**
+   * Of how many blocks on a diagonal the factors of a module are; 1 for whole ones (BD-LoRA).
+   */
+  blocksOf(module: string): { readonly a: number; readonly b: number };
+  /** Whether updates of layers that GPTQ quantized are of pooled inputs; of others they are not. */
+  readonly mayPoolInputs: boolean;
   /** Whether weights are split into direction and magnitude (DoRA, Liu et al., 2024). */
   readonly isDora: boolean;
   /** Whether updates add to biases too. */
@@ -104,6 +118,13 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
       const alpha = valueFor(path, 'alpha_pattern', raw.alpha_pattern ?? {}, module) ?? raw.lora_alpha ?? 8;
       return alpha / (raw.use_rslora === true ? Math.sqrt(rankOf(module)) : rankOf(module));
     },
+    blocksOf(module) {
+      const blocks = raw.use_bdlora === false ? null : (raw.use_bdlora ?? null);
+      const count = (parts: readonly string[] | null | undefined): number =>
+        parts?.some((part) => module.includes(part)) === true ? (blocks?.nblocks ?? 1) : 1;
+      return { a: count(blocks?.target_modules_bd_a), b: count(blocks?.target_modules_bd_b) };
+    },
+    mayPoolInputs: raw.use_qalora === true,
     isDora: raw.use_dora === true,
     updatesBiases: raw.lora_bias === true,
     fanInFanOut: raw.fan_in_fan_out === true,

@@ -28,6 +28,8 @@ const rules: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
   ['use_rslora', 'applied'],
   ['use_dora', 'applied'],
   ['lora_bias', 'applied'],
+  ['use_bdlora', 'applied'],
+  ['use_qalora', 'applied'],
   ['bias', 'applied'],
   ['fan_in_fan_out', 'applied'],
   ['init_lora_weights', 'applied'],
@@ -58,6 +60,7 @@ const rules: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
   ['loftq_config', 'no-effect'],
   ['lora_ga_config', 'no-effect'],
   ['megatron_core', 'no-effect'],
+  // Of use_qalora, whose tensors tell whether it was in effect.
   ['qalora_group_size', 'no-effect'],
 
   [
@@ -78,7 +81,12 @@ const rules: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
   ['kasa_config', needsOtherWeights('the base is cut before the update, and the update has a diagonal')],
   [
     'layer_replication',
-    needsOtherWeights('layers of the base are used several times, each with an update of its own'),
+    {
+      because: 'layers of the base are used several times, each with an update of its own',
+      hint:
+        'PEFT merges the updates of one layer into all its uses: save the base with its layers repeated, ' +
+        'rename the tensors of the adapter accordingly and take layer_replication out',
+    },
   ],
   [
     'megatron_config',
@@ -87,8 +95,6 @@ const rules: ReadonlyMap<string, KeyRule> = new Map<string, KeyRule>([
       hint: 'convert the adapter to the names of Hugging Face transformers',
     },
   ],
-  ['use_bdlora', needsOtherWeights('factors are blocks of a diagonal')],
-  ['use_qalora', needsOtherWeights('the update is of pooled inputs of a quantized base')],
 ]);
 
 /**

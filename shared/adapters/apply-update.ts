@@ -41,6 +41,26 @@ export function applyUpdate(
   return result;
 }
 
+/**
+ * A matrix [rows, columns] whose blocks on the diagonal are stored below each other.
+ *
+ * @param stored [rows, columns / blocks]
+ */
+export function blockDiagonal(
+  stored: Float32Array,
+  rows: number,
+  columns: number,
+  blocks: number,
+): Float32Array {
+  const [height, width] = [rows / blocks, columns / blocks];
+  const result = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    const block = Math.floor(row / height);
+    result.set(stored.subarray(row * width, (row + 1) * width), row * columns + block * width);
+  }
+  return result;
+}
+
 /** A matrix [rows, columns] with its axes exchanged. */
 export function transposeMatrix(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(matrix.length);

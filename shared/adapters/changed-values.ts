@@ -4,7 +4,7 @@ import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 import { isTargetParameter } from './adapter-targets.ts';
 import { type AdapterTensors, readFinite } from './adapter-tensors.ts';
-import { applyUpdate, transposeMatrix } from './apply-update.ts';
+import { applyUpdate, blockDiagonal, transposeMatrix } from './apply-update.ts';
 import type { BaseModel } from './base-model.ts';
 import type { PlannedParameter } from './full-model-plan.ts';
 import type { ModuleUpdate } from './parameter-changes.ts';
@@ -63,16 +63,24 @@ async function updatedValues(
 ): Promise<Float32Array> {
   const { config, adapter } = sources;
   const { module, update } = own;
+  const [outputs, inputs] = isTurned(sources, name, own) ? [columns, rows] : [rows, columns];
+  const rank = rankOf(config, own);
+  const blocks = config.blocksOf(module);
   const lowRank = {
-    a: await readFinite(adapter.file, update.a),
-    b: await readFinite(adapter.file, update.b),
-    rank: config.rankOf(module),
+    a: blockDiagonal(await readFinite(adapter.file, update.a), rank, inputs, blocks.a),
+    b: blockDiagonal(await readFinite(adapter.file, update.b), outputs, rank, blocks.b),
+    rank,
     scaling: config.scalingOf(module),
   };
   const magnitude = update.magnitude === null ? null : await readFinite(adapter.file, update.magnitude);
   if (!isTurned(sources, name, own)) return applyUpdate(weight, lowRank, magnitude);
   const turned = applyUpdate(transposeMatrix(weight, rows, columns), lowRank, magnitude);
   return transposeMatrix(turned, columns, rows);
+}
+
+/** The rank of the factors of an update. */
+function rankOf(config: AdapterConfig, { module, tiedTo }: ModuleUpdate): number {
+  return config.rankOf(tiedTo ?? module);
 }
 
 /** Whether a weight is stored [in, out] and must be turned around for B A. */
@@ -116,11 +124,20 @@ export function requireFittingTensors(
   }
   if (change.update === null) return;
   const { module, update } = change.update;
-  const [outputs, inputs] = isTurned(sources, name, change.update) ? [...shape].reverse() : shape;
-  const rank = config.rankOf(module);
-  const what = `${name} ${formatShape(shape)} and rank ${rank}`;
-  requireShape(update.a, [rank, inputs], what);
-  requireShape(update.b, [outputs, rank], what);
+  const [outputs = 0, inputs = 0] = isTurned(sources, name, change.update) ? [...shape].reverse() : shape;
+  const rank = rankOf(config, change.update);
+  const blocks = config.blocksOf(module);
+  const inBlocks = blocks.a * blocks.b > 1 ? ` in ${blocks.a * blocks.b} blocks` : '';
+  const what = `${name} ${formatShape(shape)} and rank ${rank}${inBlocks}`;
+  if (config.mayPoolInputs && tensors.get(update.a)?.shape[1] !== inputs) {
+    throw new RegmeanError(
+      'unsupported',
+      `${config.path}: use_qalora must be absent for ${module}, whose update is of pooled inputs`,
+      { hint: 'no weight of the base can say it, and PEFT cannot merge it either: train a LoRA without it' },
+    );
+  }
+  requireShape(update.a, [rank, inputs / blocks.a], what);
+  requireShape(update.b, [outputs, rank / blocks.b], what);
   if (update.magnitude !== null) requireShape(update.magnitude, [outputs], what);
   if (config.isDora !== (update.magnitude !== null)) {
     const found = update.magnitude === null ? 'has none' : 'has one without use_dora';

@@ -21,6 +21,8 @@ export interface ParameterChange {
 export interface ModuleUpdate {
   readonly module: string;
   readonly update: AdapterUpdate;
+  /** The module whose rank the factors have, where they are those of another one. */
+  readonly tiedTo?: string;
 }
 
 /** Parameter -> what becomes of it. */

@@ -35,9 +35,11 @@ export async function wordEmbeddingChanges(
   if (!names.some((name) => changes.has(name))) return { changes, isUntied: false };
   const base = await commonTensor(names, changes, adapter);
   const tableRows = changes.get(table)?.rows ?? null;
+  const embeddings = config.ensuresTying ? (changes.get(inputs[0] ?? table)?.update ?? null) : null;
   const changeOf = (name: string): ParameterChange => {
     const { whole, update, rows, added } = changes.get(name) ?? unchanged;
-    return { whole: whole?.isApart === true ? whole : base, update, rows: rows ?? tableRows, added };
+    const own = name === output ? withRankOf(embeddings, update) : update;
+    return { whole: whole?.isApart === true ? whole : base, update: own, rows: rows ?? tableRows, added };
   };
   const same = async (one: string, other: string): Promise<boolean> =>
     sameChange(changeOf(one), changeOf(other), adapter, config);
@@ -79,6 +81,18 @@ export async function wordEmbeddingChanges(
     );
   }
   return { changes: merged.set(output, changeOf(output)), isUntied: true };
+}
+
+/**
+ * The update of a head that PEFT ties to the embeddings: its factors are theirs, so they have their
+ * rank, while its factor is still that of its own rank and alpha.
+ */
+function withRankOf(
+  embeddings: ParameterChange['update'],
+  head: ParameterChange['update'],
+): ParameterChange['update'] {
+  if (head === null || head.update.isEmbedding || embeddings?.update.isEmbedding !== true) return head;
+  return { ...head, tiedTo: embeddings.module };
 }
 
 /** What PEFT stores of the base's table, under whatever name. */

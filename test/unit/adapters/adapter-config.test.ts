@@ -98,10 +98,8 @@ describe('readAdapterConfig', () => {
       alora_invocation_tokens: [[1, 2], 'without alora_invocation_tokens'],
       arrow_config: [{ top_k: 3 }, 'one of the adapters'],
       kasa_config: [{ beta: 1 }, 'merge_and_unload'],
-      layer_replication: [[[0, 2]], 'merge_and_unload'],
+      layer_replication: [[[0, 2]], 'save the base with its layers repeated'],
       megatron_config: [{ x: 1 }, 'names of Hugging Face transformers'],
-      use_bdlora: [{ nblocks: 2 }, 'merge_and_unload'],
-      use_qalora: [true, 'merge_and_unload'],
       enable_lora: [[true, false], 'merge_and_unload'],
     } as const;
     for (const [key, [value, hint]] of Object.entries(keys)) {

@@ -24,7 +24,7 @@ const bases: readonly { base: string; task: TaskKind; adapters: readonly string[
   {
     base: 'bert',
     task: 'text-classification',
-    adapters: ['patterns', 'dora', 'lora-bias', 'excluded'],
+    adapters: ['patterns', 'dora', 'lora-bias', 'excluded', 'blocks'],
   },
   {
     base: 'gpt2',
@@ -43,7 +43,7 @@ const bases: readonly { base: string; task: TaskKind; adapters: readonly string[
     ],
   },
   { base: 'llama', task: 'causal-lm', adapters: ['embeddings', 'dora-embeddings', 'resized'] },
-  { base: 'llama-tied', task: 'causal-lm', adapters: ['tied', 'apart', 'resized'] },
+  { base: 'llama-tied', task: 'causal-lm', adapters: ['tied', 'tied-ranks', 'apart', 'resized'] },
 ];
 
 let folder: string;
@@ -101,6 +101,7 @@ describe.each(bases)('adapters on $base', ({ base, task, adapters }) => {
         'saved-both',
         'tokens-apart',
         'tokens-under-head',
+        'tied-ranks',
         'apart',
       ];
       const wasTied = base === 'gpt2' || base === 'llama-tied';

@@ -107,6 +107,16 @@ describe('an adapter that is not whole', () => {
   });
 });
 
+describe('use_qalora', () => {
+  it('changes nothing where inputs are not pooled, and is refused where they are', async () => {
+    expect((await outcome({ ...pair(query), ...head }, { use_qalora: true })).message).toBe('written');
+    const pooled = { ...pair(query), [`${query}.lora_A.weight`]: randomTensor([2, 8], 1) };
+    expect((await outcome({ ...pooled, ...head }, { use_qalora: true })).message).toBe(
+      `ADAPTER/adapter_config.json: use_qalora must be absent for ${query}, whose update is of pooled inputs`,
+    );
+  });
+});
+
 describe('keys without their tensors, and tensors without their keys', () => {
   it('a bias of an update', async () => {
     const biased = { ...pair(query), ...head, [`${query}.lora_B.bias`]: randomTensor([16], 9) };
