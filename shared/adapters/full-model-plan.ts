@@ -111,7 +111,7 @@ function untiedMembers(
   architecture: Architecture,
   { configJson }: BaseModel,
 ): FullModelPlan['configChanges'] {
-  return { tie_word_embeddings: false, ...architecture.untied?.(architecture.parseConfig(configJson)) };
+  return { tie_word_embeddings: false, ...architecture.besideTying?.(architecture.parseConfig(configJson)) };
 }
 
 /** A family and what it is asked for. */

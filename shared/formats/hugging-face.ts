@@ -124,16 +124,33 @@ async function readFolder(given: ConfigText, stored: TensorReader): Promise<Read
   const family = familyOf(given.json);
   if (family === null) return { config: given, family, weights: unwrappedWeights(stored), untied: [] };
   const read = await canonicalWeights(stored, family.names);
-  if (read.untied.length === 0) return { config: given, family, ...read };
-  // Where a tied copy has values of its own the configuration is wrong, as `transformers` has it.
-  const { architecture, config: tied } = family;
-  const changes = { tie_word_embeddings: false, ...architecture.untied?.(tied) };
+  const other = otherTying(given, family, read);
+  if (other === null) return { config: given, family, ...read };
+  return { ...other, ...(await canonicalWeights(stored, other.family.names)) };
+}
+
+/**
+ * The configuration and family where the tensors show that the head is tied or not, other than
+ * config.json says: then it is wrong, as `transformers` has it. Null where they agree.
+ */
+function otherTying(
+  given: ConfigText,
+  { architecture, config: own, names }: Family,
+  { weights, untied }: CanonicalWeights,
+): { readonly config: ConfigText; readonly family: Family } | null {
+  const isTied = untied.length === 0;
+  if (isTied && architecture.tiesAlways !== true) return null;
+  const changes = { tie_word_embeddings: isTied, ...architecture.besideTying?.(own) };
   const config = { json: { ...given.json, ...changes }, text: changeJson(given.text, changes) };
-  const untied = familyOf(config.json);
-  if (untied === null || read.untied.every((copy) => untied.names.copies.has(copy))) {
-    return { config: given, family, ...read };
-  }
-  return { config, family: untied, ...(await canonicalWeights(stored, untied.names)) };
+  const family = familyOf(config.json);
+  if (family === null) return null;
+  const isShown = isTied
+    ? [...family.names.copies].some(
+        ([copy, parameter]) =>
+          !names.copies.has(copy) && !(weights.tensors.has(copy) && weights.tensors.has(parameter)),
+      )
+    : untied.some((copy) => !family.names.copies.has(copy));
+  return isShown ? { config, family } : null;
 }
 
 function familyOf(json: ConfigText['json']): Family | null {

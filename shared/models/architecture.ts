@@ -107,10 +107,15 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
    */
   tiedCopies(config: C): Readonly<Record<string, string>>;
   /**
-   * What config.json must say beside `tie_word_embeddings: false` of a model that was tied, so that
-   * it stays the same function otherwise.
+   * Whether `transformers` ties the head whatever `tie_word_embeddings` says, unless a checkpoint
+   * holds both tensors.
    */
-  untied?(config: C): Readonly<Record<string, unknown>>;
+  readonly tiesAlways?: true;
+  /**
+   * What config.json must say beside another `tie_word_embeddings`, so that the model stays the
+   * same function otherwise.
+   */
+  besideTying?(config: C): Readonly<Record<string, unknown>>;
   /**
    * Tensors of checkpoints that follow from the configuration, beside those that many families
    * have.

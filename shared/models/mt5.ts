@@ -14,5 +14,5 @@ export const mt5: typeof t5 = {
     ...t5.parseConfig(withDefaults({ feed_forward_proj: 'gated-gelu' }, json)),
     scaled: false,
   }),
-  untied: () => ({}),
+  besideTying: () => ({}),
 } satisfies Architecture<ReturnType<typeof t5.parseConfig>>;

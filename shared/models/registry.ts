@@ -28,9 +28,9 @@ function register<C extends ModelConfig>(architecture: Architecture<C>): Archite
       requireComputedFields(json);
       return architecture.parseConfig(json);
     },
-    ...(architecture.untied === undefined
+    ...(architecture.besideTying === undefined
       ? {}
-      : { untied: (config: ModelConfig) => architecture.untied?.(config as C) ?? {} }),
+      : { besideTying: (config: ModelConfig) => architecture.besideTying?.(config as C) ?? {} }),
     backbone: (scope, config, inputs) => architecture.backbone(scope, config as C, inputs),
     tiedCopies: (config) => architecture.tiedCopies(config as C),
     head: (scope, config, hidden, request) => architecture.head(scope, config as C, hidden, request),

@@ -304,7 +304,8 @@ export const t5: Architecture<T5Config> = {
     'decoder.embed_tokens.weight': 'shared.weight',
     ...(tied ? { 'lm_head.weight': 'shared.weight' } : {}),
   }),
-  untied: ({ scaled }) => ({ scale_decoder_outputs: scaled }),
+  tiesAlways: true,
+  besideTying: ({ scaled }) => ({ scale_decoder_outputs: scaled }),
   ignoredParameters: [],
   parseConfig: parseT5Config,
   backbone(scope, config, inputs) {

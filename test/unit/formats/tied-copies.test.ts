@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -102,5 +102,23 @@ describe('a tied copy with values of its own', () => {
     });
     const model = await modelWith('bert-text-classification', 'text-classification', change);
     expect(model.weights).toEqual(whole.model.weights);
+  });
+});
+
+describe('a T5 whose config.json denies that the head is tied', () => {
+  const tables = ['shared.weight', 'lm_head.weight', 'decoder.embed_tokens.weight'];
+
+  it.each(tables)('has it tied where %s alone is there, as transformers 5 has it', async (name) => {
+    await copyModel(torchFixtureFolder('t5-text2text'), folder, renamed('shared.weight', name));
+    const path = join(folder, 'config.json');
+    const denied = { ...JSON.parse(await readFile(path, 'utf8')), tie_word_embeddings: false };
+    await writeFile(path, JSON.stringify(denied));
+    const { config, configText, weights, architecture } = (await loadModel(folder, { task: 'text2text' }))
+      .model;
+    expect(config).toMatchObject({ tied: true, scaled: false });
+    expect([...weights.keys()]).toContain('shared.weight');
+    expect([...weights.keys()]).not.toContain('lm_head.weight');
+    expect(JSON.parse(configText)).toMatchObject({ tie_word_embeddings: true, scale_decoder_outputs: false });
+    expect(architecture.parseConfig(JSON.parse(configText))).toEqual(config);
   });
 });
