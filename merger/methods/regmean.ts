@@ -21,13 +21,11 @@
 
 import { z } from '../../shared/zod.ts';
 import { type GramSettings, gramSystems } from './gram-systems.ts';
-import { meanStep } from './mean-step.ts';
-import type { MergeInputs, MergeOutput, MergeStep } from './merge-step.ts';
+import type { MergeOutput } from './merge-step.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
+import { type OtherParameters, otherSteps, vectorsOption } from './other-parameters.ts';
 import { bytesOfSystem, solveSystem } from './solve-system.ts';
-import { squaredChange } from './squared-change.ts';
-import { taskVectorStep } from './task-vectors.ts';
 import type { WeightCovarianceSettings } from './weight-covariance.ts';
 import { weightSystems } from './weight-systems.ts';
 
@@ -88,11 +86,7 @@ const options = z.object({
     value: 'by',
     default: 'none',
   }),
-  vectors: option(z.enum(['mean', 'squared-change']).default('mean'), {
-    help: 'what becomes of all that is no linear layer: squared-change weighs agents by how far they moved it',
-    label: 'parameters of no linear layer',
-    value: 'way',
-  }),
+  vectors: vectorsOption,
 });
 
 export const regmean = defineMethod({
@@ -116,8 +110,7 @@ export const regmean = defineMethod({
   steps(inputs, settings) {
     const { systems, averaged } =
       settings.covariance === 'grams' ? gramSystems(inputs, settings) : weightSystems(inputs, settings);
-    const solved = new Set(systems.flatMap(({ layers }) => layers.map(({ weight }) => weight)));
-    const others = inputs.parameters.filter((parameter) => !solved.has(parameter));
+    const solved = systems.flatMap(({ layers }) => layers.map(({ weight }) => weight));
     return [
       ...systems.map((system) => ({
         name: system.name,
@@ -125,20 +118,12 @@ export const regmean = defineMethod({
         bytes: bytesOfSystem(system),
         run: (output: MergeOutput) => solveSystem(inputs, system, output),
       })),
-      ...others.map((parameter) => {
-        const layer = averaged.get(parameter);
-        const step = vectorStep(inputs, settings, parameter);
-        return layer === undefined ? step : { ...step, averaged: layer };
-      }),
+      ...otherSteps(inputs, settings, { solved, averaged }),
     ];
   },
 });
 
-interface Vectors {
-  readonly vectors: 'mean' | 'squared-change';
-}
-
-type RegmeanSettings = Vectors &
+type RegmeanSettings = OtherParameters &
   (
     | ({ readonly covariance: 'grams' } & GramSettings)
     | ({ readonly covariance: 'weights' } & WeightCovarianceSettings)
@@ -153,8 +138,4 @@ function settingsOf(given: z.output<typeof options>): RegmeanSettings {
   }
   const shares = { alpha: alpha ?? (ridge === undefined ? 0.9 : 1), ridge: ridge ?? 0, gramScale };
   return { covariance, ...shares, vectors };
-}
-
-function vectorStep(inputs: MergeInputs, { vectors }: Vectors, parameter: string): MergeStep {
-  return vectors === 'mean' ? meanStep(inputs, parameter) : taskVectorStep(inputs, parameter, squaredChange);
 }

@@ -107,8 +107,8 @@ export async function eachBlock(
     await work(start, Math.min(size, start + blockValues));
 }
 
-/** Coefficients divided by their mean. */
-function relativeToMean(coefficients: readonly number[]): readonly number[] {
+/** Coefficients divided by their mean, so that equal ones are 1. */
+export function relativeToMean(coefficients: readonly number[]): readonly number[] {
   const sum = coefficients.reduce((total, value) => total + value, 0);
   return coefficients.map((value) => (value * coefficients.length) / sum);
 }

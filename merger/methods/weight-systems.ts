@@ -1,13 +1,11 @@
 /** @file The systems of linear layers whose inputs the change of their weights tells of. */
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
-import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
-import { reasons, whyAveraged } from './averaged-layers.ts';
-import { baseOf } from './base-values.ts';
+import { layersOfBase } from './changed-layers.ts';
 import { allFinite, notFinite } from './finite.ts';
-import { type SolvedLayer, weightsIn } from './layer-groups.ts';
-import type { AveragedLayer, MergeInputs } from './merge-step.ts';
+import type { SolvedLayer } from './layer-groups.ts';
+import type { MergeInputs } from './merge-step.ts';
 import type { LayerSystem, LayerSystems } from './solve-system.ts';
 import { type WeightCovarianceSettings, weightCovariance } from './weight-covariance.ts';
 
@@ -16,14 +14,8 @@ import { type WeightCovarianceSettings, weightCovariance } from './weight-covari
  * layer's change is its own. Layers that began elsewhere, as new heads do, are averaged.
  */
 export function weightSystems(inputs: MergeInputs, settings: WeightCovarianceSettings): LayerSystems {
-  const averaged = new Map<string, AveragedLayer>();
-  const systems: LayerSystem[] = [];
-  for (const layer of weightsIn(inputs, (inputs.layers as LayerIndex).layers)) {
-    const base = baseOf(inputs, layer.weight);
-    const decided = whyAveraged(layer, inputs.isAveraged(layer.weight));
-    if (decided === null && base !== undefined) systems.push(systemOf(inputs, settings, layer, base));
-    else averaged.set(layer.weight, { layer: layer.module, reason: decided ?? reasons.unknownBase });
-  }
+  const { held, averaged } = layersOfBase(inputs);
+  const systems = held.map(({ layer, base }) => systemOf(inputs, settings, layer, base));
   return { systems, averaged };
 }
 

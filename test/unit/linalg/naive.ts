@@ -44,6 +44,61 @@ export function naiveSolve(a: Matrix, b: Matrix): Matrix {
   return { rows: size, columns: b.columns, data: Float64Array.from(data) };
 }
 
+/** A = U diag(values) V^T, values in descending order. */
+export interface NaiveSvd {
+  readonly values: readonly number[];
+  /** Columns of U, one for each value; zeros where the value is zero. */
+  readonly left: readonly Float64Array[];
+  /** Columns of V. */
+  readonly right: readonly Float64Array[];
+}
+
+/** The singular value decomposition by one-sided Jacobi rotations of the columns of A V. */
+export function naiveSvd(a: Matrix): NaiveSvd {
+  if (a.rows < a.columns) {
+    const { values, left, right } = naiveSvd(naiveTranspose(a));
+    return { values, left: right, right: left };
+  }
+  const columns = Array.from({ length: a.columns }, (_, j) =>
+    Float64Array.from({ length: a.rows }, (__, i) => entry(a, i, j)),
+  );
+  const right = columns.map((_, j) => Float64Array.from(columns, (__, i) => (i === j ? 1 : 0)));
+  const dot = (x: Float64Array, y: Float64Array): number =>
+    x.reduce((sum, value, i) => sum + value * (y[i] ?? 0), 0);
+  const turn = (vectors: Float64Array[], p: number, q: number, c: number, s: number): void => {
+    const [x, y] = [vectors[p] as Float64Array, vectors[q] as Float64Array];
+    vectors[p] = x.map((value, i) => c * value - s * (y[i] as number));
+    vectors[q] = y.map((value, i) => s * (x[i] as number) + c * value);
+  };
+  for (let sweep = 0, turned = true; turned && sweep < 60; sweep++) {
+    turned = false;
+    for (let p = 0; p < columns.length; p++) {
+      for (let q = p + 1; q < columns.length; q++) {
+        const [x, y] = [columns[p] as Float64Array, columns[q] as Float64Array];
+        const [xx, yy, xy] = [dot(x, x), dot(y, y), dot(x, y)];
+        if (Math.abs(xy) <= 1e-15 * Math.sqrt(xx * yy) || xy === 0) continue;
+        turned = true;
+        const zeta = (yy - xx) / (2 * xy);
+        const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
+        const c = 1 / Math.hypot(1, t);
+        turn(columns, p, q, c, c * t);
+        turn(right, p, q, c, c * t);
+      }
+    }
+  }
+  const found = columns.map((column, j) => ({
+    column,
+    v: right[j] as Float64Array,
+    value: Math.sqrt(dot(column, column)),
+  }));
+  found.sort((x, y) => y.value - x.value);
+  return {
+    values: found.map(({ value }) => value),
+    left: found.map(({ column, value }) => column.map((one) => (value === 0 ? 0 : one / value))),
+    right: found.map(({ v }) => v),
+  };
+}
+
 /** Standard normal entries. */
 export function randomMatrix(rows: number, columns: number, seed: number): Matrix {
   const random = createRandom(seed);
