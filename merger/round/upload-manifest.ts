@@ -2,6 +2,7 @@
  * @file What an agent declares before it uploads, and which declarations are refused before a byte
  *   travels.
  */
+
 import { createHash } from 'node:crypto';
 import { otherVersionHint } from '../../shared/contribution/base-identity.ts';
 import {
@@ -10,6 +11,7 @@ import {
   manifestSchema as contributionSchema,
 } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { jsonProblem, parseJson } from '../../shared/files/json-text.ts';
 import { digestOfFiles, mayTravel } from '../../shared/wire/folder-files.ts';
 import { z } from '../../shared/zod.ts';
 import type { UploadLimits } from './upload-limits.ts';
@@ -115,9 +117,9 @@ export function checkDeclaration(manifest: UploadManifest, expected: Declaration
 function parseDeclaration(where: string, text: string): ContributionManifest {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
-    throw new RegmeanError('refused', `${where}: must be JSON`, { cause });
+    throw new RegmeanError('refused', `${where}: ${jsonProblem(cause)}`, { cause });
   }
   const parsed = contributionSchema.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -1,4 +1,5 @@
 import { RegmeanError } from '../errors.ts';
+import { jsonProblem, parseJson } from '../files/json-text.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
@@ -148,9 +149,9 @@ function metadataMap<T>(
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
-  } catch {
-    throw invalid(`${file.path}: metadata ${key} must be JSON`);
+    json = parseJson(text);
+  } catch (cause) {
+    throw invalid(`${file.path}: metadata ${key} ${jsonProblem(cause)}`);
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { createUtf8Scanner } from './utf8-scanner.ts';
+import { parseJson } from '../files/json-text.ts';
+import { firstBadByte, shownByte } from '../files/utf8-text.ts';
 
 /** Stands in for a text of a Parquet file that cannot be read. */
 export class UnreadableText {
@@ -22,7 +23,7 @@ export const textParsers = {
     const text = bytes && textOf(bytes);
     if (typeof text !== 'string') return text;
     try {
-      return JSON.parse(text);
+      return parseJson(text);
     } catch {
       return new UnreadableText('must be JSON');
     }
@@ -30,11 +31,10 @@ export const textParsers = {
 };
 
 function textOf(bytes: Uint8Array): string | UnreadableText {
-  if (isUtf8(bytes)) return decoder.decode(bytes);
-  const scanner = createUtf8Scanner();
-  const { byte, offset } = scanner.scan(bytes) ?? scanner.end() ?? { byte: 0, offset: 0 };
-  const shown = `0x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  return new UnreadableText(`must be UTF-8, got the byte ${shown} at offset ${offset} of the text`);
+  const bad = isUtf8(bytes) ? null : firstBadByte(bytes);
+  if (bad === null) return decoder.decode(bytes);
+  const problem = `must be UTF-8, got the byte ${shownByte(bad)} at offset ${bad.offset} of the text`;
+  return new UnreadableText(problem);
 }
 
 /** The first text in a value, which may be a list or a record, that cannot be read. */

@@ -1,4 +1,5 @@
 import { messageOf, RegmeanError } from '../errors.ts';
+import { parseJson } from '../files/json-text.ts';
 import { readLines } from './read-lines.ts';
 import type { FileRecord, ReaderContext } from './row.ts';
 import { show } from './row-problems.ts';
@@ -22,7 +23,7 @@ export async function* readJsonLines(path: string, context: ReaderContext): Asyn
     first = false;
     let values: unknown;
     try {
-      values = JSON.parse(line);
+      values = parseJson(line);
     } catch (error) {
       context.reject(row, `not valid JSON: ${messageOf(error)}`);
       continue;

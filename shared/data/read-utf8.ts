@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { RegmeanError } from '../errors.ts';
 import { refuseLfsPointer } from '../files/lfs-pointer.ts';
-import { createUtf8Scanner } from './utf8-scanner.ts';
+import { createUtf8Scanner } from '../files/utf8-scanner.ts';
+import { notUtf8, refuseUtf16 } from '../files/utf8-text.ts';
 
 const chunkBytes = 1 << 20;
 
@@ -23,7 +23,7 @@ export async function* readUtf8(
     const bytes: Uint8Array = chunk;
     if (isStart) {
       refuseLfsPointer(path, bytes);
-      if (isUtf16(bytes)) throw otherEncoding(path);
+      refuseUtf16(path, bytes);
     }
     isStart = false;
     onBytes(bytes);
@@ -33,30 +33,4 @@ export async function* readUtf8(
   }
   const bad = scanner.end();
   if (bad !== null) throw notUtf8(path, bad);
-}
-
-/**
- * Whether a text begins as UTF-16 does: with its byte order mark, or with a zero byte in a pair.
- */
-function isUtf16([first, second]: Uint8Array): boolean {
-  const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  return hasMark || (second !== undefined && (first === 0) !== (second === 0));
-}
-
-function otherEncoding(path: string): RegmeanError {
-  return new RegmeanError('invalid-input', `${path}: must be UTF-8, is UTF-16`, {
-    hint: `iconv -f UTF-16 -t UTF-8 ${path} > utf8-file, or save it as UTF-8`,
-  });
-}
-
-function notUtf8(
-  path: string,
-  { offset, line, byte }: { offset: number; line: number; byte: number },
-): RegmeanError {
-  const shown = `0x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  return new RegmeanError(
-    'invalid-input',
-    `${path}: must be UTF-8, got the byte ${shown} at offset ${offset} (line ${line})`,
-    { hint: `save the file as UTF-8; of Windows: iconv -f WINDOWS-1252 -t UTF-8 ${path} > utf8-file` },
-  );
 }

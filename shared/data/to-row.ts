@@ -2,6 +2,7 @@
  * @file From a record of any format to a checked row. Column names are those of Hugging Face's
  *   datasets; the first one present wins. In CSV a list is written as a JSON array.
  */
+import { parseJson } from '../files/json-text.ts';
 import { ignoredLabel, type TaskKind } from '../task.ts';
 import { type ChosenColumns, chooseColumns, type RowPurpose } from './choose-columns.ts';
 import { classLabelOf } from './class-label.ts';
@@ -183,7 +184,7 @@ function string(values: Values, column: string): string {
 
 function list(values: Values, column: string): readonly unknown[] {
   const value = values[column];
-  const parsed = typeof value === 'string' && value.startsWith('[') ? parseJson(value) : value;
+  const parsed = typeof value === 'string' && value.startsWith('[') ? jsonOrNull(value) : value;
   if (!Array.isArray(parsed)) {
     throw new BadValue(`${column}: must be a list (in CSV: a JSON array), got ${show(value)}`);
   }
@@ -220,9 +221,9 @@ function classesOrFlags(values: Values, column: string): (string | number)[] {
   return areFlags ? items.map(Number) : classLabels(values, column);
 }
 
-function parseJson(text: string): unknown {
+function jsonOrNull(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return null;
   }

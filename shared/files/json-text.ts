@@ -7,6 +7,38 @@
 /** The members of a JSON object in their order, each value as its text. */
 export type JsonMembers = ReadonlyMap<string, string>;
 
+/** How deep lists and objects may lie in one another: who walks one deeper runs out of stack. */
+const mostDepth = 500;
+
+class TooDeep extends SyntaxError {
+  override readonly message = `must be JSON of at most ${mostDepth} levels`;
+}
+
+/**
+ * Parses JSON.
+ *
+ * @throws SyntaxError for text that is no JSON, or is nested deeper than any is on purpose
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (countUpTo(mostDepth + 1, '[', text) + countUpTo(mostDepth + 1, '{', text) > mostDepth) {
+    afterValue(text, afterSpace(text, 0));
+  }
+  return value;
+}
+
+/** What is said of a text that could not be parsed. */
+export function jsonProblem(cause: unknown): string {
+  return cause instanceof TooDeep ? cause.message : 'must be JSON';
+}
+
+function countUpTo(most: number, character: string, text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at >= 0 && count < most; at = text.indexOf(character, at + 1))
+    count++;
+  return count;
+}
+
 /**
  * The members of a JSON object.
  *
@@ -14,7 +46,7 @@ export type JsonMembers = ReadonlyMap<string, string>;
  * @throws SyntaxError for text that is no JSON
  */
 export function jsonMembers(text: string): JsonMembers | null {
-  JSON.parse(text);
+  parseJson(text);
   const at = afterSpace(text, 0);
   if (text[at] !== '{') return null;
   const members = new Map<string, string>();
@@ -39,7 +71,7 @@ export class JsonText {
 
   /** @throws SyntaxError for text that is no JSON */
   parse(): unknown {
-    this.#parsed ??= { value: JSON.parse(this.text) };
+    this.#parsed ??= { value: parseJson(this.text) };
     return this.#parsed.value;
   }
 
@@ -187,6 +219,7 @@ function afterValue(text: string, at: number): number {
       case '{':
       case '[':
         depth += 1;
+        if (depth > mostDepth) throw new TooDeep();
         break;
       case '}':
       case ']':

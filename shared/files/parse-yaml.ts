@@ -1,8 +1,8 @@
 /** @file YAML files that people write, checked against a schema, with the line of every mistake. */
-import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { messageOf, RegmeanError } from '../errors.ts';
 import type { z } from '../zod.ts';
+import { readText } from './read-text.ts';
 
 /**
  * Reads a YAML file.
@@ -11,7 +11,9 @@ import type { z } from '../zod.ts';
  * @throws RegmeanError `not-found`
  */
 export async function readYamlText(path: string, what: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
+  return readText(path).catch((error: RegmeanError) => {
+    const { cause } = error;
+    if (cause === undefined) throw error;
     const message = `${path}: must be ${what}, cannot be read: ${messageOf(cause)}`;
     throw new RegmeanError('not-found', message, { cause });
   });
@@ -34,7 +36,7 @@ export function parseYaml<T>(text: string, where: string, schema: z.ZodType<T>):
       `${where}:${lineOf(lines, syntaxError.pos[0])}: ${firstLine(syntaxError.message)}`,
     );
   }
-  const result = schema.safeParse(document.toJS());
+  const result = schema.safeParse(contentOfDocument(document, where));
   if (result.success) return result.data;
   const complaints = result.error.issues.flatMap(complaintsOf).map(({ path, message }) => {
     const node = nearestNode(document, path);
@@ -42,6 +44,15 @@ export function parseYaml<T>(text: string, where: string, schema: z.ZodType<T>):
     return `${where}${line}: ${path.length === 0 ? '' : `${formatPath(path)}: `}${message}`;
   });
   throw new RegmeanError('usage', complaints.join('\n'));
+}
+
+/** The value of a document, whose aliases may be wrong though its syntax is right. */
+function contentOfDocument(document: ReturnType<typeof parseDocument>, where: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw new RegmeanError('usage', `${where}: ${firstLine(messageOf(cause))}`, { cause });
+  }
 }
 
 interface Complaint {

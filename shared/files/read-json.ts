@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { RegmeanError } from '../errors.ts';
 import type { z } from '../zod.ts';
-import { withoutByteOrderMark } from './byte-order-mark.ts';
-import { refuseLfsPointer } from './lfs-pointer.ts';
+import { jsonProblem, parseJson } from './json-text.ts';
+import { readText } from './read-text.ts';
 
 /**
  * Reads a JSON file and checks it against a schema.
@@ -14,22 +13,14 @@ import { refuseLfsPointer } from './lfs-pointer.ts';
 export async function readJson<T>(
   path: string,
   schema: z.ZodType<T>,
-  parse: (text: string) => unknown = JSON.parse,
+  parse: (text: string) => unknown = parseJson,
 ): Promise<T> {
-  let text: string;
-  try {
-    // In one piece: of a long text in pieces the parser would have to make one first.
-    text = (await readFile(path)).toString('utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new RegmeanError('not-found', `${path}: no such file`, { cause: error });
-  }
-  refuseLfsPointer(path, text);
+  const text = await readText(path);
   let json: unknown;
   try {
-    json = parse(withoutByteOrderMark(text));
+    json = parse(text);
   } catch (cause) {
-    throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
+    throw new RegmeanError('invalid-input', `${path}: ${jsonProblem(cause)}`, { cause });
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -5,6 +5,7 @@ import { changeJson } from '../files/json-text.ts';
 import type { Architecture, ModelConfig } from '../models/architecture.ts';
 import { type FamilyNames, familyNames } from '../models/canonical-names.ts';
 import { classesNamedInConfig, headOutputs } from '../models/classes.ts';
+import { withFolderNamed } from '../models/config.ts';
 import { configDifferences } from '../models/config-differences.ts';
 import { requirePlainWeights } from '../models/config-fields.ts';
 import { type ConfigText, configFile, readConfigText } from '../models/config-json.ts';
@@ -59,13 +60,19 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     throw error;
   });
   const { model_type: modelType } = config.json;
-  const identityFor = (task: TaskKind, classes: readonly string[]): ModelIdentity => {
-    const architecture = architectureOf(modelType);
-    const parsed = architecture.parseConfig(config.json);
-    return { architecture, config: parsed, task, ...headOutputs(task, classes) };
-  };
+  const named = <T>(work: () => T): T => withFolderNamed(path, work);
+  const architecture = (): Architecture => named(() => architectureOf(modelType));
+  const parsed = (): ModelConfig => named(() => architecture().parseConfig(config.json));
+  const identityFor = (task: TaskKind, classes: readonly string[]): ModelIdentity => ({
+    architecture: architecture(),
+    config: parsed(),
+    task,
+    ...headOutputs(task, classes),
+  });
   const declared = (task: TaskKind, labels: readonly string[]): ReadonlyMap<string, ParameterDeclaration> =>
-    buildModelGraph(identityFor(task, labels), { withLoss: false, dropoutSeed: null }).parameters;
+    named(
+      () => buildModelGraph(identityFor(task, labels), { withLoss: false, dropoutSeed: null }).parameters,
+    );
   return {
     engine: 'graph',
     path,
@@ -76,14 +83,14 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     weights,
     names: family?.names ?? namesAsStored,
     task: family === null ? null : taskOfClass(family.architecture, config.json),
-    inputs: async () => architectureOf(modelType).parseConfig(config.json).inputs,
+    inputs: async () => parsed().inputs,
     hasFixedHead: false,
     requireOutputs: async () => {},
     classNames: async (task) => classesNamedInConfig(config.json, task, path),
     parametersFor: (task, labels) => (isKnownArchitecture(modelType) ? declared(task, labels) : null),
     linearLayers: async (task, labels) => {
       if (!isKnownArchitecture(modelType)) return null;
-      return indexLayers(linearLayersOf(identityFor(task, labels)));
+      return indexLayers(named(() => linearLayersOf(identityFor(task, labels))));
     },
     tensorsFor: async (task, labels) =>
       new Map(
@@ -103,12 +110,12 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
       return surplus;
     },
     load: async (request) => {
-      const architecture = architectureOf(modelType);
-      const loaded = await readModel({ where: path, config, architecture, weights }, request);
+      const own = architecture();
+      const loaded = await readModel({ where: path, config, architecture: own, weights }, request);
       requireTied(path, loaded, untied);
       const { headParameters, weights: parameters } = loaded.model;
       const isNew = (name: string): boolean => request.headSeed !== undefined && headParameters.has(name);
-      requireNoContradiction(path, architecture, loaded.surplus, parameters, isNew);
+      requireNoContradiction(path, own, loaded.surplus, parameters, isNew);
       return withGenerationTokens(path, loaded);
     },
     writeFolder: (folder, task, labels) => {

@@ -1,10 +1,9 @@
 /** @file config.json of model folders, as it is. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
-import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { jsonProblem, parseJson } from '../files/json-text.ts';
+import { readText } from '../files/read-text.ts';
 import { hintOfModelsInside } from './models-inside.ts';
 
 /** Name of the file with a model's configuration. */
@@ -24,8 +23,9 @@ export async function readConfigText(folder: string): Promise<ConfigText> {
   const path = join(folder, configFile);
   let text: string;
   try {
-    text = withoutByteOrderMark(await readFile(path, 'utf8'));
+    text = await readText(path);
   } catch (cause) {
+    if (!(cause instanceof RegmeanError) || cause.code !== 'not-found') throw cause;
     const isAdapter = ((await listFolder(folder)) ?? []).includes(adapterConfigFile);
     const hint = isAdapter
       ? `it holds an adapter: make a full model of it with \`regmean adapter --model ${folder}\``
@@ -35,13 +35,13 @@ export async function readConfigText(folder: string): Promise<ConfigText> {
       ...(hint === null ? {} : { hint }),
     });
   }
-  refuseLfsPointer(path, text);
+  let json: unknown;
   try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json: { ...json }, text };
-  } catch {
-    // Falls through: the same message for text that is no JSON and for JSON that is no object.
+    json = parseJson(text);
+  } catch (cause) {
+    throw new RegmeanError('invalid-input', `${path}: ${jsonProblem(cause)}`, { cause });
   }
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { json: { ...json }, text };
   throw new RegmeanError('invalid-input', `${path}: must be a JSON object`);
 }
 

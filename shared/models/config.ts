@@ -15,6 +15,32 @@ export const layerCount = z
   .max(mostLayers, { error: ({ input }) => `must be at most ${mostLayers}, got ${input}` });
 
 /**
+ * How far positions or features of a head may go that a table is computed for; far above every
+ * model's too.
+ */
+export const mostTableRows = 1 << 20;
+
+/** A size of config.json that a table is computed for. */
+export const tableSize = z
+  .int()
+  .positive()
+  .max(mostTableRows, { error: ({ input }) => `must be at most ${mostTableRows}, got ${input}` });
+
+const prefix = 'config.json: ';
+
+/** What `work` makes of a folder's config.json; its refusals name the folder. */
+export function withFolderNamed<T>(folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RegmeanError) || !error.message.startsWith(prefix)) throw error;
+    const { code, message, hint } = error;
+    const options = hint === undefined ? { cause: error } : { hint, cause: error };
+    throw new RegmeanError(code, `${folder}: ${message}`, options);
+  }
+}
+
+/**
  * Parses config.json with a schema; unknown fields are other tools' business. A field that is null
  * is one that is not there.
  *

@@ -10,7 +10,7 @@ import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
 import { axes } from './axes.ts';
-import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
+import { layerCount, parseConfigJson, requireField, requireHeads, tableSize } from './config.ts';
 import {
   type AttentionMasks,
   type DisentangledShape,
@@ -48,7 +48,7 @@ const schema = z.object({
   hidden_act: z.string().default('gelu'),
   hidden_dropout_prob: probability.default(0.1),
   attention_probs_dropout_prob: probability.default(0.1),
-  max_position_embeddings: z.int().positive().default(512),
+  max_position_embeddings: tableSize.default(512),
   type_vocab_size: z.int().min(0).default(0),
   initializer_range: z.number().positive().default(0.02),
   layer_norm_eps: z.number().positive().default(1e-7),

@@ -2,11 +2,12 @@
  * @file generation_config.json: what `generate` of `transformers` begins and ends texts with. Where
  *   the file is there, config.json says nothing of it any more.
  */
-import { readFile } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { withoutByteOrderMark } from '../files/byte-order-mark.ts';
+import { jsonProblem, parseJson } from '../files/json-text.ts';
+import { readText } from '../files/read-text.ts';
 import { isLanguageTask } from '../task.ts';
 import { z } from '../zod.ts';
 import { parseConfigJson } from './config.ts';
@@ -56,7 +57,7 @@ const plainValues: Readonly<Record<string, readonly unknown[]>> = {
 export async function generationTokensOf(folder: string): Promise<GenerationTokens | null> {
   if (!((await listFolder(folder)) ?? []).includes(generationConfigFile)) return null;
   const path = join(folder, generationConfigFile);
-  const json = jsonOf(withoutByteOrderMark(await readFile(path, 'utf8')), path);
+  const json = jsonOf(await readText(path), path);
   const given = parseConfigJson(schema, json, [], path);
   const start = given.decoder_start_token_id ?? given.bos_token_id;
   return {
@@ -79,8 +80,8 @@ export async function withGenerationTokens<T extends LoadedModel>(folder: string
 
 function jsonOf(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
-    throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
+    throw new RegmeanError('invalid-input', `${path}: ${jsonProblem(cause)}`, { cause });
   }
 }

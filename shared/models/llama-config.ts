@@ -1,6 +1,13 @@
 /** @file config.json of Llama and families of the same blocks. */
 import { z } from '../zod.ts';
-import { layerCount, parseConfigJson, requireField, requireHeads, withDefaults } from './config.ts';
+import {
+  layerCount,
+  parseConfigJson,
+  requireField,
+  requireHeads,
+  tableSize,
+  withDefaults,
+} from './config.ts';
 import { type DecoderConfig, fillingToken, padTokenIdSchema } from './decoder-only.ts';
 import type { AttentionKind } from './rotary.ts';
 import {
@@ -20,7 +27,7 @@ const llamaConfigSchema = z.object({
   num_hidden_layers: layerCount,
   num_attention_heads: z.int().positive(),
   num_key_value_heads: z.int().positive().nullish(),
-  head_dim: z.int().positive().nullish(),
+  head_dim: tableSize.nullish(),
   hidden_act: z.string().default('silu'),
   max_position_embeddings: z.int().positive().default(2048),
   original_max_position_embeddings: z.int().positive().optional(),

@@ -12,6 +12,7 @@ import type { TaskKind } from '../task.ts';
 import { type FloatTensor, firstNotFinite, formatShape, type StateDict, sameShape } from '../tensor.ts';
 import type { Architecture } from './architecture.ts';
 import { classesInConfig, headOutputs } from './classes.ts';
+import { withFolderNamed } from './config.ts';
 import type { ConfigText } from './config-json.ts';
 import { initialTensor } from './initialize.ts';
 import { buildModelGraph, type ModelIdentity } from './model-graph.ts';
@@ -69,12 +70,14 @@ export async function readModel(source: ModelSource, request: LoadRequest): Prom
   const { where, config, architecture } = source;
   const identity: ModelIdentity = {
     architecture,
-    config: architecture.parseConfig(config.json),
+    config: withFolderNamed(where, () => architecture.parseConfig(config.json)),
     task: request.task,
     ...headOutputs(request.task, request.classes ?? classesInConfig(config.json, request.task, where)),
   };
   requireTokens(where, identity);
-  const { parameters } = buildModelGraph(identity, { withLoss: false, dropoutSeed: null });
+  const { parameters } = withFolderNamed(where, () =>
+    buildModelGraph(identity, { withLoss: false, dropoutSeed: null }),
+  );
   const { weights, initialized, surplus } = await readParameters(source, identity, parameters, request);
   const headParameters = new Set([...parameters].filter(([, p]) => p.inHead).map(([name]) => name));
   return { model: { ...identity, configText: config.text, weights, headParameters }, initialized, surplus };

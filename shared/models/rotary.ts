@@ -8,7 +8,7 @@ import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
 import type { Size } from '../graph/sizes.ts';
 import { z } from '../zod.ts';
-import { requireField } from './config.ts';
+import { mostTableRows, requireField } from './config.ts';
 
 /** The part of each head that is turned. */
 export const wholeRotary = z.literal(1, 'must be 1: whole heads are turned').optional();
@@ -73,6 +73,7 @@ export function givenRope({
 
 /** Refuses heads that do not fall into pairs of features, which are what is turned. */
 export function requireRotarySize(field: string, headSize: number): void {
+  requireField(headSize <= mostTableRows, field, `must be at most ${mostTableRows}`, headSize);
   requireField(headSize % 2 === 0, field, 'must be even, because rotary positions turn pairs', headSize);
 }
 

@@ -12,7 +12,7 @@ import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, DecodingInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, attend, causalMask, splitHeads } from './attention.ts';
 import { axes } from './axes.ts';
-import { layerCount, parseConfigJson } from './config.ts';
+import { layerCount, parseConfigJson, tableSize } from './config.ts';
 import { type RelativeBuckets, relativeBias } from './relative-bias.ts';
 import { at, dropout, inBase, linearWithoutBias, type ModuleScope, parameter, rmsNorm } from './scope.ts';
 
@@ -25,7 +25,7 @@ const t5ConfigSchema = z.object({
   num_decoder_layers: layerCount.nullish(),
   num_heads: z.int().positive(),
   relative_attention_num_buckets: z.int().min(4).default(32),
-  relative_attention_max_distance: z.int().positive().default(128),
+  relative_attention_max_distance: tableSize.default(128),
   dropout_rate: z.number().min(0).max(1).default(0.1),
   layer_norm_epsilon: z.number().positive().default(1e-6),
   initializer_factor: z.number().positive().default(1),

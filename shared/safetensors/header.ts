@@ -5,6 +5,7 @@
  */
 
 import { RegmeanError } from '../errors.ts';
+import { jsonProblem, parseJson } from '../files/json-text.ts';
 import { formatShape, sizeOf } from '../tensor.ts';
 import { type Dtype, elementBytes, isDtype } from './dtype.ts';
 import { duplicateKey } from './json-keys.ts';
@@ -119,9 +120,9 @@ function parseJsonObject(path: string, json: Uint8Array): Record<string, unknown
   let root: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(json);
-    root = JSON.parse(text);
+    root = parseJson(text);
   } catch (cause) {
-    throw invalid(path, 'header must be JSON in UTF-8', cause);
+    throw invalid(path, `header ${jsonProblem(cause)} in UTF-8`, cause);
   }
   if (!isRecord(root)) throw invalid(path, 'header must be a JSON object');
   const duplicate = duplicateKey(text);

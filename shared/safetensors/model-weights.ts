@@ -3,11 +3,11 @@
  * `model.safetensors.index.json` lists, behind one reading interface.
  */
 
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
-import { refuseLfsPointer } from '../files/lfs-pointer.ts';
+import { jsonProblem, parseJson } from '../files/json-text.ts';
+import { readText } from '../files/read-text.ts';
 import { z } from '../zod.ts';
 import type { TensorEntry } from './header.ts';
 import { openSafetensors, type SafetensorsFile, type TensorReader } from './open-safetensors.ts';
@@ -101,12 +101,10 @@ async function openShards(folder: string): Promise<ModelWeights> {
 async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
   let json: unknown;
   try {
-    const text = await readFile(path, 'utf8');
-    refuseLfsPointer(path, text);
-    json = JSON.parse(text);
+    json = parseJson(await readText(path));
   } catch (cause) {
     if (cause instanceof RegmeanError) throw cause;
-    throw new RegmeanError('invalid-input', `${path}: must be JSON`, { cause });
+    throw new RegmeanError('invalid-input', `${path}: ${jsonProblem(cause)}`, { cause });
   }
   const index = indexSchema.safeParse(json);
   if (!index.success) {

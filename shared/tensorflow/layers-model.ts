@@ -20,6 +20,7 @@ import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import type { TaskKind } from '../task.ts';
 import { type FloatTensor, formatShape, type StateDict, sameShape, sizeOf } from '../tensor.ts';
 import { z } from '../zod.ts';
+import { requireConnectedLayers } from './connected-layers.ts';
 import { denseLayersOf } from './dense-layers.ts';
 import { refuseGraphModel, refuseOtherFormats } from './other-formats.ts';
 
@@ -102,7 +103,9 @@ async function readTopology(path: string): Promise<TopologyFile> {
   const folder = await layersModelFolder(path);
   const file = folder === path ? join(path, layersModelFile) : path;
   refuseGraphModel(file, (await readJson(file, z.looseObject({ format: z.unknown().optional() }))).format);
-  return { folder, file, json: await readJson(file, layersModelSchema) };
+  const json = await readJson(file, layersModelSchema);
+  requireConnectedLayers(file, json.modelTopology);
+  return { folder, file, json };
 }
 
 type WeightSpec = z.infer<typeof weightSchema>;

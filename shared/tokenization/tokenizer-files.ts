@@ -1,11 +1,10 @@
 /** @file The files of a folder that make its tokenizer. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { type KeptMembers, parseJsonKeeping } from '../files/json-text.ts';
-import { refuseLfsPointer } from '../files/lfs-pointer.ts';
 import { readJson } from '../files/read-json.ts';
+import { readText } from '../files/read-text.ts';
 import { z } from '../zod.ts';
 import { addedTokenSchema } from './added-tokens.ts';
 import { addedTokensFileSchema, specialTokensMapSchema, tokensOfConfig } from './token-settings.ts';
@@ -107,13 +106,13 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
     model: (await read('config.json', modelConfigSchema)) ?? {},
   };
   if (json !== null) return { ...shared, json, where, vocabularyFile: null };
-  const lines = await readText(join(dir, 'vocab.txt'));
+  const lines = await textOrNull(join(dir, 'vocab.txt'));
   if (lines !== null) {
     const model = { type: 'WordPiece', vocab: vocabularyOf(lines) };
     return { ...shared, json: { model }, where: join(dir, 'vocab.txt'), vocabularyFile: 'vocab.txt' };
   }
   const vocab = await read('vocab.json', vocabularySchema);
-  const merges = await readText(join(dir, 'merges.txt'));
+  const merges = await textOrNull(join(dir, 'merges.txt'));
   if (vocab === null || merges === null) throw missingTokenizer(dir);
   const model = { type: 'BPE', vocab, merges: mergesOf(merges) };
   return { ...shared, json: { model }, where: join(dir, 'vocab.json'), vocabularyFile: 'vocab.json' };
@@ -165,13 +164,6 @@ export function missingTokenizer(dir: string): RegmeanError {
 }
 
 /** The text of a file, null when there is none. */
-async function readText(path: string): Promise<string | null> {
-  try {
-    const text = await readFile(path, 'utf8');
-    refuseLfsPointer(path, text);
-    return text;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+async function textOrNull(path: string): Promise<string | null> {
+  return existsSync(path) ? readText(path) : null;
 }

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { changeJson, JsonText, jsonMembers, parseJsonKeeping } from '../../../shared/files/json-text.ts';
+import {
+  changeJson,
+  JsonText,
+  jsonMembers,
+  parseJson,
+  parseJsonKeeping,
+} from '../../../shared/files/json-text.ts';
 
 describe('jsonMembers', () => {
   it('keeps the text of every value', () => {
@@ -29,6 +35,21 @@ describe('jsonMembers', () => {
     expect([jsonMembers('[1]'), jsonMembers('null'), jsonMembers('1.0')]).toEqual([null, null, null]);
     expect(() => jsonMembers('{"a": NaN}')).toThrow(SyntaxError);
     expect(() => jsonMembers('{"a": 1} {')).toThrow(SyntaxError);
+  });
+});
+
+describe('parseJson', () => {
+  const nested = (levels: number): string => `${'[{"a":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`;
+
+  it('takes 500 levels and refuses more, which would overflow the stack of those who walk them', () => {
+    expect(JSON.stringify(parseJson(nested(500)))).toBe(nested(500));
+    expect(() => parseJson(nested(502))).toThrow('must be JSON of at most 500 levels');
+    expect(() => parseJsonKeeping(`{"kept": ${nested(502)}}`, { kept: 'text' })).toThrow('500 levels');
+  });
+
+  it('counts no brackets of strings, nor those side by side', () => {
+    const value = { text: '[{'.repeat(600), list: Array.from({ length: 600 }, () => [{}]) };
+    expect(parseJson(JSON.stringify(value))).toEqual(value);
   });
 });
 

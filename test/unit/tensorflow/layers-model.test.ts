@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-interface ModelJson {
+interface ModelJson extends Partial<Layers> {
   weightsManifest?: {
     paths: string[];
     weights: { quantization?: object; name?: string; shape?: number[]; dtype?: string; group?: string }[];
@@ -30,6 +30,56 @@ async function edit(change: (json: ModelJson) => void): Promise<void> {
   change(json);
   await writeFile(path, JSON.stringify(json));
 }
+
+/** The layers as model.json lists them: ids, words, left, right, sum, mean, head. */
+interface Layers {
+  modelTopology: { config: { layers: { name: string; inbound_nodes: unknown }[] } };
+}
+
+describe('the layers of a model', () => {
+  it.each<[string, number, unknown, string]>([
+    [
+      'that is not there',
+      5,
+      [[['some', 0, 0, {}]]],
+      'layer mean: must read outputs of layers before it, got some, call 0',
+    ],
+    [
+      'that waits for it',
+      4,
+      [
+        [
+          ['left', 0, 0, {}],
+          ['head', 0, 0, {}],
+        ],
+      ],
+      'layer sum: must read outputs of layers before it, got head, call 0',
+    ],
+    [
+      'that is called once',
+      5,
+      [[['sum', 1, 0, {}]]],
+      'layer mean: must read outputs of layers before it, got sum, call 1',
+    ],
+    ['in other words', 5, [['sum']], 'layer mean: inbound_nodes must hold lists of inputs, got ["sum"]'],
+  ])('must not read a layer %s', async (_, at, inputs, problem) => {
+    await edit((json) => {
+      const layer = json.modelTopology?.config.layers[at];
+      if (layer !== undefined) layer.inbound_nodes = inputs;
+    });
+    await expect(openLayersModel(model)).rejects.toThrow(`model.json: ${problem}`);
+  });
+
+  it('must have names of their own', async () => {
+    await edit((json) => {
+      const layer = json.modelTopology?.config.layers[3];
+      if (layer !== undefined) layer.name = 'left';
+    });
+    await expect(openLayersModel(model)).rejects.toThrow(
+      'model.json: layer names must differ, got left twice',
+    );
+  });
+});
 
 describe('openLayersModel', () => {
   it('reads weights by name from the folder or its JSON file', async () => {

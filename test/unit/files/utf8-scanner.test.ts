@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createUtf8Scanner } from '../../../shared/data/utf8-scanner.ts';
+import { createUtf8Scanner } from '../../../shared/files/utf8-scanner.ts';
 
 /** What the scanner finds in a text that comes in chunks of `size` bytes. */
 function scan(bytes: Uint8Array, size: number) {
