@@ -7,8 +7,8 @@ import { utf8Text } from './utf8-text.ts';
 /**
  * The text of a file that is read whole, without a byte order mark.
  *
- * @throws RegmeanError `not-found` without the file; `invalid-input` for one that cannot be read, is
- *   not UTF-8, or is what Git LFS leaves in its place
+ * @throws RegmeanError `not-found` without the file; `invalid-input` for one that cannot be read,
+ *   is not UTF-8, or is what Git LFS leaves in its place
  */
 export async function readText(path: string): Promise<string> {
   // In one piece: of a long text in pieces a parser would have to make one first.
