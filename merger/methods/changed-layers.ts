@@ -72,12 +72,12 @@ export function layerChangeSteps(
 ): readonly MergeStep[] {
   const { held, averaged } = layersOfBase(inputs);
   return [
-    ...held.map(({ layer, base }) => ({
+    ...held.map(({ layer }) => ({
       name: layer.module,
       parameters: [layer.weight],
       bytes: 8 * values(layer),
       async run(output: MergeOutput) {
-        const changes = await changesOf(inputs, layer, base);
+        const changes = await changesOf(inputs, layer);
         const merged = await merge(changes);
         addScaled(merged, 1, changes.origin);
         await writeStack(merged, [layer], output);
@@ -88,11 +88,14 @@ export function layerChangeSteps(
   ];
 }
 
-async function changesOf(
-  { contributions, coefficients }: MergeInputs,
-  layer: SolvedLayer,
-  base: TensorReader,
-): Promise<LayerChanges> {
+/**
+ * The changes of a layer that the base holds.
+ *
+ * @throws RegmeanError `invalid-input` when the base's weights are not finite
+ */
+export async function changesOf(inputs: MergeInputs, layer: SolvedLayer): Promise<LayerChanges> {
+  const { contributions, coefficients } = inputs;
+  const base = baseOf(inputs, layer.weight) as TensorReader;
   const stack = { dimension: layer.inputs, layers: [layer] };
   const origin = await readStack(base, stack);
   if (!allFinite(origin.data)) throw notFinite(base.path, layer.weight);

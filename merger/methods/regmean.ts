@@ -20,12 +20,12 @@
  */
 
 import { z } from '../../shared/zod.ts';
+import { type BothSidesSettings, bothSidesSteps } from './both-sides.ts';
 import { type GramSettings, gramSystems } from './gram-systems.ts';
-import type { MergeOutput } from './merge-step.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
 import { type OtherParameters, otherSteps, vectorsOption } from './other-parameters.ts';
-import { bytesOfSystem, solveSystem } from './solve-system.ts';
+import { solveStep } from './solve-system.ts';
 import type { WeightCovarianceSettings } from './weight-covariance.ts';
 import { weightSystems } from './weight-systems.ts';
 
@@ -86,6 +86,34 @@ const options = z.object({
     value: 'by',
     default: 'none',
   }),
+  sides: option(z.enum(['inputs', 'both']).default('inputs'), {
+    help: 'both: agents also count by the covariance of their outputs’ gradients, for which the change of weights stands',
+    label: 'sides of layers that count',
+    value: 'which',
+  }),
+  outputsEps: option(z.number().min(0).optional(), {
+    onlyWith: { sides: 'both' },
+    help: 'share of the mean diagonal entry that is added to diagonals of the outputs’ covariances',
+    label: 'added to covariances of outputs, of their mean diagonal entry',
+    default: '0.1',
+    sweep: {
+      title: 'Diagonal of covariances of outputs',
+      axis: 'share of the mean diagonal entry that is added to the diagonal',
+      note: 'All agents merged by both sides of every layer, with a constant on the diagonals of the outputs’ covariances.',
+    },
+  }),
+  sidesIterations: option(z.int().min(1).optional(), {
+    onlyWith: { sides: 'both' },
+    help: 'conjugate gradients stop after so many iterations',
+    label: 'iterations at most',
+    default: '50',
+  }),
+  sidesTolerance: option(z.number().gt(0).optional(), {
+    onlyWith: { sides: 'both' },
+    help: 'or when the residual relative to the right side is not above this',
+    label: 'tolerance of the relative residual',
+    default: '1e-4',
+  }),
   vectors: vectorsOption,
 });
 
@@ -103,39 +131,40 @@ export const regmean = defineMethod({
   },
   options,
   settings: settingsOf,
-  needs({ covariance, vectors }) {
+  needs({ covariance, vectors, sides }) {
     if (covariance === 'weights') return ['layers', 'base'];
-    return vectors === 'mean' ? ['grams'] : ['grams', 'base'];
+    return vectors === 'mean' && sides === 'inputs' ? ['grams'] : ['grams', 'base'];
   },
   steps(inputs, settings) {
     const { systems, averaged } =
       settings.covariance === 'grams' ? gramSystems(inputs, settings) : weightSystems(inputs, settings);
     const solved = systems.flatMap(({ layers }) => layers.map(({ weight }) => weight));
     return [
-      ...systems.map((system) => ({
-        name: system.name,
-        parameters: system.layers.map(({ weight }) => weight),
-        bytes: bytesOfSystem(system),
-        run: (output: MergeOutput) => solveSystem(inputs, system, output),
-      })),
+      ...systems.flatMap((system) =>
+        settings.sides === 'both' ? bothSidesSteps(inputs, settings, system) : [solveStep(inputs, system)],
+      ),
       ...otherSteps(inputs, settings, { solved, averaged }),
     ];
   },
 });
 
 type RegmeanSettings = OtherParameters &
+  ({ readonly sides: 'inputs' } | ({ readonly sides: 'both' } & BothSidesSettings)) &
   (
     | ({ readonly covariance: 'grams' } & GramSettings)
     | ({ readonly covariance: 'weights' } & WeightCovarianceSettings)
   );
 
-/** Fills in the defaults of the chosen source of covariances. */
+/** Fills in the defaults of the chosen source of covariances, and of the chosen sides. */
 function settingsOf(given: z.output<typeof options>): RegmeanSettings {
   const { covariance, alpha, ridge, gramScale, vectors } = given;
+  const { sides, outputsEps = 0.1, sidesIterations = 50, sidesTolerance = 1e-4 } = given;
+  const others =
+    sides === 'inputs' ? { sides, vectors } : { sides, outputsEps, sidesIterations, sidesTolerance, vectors };
   if (covariance === 'weights') {
     const { covarianceEps = 0.1, covarianceCentring = 'none', covarianceNormalize = 'none' } = given;
-    return { covariance, covarianceEps, covarianceCentring, covarianceNormalize, vectors };
+    return { covariance, covarianceEps, covarianceCentring, covarianceNormalize, ...others };
   }
   const shares = { alpha: alpha ?? (ridge === undefined ? 0.9 : 1), ridge: ridge ?? 0, gramScale };
-  return { covariance, ...shares, vectors };
+  return { covariance, ...shares, ...others };
 }

@@ -3,7 +3,7 @@
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
-import type { AveragedLayer, LayerGroupReport, MergeInputs, MergeOutput } from './merge-step.ts';
+import type { AveragedLayer, LayerGroupReport, MergeInputs, MergeOutput, MergeStep } from './merge-step.ts';
 import { type LayerStack, outputsOf, readStack, writeStack } from './stacked-weights.ts';
 
 /** Layers that are solved for together, and what they are solved by. */
@@ -33,16 +33,26 @@ export interface LayerSystems {
  * Memory of one system. A singular one takes the most: the sum, the sum with jitter and its
  * factor, [d, d] each, and about eight matrices [d, n] while the solution is refined.
  */
-export function bytesOfSystem(stack: LayerStack): number {
+function bytesOfSystem(stack: LayerStack): number {
   const { dimension } = stack;
   return 8 * dimension * (3 * dimension + 8 * outputsOf(stack));
+}
+
+/** The step that solves one system. */
+export function solveStep(inputs: MergeInputs, system: LayerSystem): MergeStep {
+  return {
+    name: system.name,
+    parameters: system.layers.map(({ weight }) => weight),
+    bytes: bytesOfSystem(system),
+    run: (output) => solveSystem(inputs, system, output),
+  };
 }
 
 /**
  * Merges the layers of one system; memory is that of one contribution's Gram and weights, whatever
  * their number. Where the sum is singular the solution is the one nearest to the mean.
  */
-export async function solveSystem(
+async function solveSystem(
   { contributions, coefficients, gemm }: MergeInputs,
   system: LayerSystem,
   output: MergeOutput,

@@ -105,7 +105,7 @@ describe('covariances from weights', () => {
     expect(report.groups.map(({ layers }) => layers.length)).toEqual(new Array(6).fill(1));
     expect(report.options).toEqual({
       ...{ covariance: 'weights', covarianceEps: 0.1, covarianceCentring: 'none' },
-      ...{ covarianceNormalize: 'none', vectors: 'mean' },
+      ...{ covarianceNormalize: 'none', sides: 'inputs', vectors: 'mean' },
     });
   });
 
