@@ -127,6 +127,16 @@ export function requireFittingTensors(
   const [outputs = 0, inputs = 0] = isTurned(sources, name, change.update) ? [...shape].reverse() : shape;
   const rank = rankOf(config, change.update);
   const blocks = config.blocksOf(module);
+  const isPlain = update.magnitude === null && !isTargetParameter(module, config);
+  if (blocks.a * blocks.b > 1 && (!isPlain || isTurned(sources, name, change.update))) {
+    throw new RegmeanError(
+      'unsupported',
+      `${config.path}: use_bdlora must be absent for ${module}, which is no plain linear layer`,
+      {
+        hint: 'PEFT has no blocks of embeddings, Conv1D, DoRA and target parameters: are the files one adapter?',
+      },
+    );
+  }
   const inBlocks = blocks.a * blocks.b > 1 ? ` in ${blocks.a * blocks.b} blocks` : '';
   const what = `${name} ${formatShape(shape)} and rank ${rank}${inBlocks}`;
   if (config.mayPoolInputs && tensors.get(update.a)?.shape[1] !== inputs) {

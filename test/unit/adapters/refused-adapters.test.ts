@@ -117,6 +117,16 @@ describe('use_qalora', () => {
   });
 });
 
+describe('use_bdlora', () => {
+  it('is refused by module where PEFT has no blocks', async () => {
+    const blocks = { use_bdlora: { target_modules_bd_b: ['query'], nblocks: 2 }, use_dora: true };
+    const tensors = { ...pair(query), [`${query}.lora_magnitude_vector`]: randomTensor([16], 7), ...head };
+    expect((await outcome(tensors, blocks)).message).toBe(
+      `ADAPTER/adapter_config.json: use_bdlora must be absent for ${query}, which is no plain linear layer`,
+    );
+  });
+});
+
 describe('keys without their tensors, and tensors without their keys', () => {
   it('a bias of an update', async () => {
     const biased = { ...pair(query), ...head, [`${query}.lora_B.bias`]: randomTensor([16], 9) };
