@@ -36,6 +36,20 @@ export class RegmeanError extends Error {
   }
 }
 
+/**
+ * An error with the name of what it is about before its message, if it is one for people.
+ *
+ * @param error anything that was thrown; to be thrown again
+ */
+export function namedError(name: string, error: unknown): unknown {
+  if (!(error instanceof RegmeanError)) return error;
+  const { code, hint, message } = error;
+  return new RegmeanError(code, `${name}: ${message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
 /** The message of anything that was thrown, without a stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /** @file Finds what an experiment asks of its base in vain, before hours are spent on training. */
 import { needsOf } from '../../merger/methods/merge-keys.ts';
-import { RegmeanError } from '../../shared/errors.ts';
+import { namedError, RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { AgentData } from '../datasets/experiment-data.ts';
@@ -45,11 +45,6 @@ async function requireOutputs(base: OpenModel, { name, task, labels }: AgentData
   try {
     await base.requireOutputs(task, labels);
   } catch (error) {
-    if (!(error instanceof RegmeanError)) throw error;
-    const { code, hint } = error;
-    throw new RegmeanError(code, `${name}: ${error.message}`, {
-      cause: error,
-      ...(hint === undefined ? {} : { hint }),
-    });
+    throw namedError(name, error);
   }
 }

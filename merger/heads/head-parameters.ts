@@ -4,7 +4,7 @@
  */
 import { contributionTask } from '../../shared/contribution/contribution-layers.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
-import { RegmeanError } from '../../shared/errors.ts';
+import { namedError, RegmeanError } from '../../shared/errors.ts';
 import type { ParameterDeclaration } from '../../shared/models/scope.ts';
 import { formatShape } from '../../shared/tensor.ts';
 import { headClasses } from './label-spaces.ts';
@@ -89,7 +89,6 @@ function declarationsOf(
   try {
     return model.parametersFor(contributionTask(contribution), labels);
   } catch (error) {
-    if (!(error instanceof RegmeanError)) throw error;
-    throw new RegmeanError(error.code, `${agent}: ${error.message}`, { cause: error });
+    throw namedError(agent, error);
   }
 }
