@@ -10,9 +10,9 @@ import { copyTravellingFiles } from '../models/side-files.ts';
 import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
 import { networkOf } from '../onnx/network.ts';
 import { onnxWeights } from '../onnx/onnx-weights.ts';
-import { openNetwork } from '../onnx/open-network.ts';
 import { modelFolderOf, onnxFile, onnxFileOf, onnxModelType, openOnnx } from '../onnx/open-onnx.ts';
 import { readsSafetensors } from '../onnx/open-weights.ts';
+import { readNetwork } from '../onnx/read-network.ts';
 import { copyOnnx } from '../onnx/write-onnx.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
 import { copyFiles } from './copy-files.ts';
@@ -44,13 +44,12 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     ? await openModelWeights(path)
     : onnxWeights(networkOf(await openOnnx(file)));
   const load: GraphModel['load'] = async (request) => {
-    const { config: own, architecture } = await openNetwork(file, path);
+    const { config: own, architecture } = await readNetwork(file);
     const loaded = await readModel({ where: path, config: own, architecture, weights }, request);
     return withGenerationTokens(folder, loaded);
   };
   const linearLayers: GraphModel['linearLayers'] = async (task, classes) => {
-    const { config: own, architecture, weights: unused } = await openNetwork(file, path);
-    await unused.close();
+    const { config: own, architecture } = await readNetwork(file);
     const parsed = architecture.parseConfig(own.json);
     const identity = { architecture, config: parsed, task, ...headOutputs(task, classes) };
     return indexLayers(linearLayersOf(identity));
@@ -66,7 +65,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     names: namesAsStored,
     task: null,
     inputs: async () => {
-      const { config: own, architecture } = await openNetwork(file, path);
+      const { config: own, architecture } = await readNetwork(file);
       return architecture.parseConfig(own.json).inputs;
     },
     hasFixedHead: true,

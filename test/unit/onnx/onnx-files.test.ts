@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,8 @@ import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { loadModel } from '../../../shared/formats/load-model.ts';
+import { requireGraphModel } from '../../../shared/formats/model-format.ts';
+import { openModel } from '../../../shared/formats/open-model.ts';
 import {
   decodeModel,
   encodeModel,
@@ -61,6 +63,25 @@ describe('a model folder made from an ONNX file', () => {
     const session = await ort.InferenceSession.create(join(saved, 'model.onnx'));
     expect(session.inputNames).toEqual(['input_ids', 'attention_mask', 'token_type_ids']);
     await session.release();
+  });
+
+  it.skipIf(process.platform !== 'linux')('is open no longer once it is closed', async () => {
+    const saved = join(folder, 'saved');
+    await mkdir(saved);
+    await saveModel(saved, (await load(fixture)).model);
+    const openFiles = async (): Promise<readonly string[]> => {
+      const links = (await readdir('/proc/self/fd')).map((name) => readlink(`/proc/self/fd/${name}`));
+      return (await Promise.all(links.map((link) => link.catch(() => '')))).filter((path) =>
+        path.startsWith(folder),
+      );
+    };
+    const model = requireGraphModel(await openModel(saved), String);
+    await model.load({ task });
+    await model.inputs(task);
+    await model.linearLayers(task, ['a', 'b']);
+    expect(await openFiles()).toEqual([join(saved, 'model.safetensors')]);
+    await model.close();
+    expect(await openFiles()).toEqual([]);
   });
 
   it('names outputs without configuration LABEL_0, LABEL_1, and takes names and lengths from config.json', async () => {
