@@ -18,6 +18,7 @@ import {
   type MergeReport,
   mergeReportFile,
 } from '../merge/merge-report.ts';
+import { createStepResults } from '../merge/step-results.ts';
 import type { AutoMergeOptions } from './auto-options.ts';
 import { openCandidates, whyLeftOut } from './open-candidates.ts';
 
@@ -45,17 +46,19 @@ export async function mergeCandidates(
       out,
       async (folder) => {
         const failed: LeftOutCandidate[] = [];
+        const results = await createStepResults(folder);
         for (const [index, candidate] of candidates.entries()) {
           progress.update(index, candidate.title);
           const own = { ...candidate.options, out: join(folder, candidate.name) };
           try {
-            await mergeSources(sources, own, withoutProgress(context));
+            await mergeSources(sources, own, withoutProgress(context), { results });
           } catch (error) {
             failed.push(whyLeftOut(candidate, error));
             // Where all fail, the first one's reason is told.
             if (failed.length === candidates.length) throw failed.length === 1 ? error : noneLeft(failed);
           }
         }
+        await results.dispose();
         const isLeft = ({ name }: { readonly name: string }): boolean =>
           !failed.some((own) => own.name === name);
         const written = {

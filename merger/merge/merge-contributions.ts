@@ -19,6 +19,7 @@ import { type ChoiceReport, type MergeReport, mergeReportFile, type SearchReport
 import { modelCard } from './model-card.ts';
 import { type MergeSources, openSources } from './open-sources.ts';
 import { writeAgentModels } from './separate-heads.ts';
+import type { StepResults } from './step-results.ts';
 import { writeWeights } from './write-weights.ts';
 
 /** What is reported of a merge beside its options. */
@@ -71,6 +72,11 @@ export async function mergeContributions(
   }
 }
 
+/** What merges of the same sources have in common. */
+interface SharedResults {
+  readonly results?: StepResults;
+}
+
 /**
  * Merges what is open already. Every method sees of it what it would see alone.
  *
@@ -82,7 +88,7 @@ export async function mergeSources(
   sources: MergeSources,
   options: ResolvedMergeOptions & Pick<MergeOptions, 'out'>,
   context: RunContext,
-  { search, choice }: MergeCircumstances = {},
+  { search, choice, results }: MergeCircumstances & SharedResults = {},
 ): Promise<MergeReport> {
   const { contributions, coefficients, gemm, heads, split, differences } = sources;
   const { merged, excluded } = split;
@@ -90,7 +96,8 @@ export async function mergeSources(
   const replace = await holdsEarlierMerge(options.out);
   const layers = needs.includes('grams') || needs.includes('layers') ? await sources.layers() : null;
   const base = sources.base?.weights;
-  const steps = planSteps(options, heads, split, { contributions, coefficients, base, gemm, layers });
+  const inputs = { contributions, coefficients, base, gemm, layers };
+  const steps = planSteps(options, heads, split, inputs, results);
   const first = contributions[0] as Contribution;
   return writeFolderAtomically(
     options.out,
@@ -130,6 +137,7 @@ function planSteps(
   { classRows, united }: HeadPlan,
   { merged, excluded }: ParameterSplit,
   inputs: Pick<MergeInputs, 'contributions' | 'coefficients' | 'base' | 'layers' | 'gemm'>,
+  results: StepResults | undefined,
 ): readonly MergeStep[] {
   const common = {
     ...inputs,
@@ -139,7 +147,9 @@ function planSteps(
   const whole = merged.filter((name) => !classRows.has(name));
   const byClass = merged.filter((name) => classRows.has(name));
   return [
-    ...prepared.steps({ ...common, parameters: whole }).map((step) => scaledStep(step, inputs, scale)),
+    ...prepared
+      .steps({ ...common, parameters: whole })
+      .map((step) => scaledStep(results?.remembered(step) ?? step, inputs, scale)),
     ...(united === null ? [] : classRowSteps(prepared.steps, { ...common, parameters: byClass }, united)),
     ...excluded.map((parameter) => baseStep(inputs.base as TensorReader, parameter)),
   ];

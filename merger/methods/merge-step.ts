@@ -40,6 +40,11 @@ export interface MergeStep {
   readonly parameters: readonly string[];
   /** About how many bytes of memory it takes at most, however many contributions there are. */
   readonly bytes: number;
+  /**
+   * What its results depend on beside the contributions, the base and the coefficients, where
+   * several merges of these may have it: steps with equal keys write the same.
+   */
+  readonly key?: string;
   /** The linear layer whose weight is averaged here, and why; absent elsewhere. */
   readonly averaged?: AveragedLayer;
   /** Merges and writes the step's parameters; returns what to report of a layer group. */

@@ -139,10 +139,13 @@ export const regmean = defineMethod({
     const { systems, averaged } =
       settings.covariance === 'grams' ? gramSystems(inputs, settings) : weightSystems(inputs, settings);
     const solved = systems.flatMap(({ layers }) => layers.map(({ weight }) => weight));
+    const { vectors: _, ...ofSystems } = settings;
     return [
-      ...systems.flatMap((system) =>
-        settings.sides === 'both' ? bothSidesSteps(inputs, settings, system) : [solveStep(inputs, system)],
-      ),
+      ...systems
+        .flatMap((system) =>
+          settings.sides === 'both' ? bothSidesSteps(inputs, settings, system) : [solveStep(inputs, system)],
+        )
+        .map((step) => ({ ...step, key: JSON.stringify([step.name, step.parameters, ofSystems]) })),
       ...otherSteps(inputs, settings, { solved, averaged }),
     ];
   },

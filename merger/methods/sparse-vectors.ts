@@ -29,9 +29,7 @@ export function keptOf(vectors: readonly Float32Array[], keeps: readonly Keep[])
 export function keepLargest(whole: Float32Array, density: number): Keep {
   const count = Math.max(1, Math.floor(density * whole.length));
   if (count >= whole.length) return (block) => block;
-  const magnitudes = whole.map(Math.abs).sort();
-  const threshold = magnitudes[whole.length - count] as number;
-  const above = magnitudes.length - 1 - magnitudes.lastIndexOf(threshold);
+  const { threshold, above } = largestMagnitude(whole, count);
   let ofThreshold = count - above;
   return (block) =>
     block.map((value) => {
@@ -39,6 +37,43 @@ export function keepLargest(whole: Float32Array, density: number): Keep {
       if (magnitude > threshold) return value;
       return magnitude === threshold && ofThreshold-- > 0 ? value : 0;
     });
+}
+
+/**
+ * The magnitude of rank `count`, the largest being the first, and how many are above it. Bits of
+ * positive floats are ordered as they are: two counts of their halves find the rank without
+ * ordering all.
+ */
+function largestMagnitude(
+  { buffer, byteOffset, length }: Float32Array,
+  count: number,
+): { readonly threshold: number; readonly above: number } {
+  const bits = new Uint32Array(buffer, byteOffset, length);
+  const upper = new Uint32Array(1 << 15);
+  for (let i = 0; i < length; i++) {
+    const half = ((bits[i] as number) & 0x7fffffff) >>> 16;
+    upper[half] = (upper[half] as number) + 1;
+  }
+  const first = rankIn(upper, count);
+  const lower = new Uint32Array(1 << 16);
+  for (let i = 0; i < length; i++) {
+    const own = (bits[i] as number) & 0x7fffffff;
+    if (own >>> 16 === first.bin) lower[own & 0xffff] = (lower[own & 0xffff] as number) + 1;
+  }
+  const second = rankIn(lower, count - first.above);
+  const found = Uint32Array.of((first.bin << 16) | second.bin);
+  return { threshold: new Float32Array(found.buffer)[0] as number, above: first.above + second.above };
+}
+
+/** The bin that holds the entry of rank `count`, counted from the last bin, and how many are above. */
+function rankIn(bins: Uint32Array, count: number): { readonly bin: number; readonly above: number } {
+  let above = 0;
+  let bin = bins.length - 1;
+  while (bin > 0 && above + (bins[bin] as number) < count) {
+    above += bins[bin] as number;
+    bin--;
+  }
+  return { bin, above };
 }
 
 /**
@@ -59,15 +94,17 @@ export function meanOfElectedSign({ vectors, weights }: TaskVectors): Float64Arr
   const result = new Float64Array(vectors[0]?.length ?? 0);
   for (let i = 0; i < result.length; i++) {
     let sum = 0;
-    for (const [index, vector] of vectors.entries())
-      sum += (weights[index] as number) * (vector[i] as number);
+    for (let index = 0; index < vectors.length; index++) {
+      sum += (weights[index] as number) * ((vectors[index] as Float32Array)[i] as number);
+    }
     const sign = sum >= 0 ? 1 : -1;
     let kept = 0;
     let divisor = 0;
-    for (const [index, vector] of vectors.entries()) {
+    for (let index = 0; index < vectors.length; index++) {
       const weight = weights[index] as number;
-      if (Math.sign(vector[i] as number) !== sign) continue;
-      kept += weight * (vector[i] as number);
+      const value = (vectors[index] as Float32Array)[i] as number;
+      if (value * sign <= 0) continue;
+      kept += weight * value;
       divisor += weight;
     }
     result[i] = divisor === 0 ? 0 : kept / divisor;

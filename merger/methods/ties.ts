@@ -24,8 +24,7 @@ export const ties = defineMethod({
   settings: (options) => options,
   steps: (inputs, { density }) =>
     taskVectorSteps(inputs, {
-      // A vector and its magnitudes in order.
-      wholeVectors: 2,
+      wholeVectors: 1,
       async begin({ count, readWhole }) {
         const keeps: Keep[] = [];
         for (let index = 0; index < count; index++) {

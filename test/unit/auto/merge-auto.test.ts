@@ -87,16 +87,15 @@ describe('candidates', () => {
         'simple',
       ],
     ]);
-    const options = {
-      'regmean-covariance-weights': { method: 'regmean', covariance: 'weights', base: tuned.baseFolder },
-      simple: { method: 'simple' },
-    } as const;
-    for (const [name, own] of Object.entries(options)) {
-      const out = join(root, 'plain');
-      await mergeContributions(tuned.folders, { ...own, out }, quietContext);
+    const out = join(root, 'plain');
+    for (const [index, { name }] of candidatesOf(defaultCandidates, {}).entries()) {
+      if (!set.candidates.some((own) => own.name === name)) continue;
+      const own = { ...(defaultCandidates[index] as GivenCandidate), base: tuned.baseFolder, out };
+      await mergeContributions(tuned.folders, own, quietContext);
       expect((await bytesOf(out)).equals(await bytesOf(shared, name)), name).toBe(true);
       expect(await readdir(join(shared, name))).toEqual(await readdir(out));
     }
+    expect((await readdir(shared)).length).toBe(set.candidates.length + 1);
     expect(await readCandidateSet(shared)).toEqual(set);
   });
 
@@ -122,6 +121,23 @@ describe('candidates', () => {
     ];
     const own = await mergeCandidates(folders, { method: 'auto', out: join(root, 'unknown') }, quietContext);
     expect(own.candidates.map(({ name }) => name)).toEqual(['regmean', 'simple']);
+  });
+
+  it('that differ in their scale alone are those of plain merges too', async () => {
+    const folders = [
+      await writeContributionFolder(join(root, 'north'), north()),
+      await writeContributionFolder(join(root, 'south'), south()),
+    ];
+    const base = await writeContributionFolder(join(root, 'origin'), {
+      tensors: [tensor('dense.weight', [1, 2], 0.1, 0.3), tensor('dense.bias', [1], 7)],
+    });
+    const candidates = [{ method: 'regmean' }, { method: 'regmean', scale: 1.7 }] as const;
+    const scaled = join(root, 'scaled');
+    await mergeCandidates(folders, { method: 'auto', base, candidates, out: scaled }, quietContext);
+    const out = join(root, 'scaled-plain');
+    await mergeContributions(folders, { ...candidates[1], base, out }, quietContext);
+    expect((await bytesOf(out)).equals(await bytesOf(scaled, 'regmean-scale-1.7'))).toBe(true);
+    expect((await bytesOf(out)).equals(await bytesOf(scaled, 'regmean'))).toBe(false);
   });
 
   it('none of which can be made are refused', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
 import { keepLargest, keepRandom } from '../../../merger/methods/sparse-vectors.ts';
+import { createRandom, normal } from '../../../shared/random.ts';
 import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
 import { expectMerged, mergeTwo, tensor } from '../../support/two-contributions.ts';
 
@@ -94,6 +95,23 @@ describe('entries that are kept', () => {
     const whole = Float32Array.of(1, -2, 2, 3, 2, 0.5);
     const keep = keepLargest(whole, 0.5);
     expect([...keep(whole.subarray(0, 2)), ...keep(whole.subarray(2))]).toEqual([0, -2, 2, 3, 0, 0]);
+  });
+
+  it('are those that an order of all magnitudes gives', () => {
+    const random = createRandom(3);
+    const whole = Float32Array.from({ length: 5000 }, (_, i) =>
+      i % 7 === 0 ? 0 : (i % 5 === 0 ? 0.25 : normal(random)) * 10 ** ((i % 60) - 40),
+    );
+    for (const density of [0.001, 0.2, 0.5, 0.9, 0.999]) {
+      const count = Math.floor(density * whole.length);
+      const order = [...whole.keys()].sort(
+        (a, b) => Math.abs(whole[b] as number) - Math.abs(whole[a] as number) || a - b,
+      );
+      const wanted = new Set(order.slice(0, count));
+      expect(keepLargest(whole, density)(whole)).toEqual(
+        whole.map((value, i) => (wanted.has(i) ? value : 0)),
+      );
+    }
   });
 
   it('are one at least', () => {
