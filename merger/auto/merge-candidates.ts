@@ -67,6 +67,7 @@ export async function mergeCandidates(
           leftOut: [...set.leftOut, ...failed],
         };
         await writeJsonAtomically(join(folder, candidateSetFile), written);
+        progress.update(candidates.length);
         progress.finish(out);
         return written;
       },
