@@ -65,7 +65,9 @@ function largestMagnitude(
   return { threshold: new Float32Array(found.buffer)[0] as number, above: first.above + second.above };
 }
 
-/** The bin that holds the entry of rank `count`, counted from the last bin, and how many are above. */
+/**
+ * The bin that holds the entry of rank `count`, counted from the last bin, and how many are above.
+ */
 function rankIn(bins: Uint32Array, count: number): { readonly bin: number; readonly above: number } {
   let above = 0;
   let bin = bins.length - 1;
