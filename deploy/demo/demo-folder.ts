@@ -35,8 +35,9 @@ export interface DemoPaths {
   readonly mergerPrivateKey: string;
   readonly agents: readonly AgentPaths[];
   readonly outOfDomain: readonly { readonly domain: string; readonly test: string }[];
-  /** The merge that the result is compared with. */
+  /** The merges that the result is compared with. */
   readonly simple: string;
+  readonly regmean: string;
   readonly results: string;
 }
 
@@ -89,6 +90,7 @@ function pathsOf(directory: string, dataset: DemoDataset): DemoPaths {
     })),
     outOfDomain: dataset.outOfDomain.map(({ domain }) => ({ domain, test: data(domain, 'test') })),
     simple: join(directory, 'simple'),
+    regmean: join(directory, 'regmean'),
     results: join(directory, 'results.json'),
   };
 }

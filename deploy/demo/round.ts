@@ -16,6 +16,7 @@ const takePartSchema = z.object({
     statistics: z.number(),
     upload: z.number(),
     wait: z.number(),
+    scoring: z.number(),
     fused: z.number(),
   }),
 });
@@ -30,7 +31,10 @@ export type AgentReport = z.infer<typeof takePartSchema> & { readonly agent: str
 export interface RoundReport {
   /** In the order of the agents. */
   readonly agents: readonly AgentReport[];
+  /** The merges by all candidates. */
   readonly mergeSeconds: number;
+  /** From the last merge until the agents' scores have chosen one. */
+  readonly choiceSeconds: number;
   /** From the start of the merger to the last agent's end. */
   readonly seconds: number;
 }
@@ -49,7 +53,7 @@ export async function runRound(processes: Processes, paths: DemoPaths): Promise<
   const threads = Math.max(1, Math.floor(availableParallelism() / paths.agents.length));
   const moment = (state: string): Promise<number> =>
     merger.lineMatching(new RegExp(` state state=${state}`)).then(() => performance.now());
-  const moments = Promise.all([moment('merging'), moment('merged')]);
+  const moments = Promise.all([moment('merging'), moment('scoring'), moment('merged')]);
   const agents = Promise.all(
     paths.agents.map(async (agent) => {
       const output = await processes.start(agent.domain, runArguments(paths, agent, address, threads)).done;
@@ -58,10 +62,15 @@ export async function runRound(processes: Processes, paths: DemoPaths): Promise<
   );
   // The merger ends by itself only when it fails; the moments are then never reached, and nobody
   // waits for the agents.
-  const [reports, [merging, merged]] = await Promise.all([agents, moments]);
+  const [reports, [merging, scoring, merged]] = await Promise.all([agents, moments]);
   const seconds = (performance.now() - began) / 1000;
   await merger.stop();
-  return { agents: reports, mergeSeconds: (merged - merging) / 1000, seconds };
+  return {
+    agents: reports,
+    mergeSeconds: (scoring - merging) / 1000,
+    choiceSeconds: (merged - scoring) / 1000,
+    seconds,
+  };
 }
 
 function serveArguments(paths: DemoPaths): string[] {

@@ -3,7 +3,9 @@
  *   that talks mutual TLS over loopback, with the same commands as in production; then every way to
  *   serve all domains is scored.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ChoiceReport, type MergeReport, mergeReportFile } from '../../merger/merge/merge-report.ts';
 import { type Recipe, recipeSchema } from '../../merger/recipe/recipe.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { DemoDataset } from '../datasets/dataset.ts';
@@ -37,10 +39,14 @@ export interface DemoReport {
   readonly task: DemoDataset['task'];
   readonly results: Results;
   readonly round: RoundReport;
+  /** What the agents chose among. */
+  readonly choice: ChoiceReport;
   readonly scoringSeconds: number;
 }
 
-const alpha = 0.9;
+/** Row of the model that the round gave back. */
+const fusedLabel = 'chosen by the agents';
+const regmeanAlpha = 0.9;
 
 /**
  * Runs a demo to its end. Every process that it started is gone when it returns.
@@ -66,7 +72,8 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const began = performance.now();
     const results = await scoreEverything(processes, paths, dataset, round);
     const scoringSeconds = (performance.now() - began) / 1000;
-    const report = { paths, task: dataset.task, results, round, scoringSeconds };
+    const choice = await readChoice(paths.agents[0]?.fused ?? '');
+    const report = { paths, task: dataset.task, results, round, choice, scoringSeconds };
     await writeFile(paths.results, `${JSON.stringify(reportJson(report, options), null, 2)}\n`);
     return report;
   } catch (error) {
@@ -83,7 +90,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
 export function reportJson(report: DemoReport, options: DemoOptions): Record<string, unknown> {
   const scores = (models: Results['singles']): Record<string, Record<string, number>> =>
     Object.fromEntries(models.map((model) => [model.label, Object.fromEntries(model.scores)]));
-  const { results, round, paths, scoringSeconds } = report;
+  const { results, round, paths, choice, scoringSeconds } = report;
   return {
     data: options.data,
     seed: options.seed,
@@ -93,8 +100,10 @@ export function reportJson(report: DemoReport, options: DemoOptions): Record<str
     outOfDomain: results.outOfDomain,
     singles: scores(results.singles),
     combined: scores(results.combined),
+    choice,
     agents: round.agents,
     mergeSeconds: round.mergeSeconds,
+    choiceSeconds: round.choiceSeconds,
     roundSeconds: round.seconds,
     scoringSeconds,
   };
@@ -109,7 +118,7 @@ function recipeOf({ base, data, plan, seed }: DemoOptions, dataset: DemoDataset)
     agents: dataset.domains.map(({ domain }) => domain),
     headSeed: seed,
     training: { ...plan.training, seed },
-    merge: { method: 'regmean', alpha },
+    merge: { method: 'auto' },
   });
 }
 
@@ -119,12 +128,22 @@ async function scoreEverything(
   dataset: DemoDataset,
   round: RoundReport,
 ): Promise<Results> {
-  const again = ['merger', 'merge', '--store', paths.store, '--method', 'simple', '--out', paths.simple];
-  await processes.start(mergerLabel, again).done;
+  const again = (out: string, ...method: string[]) =>
+    processes.start(mergerLabel, ['merger', 'merge', '--store', paths.store, '--out', out, ...method]).done;
+  await again(paths.simple, '--method', 'simple');
+  await again(paths.regmean, '--method', 'regmean', '--alpha', String(regmeanAlpha));
   return scoreDemo(processes, paths, dataset.task, round.agents, [
     { label: 'Simple average', directory: paths.simple },
-    { label: `RegMean, alpha ${alpha}`, directory: paths.agents[0]?.fused ?? '' },
+    { label: `RegMean, alpha ${regmeanAlpha}`, directory: paths.regmean },
+    { label: fusedLabel, directory: paths.agents[0]?.fused ?? '' },
   ]);
+}
+
+/** How the fused model was chosen: its own report says. */
+async function readChoice(fused: string): Promise<ChoiceReport> {
+  const report = JSON.parse(await readFile(join(fused, mergeReportFile), 'utf8')) as MergeReport;
+  if (report.choice === null) throw new TypeError(`${fused}: must be a choice among candidates`);
+  return report.choice;
 }
 
 /** A line of the merger's log without its time, which the reader can see on the clock. */

@@ -22,6 +22,7 @@ export interface MergeCandidate {
 export const defaultCandidates: readonly GivenCandidate[] = [
   { method: 'regmean', covariance: 'weights' },
   { method: 'regmean', covariance: 'weights', vectors: 'squared-change' },
+  { method: 'regmean', covariance: 'weights', vectors: 'squared-change', scale: 1.25 },
   { method: 'regmean' },
   { method: 'regmean', scale: 1.5 },
   { method: 'ties' },

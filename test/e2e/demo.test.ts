@@ -70,6 +70,7 @@ describe('the demo', () => {
     expect(report.results.combined.map(({ label }) => label)).toEqual([
       'Simple average',
       'RegMean, alpha 0.9',
+      'chosen by the agents',
       'ensemble of the 3 models',
     ]);
     for (const { scores } of [...report.results.singles, ...report.results.combined]) {
@@ -85,7 +86,7 @@ describe('the demo', () => {
     expect(fused[1]?.equals(fused[0] as Buffer)).toBe(true);
     expect(fused[2]?.equals(fused[0] as Buffer)).toBe(true);
     const simple = await openSafetensors(join(report.paths.simple, 'model.safetensors'));
-    const regmean = await openSafetensors(join(report.paths.agents[0]?.fused ?? '', 'model.safetensors'));
+    const regmean = await openSafetensors(join(report.paths.regmean, 'model.safetensors'));
     const solved = 'bert.encoder.layer.1.output.dense.weight';
     expect(await regmean.readFloat32(solved)).not.toEqual(await simple.readFloat32(solved));
     const averaged = 'bert.embeddings.word_embeddings.weight';
@@ -94,6 +95,13 @@ describe('the demo', () => {
 
     const text = describeReport(report, plan, false);
     expect(text).toContain('RegMean, alpha 0.9');
+    const { choice } = report;
+    expect(choice).toMatchObject({ by: 'scores', rule: 'mean' });
+    for (const { scores } of choice.candidates) {
+      expect(Object.keys(scores).sort()).toEqual(['amazon', 'imdb', 'yelp']);
+    }
+    const chosen = choice.candidates.find(({ name }) => name === choice.chosen);
+    expect(text).toMatch(new RegExp(`^${chosen?.title} .* chosen$`, 'm'));
     expect(text).toContain(`The fused model: ${report.paths.agents[0]?.fused}`);
     expect(JSON.parse(await readFile(report.paths.results, 'utf8'))).toMatchObject({
       data: 'sentiment',

@@ -49,6 +49,10 @@ describe('candidates', () => {
         'regmean-covariance-weights-vectors-squared-change',
         'RegMean, covariance weights, vectors squared-change',
       ],
+      [
+        'regmean-covariance-weights-vectors-squared-change-scale-1.25',
+        'RegMean, covariance weights, vectors squared-change, scale 1.25',
+      ],
       ['regmean', 'RegMean'],
       ['regmean-scale-1.5', 'RegMean, scale 1.5'],
       ['ties', 'TIES'],
@@ -83,6 +87,7 @@ describe('candidates', () => {
       ...[
         'regmean-covariance-weights',
         'regmean-covariance-weights-vectors-squared-change',
+        'regmean-covariance-weights-vectors-squared-change-scale-1.25',
         'ties',
         'simple',
       ],
@@ -197,7 +202,7 @@ describe('the chosen candidate', () => {
   });
 
   it('is a fused model that says what it was chosen from', async () => {
-    const values = Object.fromEntries(set.candidates.map(({ name }, index) => [name, 0.25 * index]));
+    const values = Object.fromEntries(set.candidates.map(({ name }, index) => [name, 0.2 * index]));
     const choice = chooseCandidate(set, [scoresOf('agent-0', values)], { rule: 'worst' });
     const out = join(root, 'chosen');
     const report = await writeChosen(shared, choice, out);
@@ -210,7 +215,7 @@ describe('the chosen candidate', () => {
     const card = await readFile(join(out, 'README.md'), 'utf8');
     expect(card).toContain('## Candidates');
     for (const { title } of [...set.candidates, ...set.leftOut]) expect(card).toContain(title);
-    expect(card).toMatch(/\| TIES \| 0\.5000 \|/);
+    expect(card).toMatch(/\| TIES \| 0\.6000 \|/);
   });
 
   it('is the first without scores, and the report says so', async () => {
@@ -227,12 +232,15 @@ describe('the chosen candidate', () => {
   it('is the next by order where the first cannot be merged', async () => {
     const folders = await writeMisfits('odd');
     const report = await mergeAuto(folders, { method: 'auto', out: join(root, 'next') }, {}, quietContext);
-    expect(report.choice).toMatchObject({ chosen: 'simple', leftOut: [{}, {}, {}, {}, { name: 'regmean' }] });
+    expect(report.choice).toMatchObject({
+      chosen: 'simple',
+      leftOut: [{}, {}, {}, {}, {}, { name: 'regmean' }],
+    });
   });
 });
 
 describe('files of scores', () => {
-  const lines = (own: CandidateSet = set, values: readonly number[] = [0.1, 0.2, 0.9, 0.3]) =>
+  const lines = (own: CandidateSet = set, values: readonly number[] = [0.1, 0.2, 0.3, 0.9, 0.4]) =>
     own.candidates.map(({ name }, index) => ({
       ...{ model: `shared/${name}`, data: 'dev.jsonl', examples: 12, main: 'accuracy' },
       metrics: { accuracy: values[index], macroF1: 0 },
@@ -278,7 +286,7 @@ describe('files of scores', () => {
     ],
     [
       'agent-0.json',
-      () => lines(set, [0.1, Number.NaN, 0, 0]),
+      () => lines(set, [0.1, Number.NaN, 0, 0, 0]),
       'agent-0: score of regmean-covariance-weights-vectors-squared-change, value: must be a finite number',
     ],
     [
