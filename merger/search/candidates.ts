@@ -39,7 +39,23 @@ function dirichlet(count: number, random: Random): number[] {
   return draws.map((draw) => Math.max(draw / sum, Number.EPSILON));
 }
 
-/** Squared distance from equal coefficients: of equally good ones the nearest to equal is taken. */
-export function distanceFromEqual(coefficients: readonly number[]): number {
+/** Coefficients that were tried, and what came of them. */
+export interface ScoredTrial {
+  readonly coefficients: readonly number[];
+  /** Larger is better; not a number is worse than every number. */
+  readonly score: number;
+}
+
+/** Whether a trial is better than another: of equally good ones the nearest to equal is. */
+export function isBetter(trial: ScoredTrial, other: ScoredTrial): boolean {
+  const [own, others] = [trial, other].map(({ score }) =>
+    Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score,
+  );
+  if (own !== others) return (own as number) > (others as number);
+  return distanceFromEqual(trial.coefficients) < distanceFromEqual(other.coefficients);
+}
+
+/** Squared distance from equal coefficients. */
+function distanceFromEqual(coefficients: readonly number[]): number {
   return coefficients.reduce((sum, value) => sum + (value - 1 / coefficients.length) ** 2, 0);
 }

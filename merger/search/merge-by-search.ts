@@ -12,7 +12,7 @@ import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
 import type { TriedValues } from '../methods/merge-keys.ts';
-import { candidateCoefficients, defaultTrials, distanceFromEqual } from './candidates.ts';
+import { candidateCoefficients, defaultTrials, isBetter } from './candidates.ts';
 import { openValidation, type ValidationSource } from './validation.ts';
 
 /** What is searched, and on which data. */
@@ -70,11 +70,8 @@ export async function mergeBySearch(
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, options: values, score });
-      const better =
-        best === null ||
-        score > best.score ||
-        (score === best.score && distanceFromEqual(coefficients) < distanceFromEqual(best.coefficients));
-      if (better) best = { coefficients, values, score };
+      const trial = { coefficients, values, score };
+      if (best === null || isBetter(trial, best)) best = trial;
     }
   } finally {
     await rm(work, { recursive: true, force: true });
