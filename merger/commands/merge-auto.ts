@@ -4,7 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type AutoMergeOptions, autoMethod, type MethodChoice } from '../auto/auto-options.ts';
 import type { ChoiceReport, MergeReport } from '../merge/merge-report.ts';
-import type { ValidationSource } from '../search/validation.ts';
+import type { ValidationSource } from '../search/validation-source.ts';
 
 /** The flags of the choice among candidates that only `regmean merge` has. */
 export interface AutoFlags {

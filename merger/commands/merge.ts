@@ -127,12 +127,11 @@ async function runMerge(contributions: string[], flags: OtherFlags): Promise<voi
 }
 
 async function describe(report: MergeReport, out: string): Promise<string> {
-  const { largestResidual, singularGroups } = await import('../merge/merge-report.ts');
+  const { howManyParameters, largestResidual, singularGroups } = await import('../merge/merge-report.ts');
   const { valuesByAgent } = await import('../merge/model-card.ts');
-  const { solved, averaged, excluded } = report.parameters;
   const lines = [
     `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
-    `parameters: ${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`,
+    `parameters: ${howManyParameters(report)}`,
   ];
   lines.push(...averagedLines(report));
   for (const { field, values } of report.allowedDifferences) {

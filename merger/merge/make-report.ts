@@ -34,6 +34,8 @@ export function makeReport(merge: FinishedMerge): MergeReport {
   const { prepared, heads, coefficientScale, scale } = options;
   const { united } = merge.heads;
   const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
+  const combined = new Set(steps.flatMap(({ isCombined, parameters }) => (isCombined ? parameters : [])))
+    .size;
   const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
     contributions.map(property).find((value) => value !== undefined) ?? null;
   return {
@@ -56,7 +58,8 @@ export function makeReport(merge: FinishedMerge): MergeReport {
     choice: merge.choice,
     parameters: {
       solved,
-      averaged: merged.length - solved,
+      combined,
+      averaged: merged.length - solved - combined,
       excluded,
       patterns: patternsOf(options),
       averagedLayers: averagedLayersOf(steps),

@@ -124,6 +124,8 @@ export interface MergeReport {
   /** How many parameters (tensors) were merged in which way. */
   readonly parameters: {
     readonly solved: number;
+    /** Those whose changes from the base were combined by the method's rule. */
+    readonly combined: number;
     readonly averaged: number;
     /** Kept from the base, because `include` or `exclude` says so. */
     readonly excluded: readonly string[];
@@ -150,4 +152,15 @@ export function singularGroups({ groups }: MergeReport): readonly LayerGroupRepo
 /** The largest relative residual over all groups; 0 when there are none. */
 export function largestResidual({ groups }: MergeReport): number {
   return groups.reduce((largest, { relativeResidual }) => Math.max(largest, relativeResidual), 0);
+}
+
+/** How many parameters were merged in which way, in words. */
+export function howManyParameters({ parameters }: Pick<MergeReport, 'parameters'>): string {
+  const { solved, combined, averaged, excluded } = parameters;
+  const counts = [
+    ...(combined > 0 && solved === 0 ? [] : [`${solved} solved`]),
+    ...(combined > 0 ? [`${combined} combined`] : []),
+    ...[`${averaged} averaged`, `${excluded.length} kept from the base`],
+  ];
+  return counts.join(', ');
 }

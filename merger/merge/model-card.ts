@@ -3,7 +3,13 @@ import type { z } from '../../shared/zod.ts';
 import { methodNamed } from '../methods/merge-keys.ts';
 import type { LayerGroupReport } from '../methods/merge-step.ts';
 import { inWords, metaOf } from '../methods/option.ts';
-import { type ChoiceReport, largestResidual, type MergeReport, singularGroups } from './merge-report.ts';
+import {
+  type ChoiceReport,
+  howManyParameters,
+  largestResidual,
+  type MergeReport,
+  singularGroups,
+} from './merge-report.ts';
 
 /** Tasks as Hugging Face names its pipelines. */
 const pipelineTags: Readonly<Record<string, string>> = {
@@ -71,7 +77,7 @@ function introduction(report: MergeReport): string {
 
 function facts(report: MergeReport): string[][] {
   const { search, method, options, scale, task, labels, baseFingerprint, parameters, tool } = report;
-  const { solved, averaged, excluded } = parameters;
+  const { excluded } = parameters;
   const optional: [string, string | null | undefined][] = [
     ['method', method],
     ...Object.entries(methodNamed(method).options.shape).flatMap(([key, schema]): [string, string][] =>
@@ -83,7 +89,7 @@ function facts(report: MergeReport): string[][] {
     ['task', task],
     ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
     ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],
-    ['parameters', `${solved} solved, ${averaged} averaged, ${excluded.length} kept from the base`],
+    ['parameters', howManyParameters(report)],
     ...Object.entries(parameters.patterns).map(([option, patterns]): [string, string] => [
       option,
       patterns.map((pattern) => `\`${pattern}\``).join(', '),

@@ -75,6 +75,7 @@ export function layerChangeSteps(
     ...held.map(({ layer }) => ({
       name: layer.module,
       parameters: [layer.weight],
+      isCombined: true as const,
       bytes: 8 * values(layer),
       async run(output: MergeOutput) {
         const changes = await changesOf(inputs, layer);

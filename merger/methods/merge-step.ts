@@ -45,6 +45,10 @@ export interface MergeStep {
    * several merges of these may have it: steps with equal keys write the same.
    */
   readonly key?: string;
+  /**
+   * There where the values are neither solved for nor averaged: changes from the base are combined.
+   */
+  readonly isCombined?: true;
   /** The linear layer whose weight is averaged here, and why; absent elsewhere. */
   readonly averaged?: AveragedLayer;
   /** Merges and writes the step's parameters; returns what to report of a layer group. */

@@ -78,6 +78,7 @@ export function taskVectorStep(
   return {
     name: parameter,
     parameters: [parameter],
+    isCombined: true,
     // Blocks of the task vectors and the base in float32, of the result in float64.
     bytes: 4 * wholeVectors * size + Math.min(size, blockValues) * (4 * (contributions.length + 1) + 2 * 8),
     async run(output) {

@@ -13,7 +13,8 @@ import type { MergeOptions } from '../merge/merge-options.ts';
 import type { MergeReport, SearchReport } from '../merge/merge-report.ts';
 import type { TriedValues } from '../methods/merge-keys.ts';
 import { candidateCoefficients, defaultTrials, isBetter } from './candidates.ts';
-import { openValidation, type ValidationSource } from './validation.ts';
+import { openValidation } from './validation.ts';
+import type { ValidationSource } from './validation-source.ts';
 
 /** What is searched, and on which data. */
 export interface CoefficientSearch extends ValidationSource {

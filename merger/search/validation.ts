@@ -1,20 +1,10 @@
 /** @file The central developer's own labelled data, that merged models are scored on. */
 import { openContribution } from '../../shared/contribution/open-contribution.ts';
-import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { ScoringData } from '../../shared/inference/score-folder.ts';
 import { createSharedData } from '../../shared/inference/shared-data.ts';
 import type { TaskKind } from '../../shared/task.ts';
-
-/** The central developer's data. */
-export interface ValidationSource {
-  /** Labelled data that no agent was fine-tuned on. */
-  readonly validationFiles: readonly string[];
-  readonly columns?: DataColumns;
-  /** For contributions without a manifest. */
-  readonly task?: TaskKind;
-  readonly maxLength?: number;
-}
+import type { ValidationSource } from './validation-source.ts';
 
 /**
  * Prepares data to score merges of contributions on.

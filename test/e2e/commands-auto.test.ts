@@ -62,9 +62,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('candidates are merged, agents score them on their own data, and their scores choose', async () => {
   const told = await run(...merge('--candidates', at('shared')));
-  expect(told).toContain('in 6 ways');
+  expect(told).toContain('in 7 ways');
   const names = (await readdir(at('shared'))).filter((name) => name !== 'candidates.json');
-  expect(names.length).toBe(6);
+  expect(names.length).toBe(7);
 
   // One agent scores the folder, the other all that lies in it, as a shell writes it out.
   const everything = (await readdir(at('shared'))).map((name) => at('shared', name));

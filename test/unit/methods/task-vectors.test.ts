@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
+import { howManyParameters } from '../../../merger/merge/merge-report.ts';
 import { keepLargest, keepRandom } from '../../../merger/methods/sparse-vectors.ts';
 import { createRandom, normal } from '../../../shared/random.ts';
 import { type ContributionFolder, writeContributionFolder } from '../../support/contribution-folder.ts';
@@ -51,6 +52,15 @@ it('Model Stock draws the mean toward the base by the angle between changes', as
     'norm.weight',
     [1, 1, -3, 0, 4].map((mean) => 1 + share * mean),
   );
+});
+
+it('parameters are told as combined, those that are averaged as averaged', async () => {
+  const combined = await merge({ method: 'ties' });
+  expect(combined.parameters).toMatchObject({ solved: 0, combined: 1, averaged: 0 });
+  expect(howManyParameters(combined)).toBe('1 combined, 0 averaged, 0 kept from the base');
+  const averaged = await merge({ method: 'ties', average: ['norm'] });
+  expect(averaged.parameters).toMatchObject({ solved: 0, combined: 0, averaged: 1 });
+  expect(howManyParameters(averaged)).toBe('0 solved, 1 averaged, 0 kept from the base');
 });
 
 it('a parameter that the base lacks, or that is asked for, is averaged', async () => {
