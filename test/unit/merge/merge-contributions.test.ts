@@ -249,6 +249,7 @@ describe('exclude', () => {
     expect(await merged('dense.bias')).toEqual([7]);
     expect(report.parameters).toEqual({
       solved: 1,
+      combined: 0,
       averaged: 0,
       excluded: ['dense.bias'],
       patterns: { include: [], exclude: ['bias$'], average: [] },
