@@ -2,7 +2,6 @@
  * @file `--method auto`: not a method, but a choice of one. Several candidates are merged; agents'
  *   scores on their private data say which is taken.
  */
-import { RegmeanError } from '../../shared/errors.ts';
 import { z } from '../../shared/zod.ts';
 import { type ChoiceRule, choiceRules } from '../merge/merge-report.ts';
 import { commonOptions } from '../methods/common-options.ts';
@@ -15,6 +14,7 @@ import {
   mergeOptionList,
   methodNameSchema,
   methodNames,
+  refuseForeign,
 } from '../methods/merge-keys.ts';
 import { inWords } from '../methods/option.ts';
 import type { MethodName } from '../methods/registry.ts';
@@ -128,10 +128,7 @@ export function requireFitting(
   given: Readonly<Record<string, unknown>>,
   spell: (key: string) => string = inWords,
 ): void {
-  const foreign = foreignOfChoice(method, given, spell);
-  if (foreign === undefined) return;
-  const { key, complaint, hint } = foreign;
-  throw new RegmeanError('usage', `${spell(key)}: ${complaint}`, { hint });
+  refuseForeign(foreignOfChoice(method, given, spell), spell);
 }
 
 /** The options that candidates share, of all that every method has. */

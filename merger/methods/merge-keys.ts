@@ -175,7 +175,19 @@ export function requireOwnOptions(
   given: Readonly<Record<string, unknown>>,
   spell: (key: string) => string = inWords,
 ): void {
-  const foreign = foreignOption(method, given, spell);
+  refuseForeign(foreignOption(method, given, spell), spell);
+}
+
+/**
+ * Refuses an option that does not go with the others.
+ *
+ * @param foreign absent where all go together
+ * @throws RegmeanError `usage`, naming the option
+ */
+export function refuseForeign(
+  foreign: ForeignOption | undefined,
+  spell: (key: string) => string = inWords,
+): void {
   if (foreign === undefined) return;
   const { key, complaint, hint } = foreign;
   throw new RegmeanError('usage', `${spell(key)}: ${complaint}`, { hint });

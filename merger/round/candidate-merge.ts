@@ -8,7 +8,6 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { acceptScores } from '../auto/accept-scores.ts';
 import { type AutoMergeOptions, defaultRule } from '../auto/auto-options.ts';
 import { chooseCandidate } from '../auto/choose-candidate.ts';
-
 import { mergeCandidates, writeChosen } from '../auto/merge-candidates.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import type { StoredRound } from './round-store.ts';

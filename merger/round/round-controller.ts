@@ -120,9 +120,10 @@ export class RoundController {
 
   agents(): Promise<AgentView[]> {
     const { paths, recipe } = this.round;
+    const scored = this.#files.scoring?.scored ?? [];
     return Promise.all(
       recipe.agents.map(async (name) => {
-        const agent = await readAgent(paths, name);
+        const agent = await readAgent(paths, name, scored);
         const isChecked = agent.state === 'uploading' && this.#checks.has(name);
         return isChecked ? { ...agent, state: 'validating' } : agent;
       }),

@@ -38,12 +38,20 @@ export async function readStanding({ paths, recipe }: StoredRound): Promise<Roun
   });
 }
 
-/** How far one agent has come; that its upload is being checked is not in the files. */
-export async function readAgent(paths: RoundPaths, name: string): Promise<AgentView> {
+/**
+ * How far one agent has come; that its upload is being checked is not in the files.
+ *
+ * @param scored the agents that have scored the candidates
+ */
+export async function readAgent(
+  paths: RoundPaths,
+  name: string,
+  scored: readonly string[],
+): Promise<AgentView> {
   const stored = await readContributedFiles(paths, name);
   if (stored !== undefined) {
     const bytes = totalBytes(stored);
-    const hasScored = (await readScoring(paths))?.scored.includes(name) ?? false;
+    const hasScored = scored.includes(name);
     return { name, state: 'accepted', bytesReceived: bytes, bytesTotal: bytes, hasScored };
   }
   const partial = await inspectUpload(join(paths.incoming, name));

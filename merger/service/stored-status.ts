@@ -4,6 +4,7 @@ import { listFolderFiles } from '../../shared/wire/folder-files.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { listRounds, readRound } from '../round/round-store.ts';
 import { readAgent, readStanding } from '../round/round-view.ts';
+import { readScoring } from '../round/scoring-store.ts';
 import { describeCandidates } from './candidates-on-wire.ts';
 import { roundMessage } from './round-message.ts';
 
@@ -16,11 +17,12 @@ import { roundMessage } from './round-message.ts';
 export async function readStoredStatus(store: string, name: string | undefined): Promise<RoundInfo> {
   const round = await readRound(store, name ?? (await onlyRound(store)));
   const standing = await readStanding(round);
+  const scored = (await readScoring(round.paths))?.scored ?? [];
   const isMerged = standing.state === 'merged';
   return roundMessage({
     round,
     standing,
-    agents: await Promise.all(round.recipe.agents.map((agent) => readAgent(round.paths, agent))),
+    agents: await Promise.all(round.recipe.agents.map((agent) => readAgent(round.paths, agent, scored))),
     fusedFiles: isMerged ? await listFolderFiles(round.paths.merged) : [],
     agentModels: isMerged ? await listAgentModels(round.paths.merged) : [],
     ...(standing.state === 'scoring' ? { candidates: await describeCandidates(round.paths.candidates) } : {}),

@@ -84,6 +84,20 @@ export function requireHeads(field: string, hiddenSize: number, heads: number): 
   requireField(hiddenSize % heads === 0, field, `must be a multiple of ${heads} heads`, hiddenSize);
 }
 
+/**
+ * Refuses the size of a head, where it is given, that is not what the other fields have it to be.
+ */
+export function requireHeadSize(field: string, { given, own }: HeadSize): void {
+  const requirement = `must be ${own}, as hidden_size and num_attention_heads have it`;
+  requireField(given === undefined || given === own, field, requirement, given);
+}
+
+interface HeadSize {
+  readonly given: number | undefined;
+  /** The hidden size divided by the number of heads. */
+  readonly own: number;
+}
+
 function withoutNulls(json: unknown, nullable: readonly string[]): unknown {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
   return Object.fromEntries(

@@ -10,7 +10,14 @@ import { z } from '../zod.ts';
 import type { Architecture, BackboneInputs, ModelConfig } from './architecture.ts';
 import { activation, additiveMask, firstToken } from './attention.ts';
 import { axes } from './axes.ts';
-import { layerCount, parseConfigJson, requireField, requireHeads, tableSize } from './config.ts';
+import {
+  layerCount,
+  parseConfigJson,
+  requireField,
+  requireHeadSize,
+  requireHeads,
+  tableSize,
+} from './config.ts';
 import {
   type AttentionMasks,
   type DisentangledShape,
@@ -92,13 +99,7 @@ function parseDebertaConfig(json: unknown): DebertaConfig {
   const raw = parseConfigJson(schema, json);
   const { hidden_size: hiddenSize, num_attention_heads: heads, conv_kernel_size: width } = raw;
   requireHeads('hidden_size', hiddenSize, heads);
-  const headSize = raw.attention_head_size ?? hiddenSize / heads;
-  requireField(
-    headSize === hiddenSize / heads,
-    'attention_head_size',
-    `must be ${hiddenSize / heads}, as hidden_size and num_attention_heads have it`,
-    headSize,
-  );
+  requireHeadSize('attention_head_size', { given: raw.attention_head_size, own: hiddenSize / heads });
   requireField(width === 0 || width % 2 === 1, 'conv_kernel_size', 'must be odd', width);
   const pooled = raw.pooler_hidden_size ?? hiddenSize;
   requireField(pooled === hiddenSize, 'pooler_hidden_size', `must be hidden_size ${hiddenSize}`, pooled);

@@ -18,7 +18,7 @@ import {
   splitHeads,
 } from './attention.ts';
 import { axes } from './axes.ts';
-import { layerCount, parseConfigJson, requireField, requireHeads } from './config.ts';
+import { layerCount, parseConfigJson, requireField, requireHeadSize, requireHeads } from './config.ts';
 import {
   type RotaryAngles,
   requireRotarySize,
@@ -105,13 +105,8 @@ export function parseModernBertConfig(json: unknown): ModernBertConfig {
   const { hidden_size: hiddenSize, num_attention_heads: heads, num_hidden_layers: layers } = raw;
   requireHeads('hidden_size', hiddenSize, heads);
   requireRotarySize('hidden_size / num_attention_heads', hiddenSize / heads);
-  const headSize = raw.head_dim ?? hiddenSize / heads;
-  requireField(
-    headSize === hiddenSize / heads,
-    'head_dim',
-    `must be ${hiddenSize / heads}, as hidden_size and num_attention_heads have it`,
-    headSize,
-  );
+  const headSize = hiddenSize / heads;
+  requireHeadSize('head_dim', { given: raw.head_dim, own: headSize });
   const named = raw.layer_types?.length ?? layers;
   requireField(named === layers, 'layer_types', `must name ${layers} layers`, named);
   const frequenciesOf = (kind: LayerKind, theta: number): Float32Array => {
