@@ -1,21 +1,14 @@
 /**
  * @file AdamW (Loshchilov & Hutter, 2019) as PyTorch computes it: decay before the update, epsilon
- *   after the bias correction. The update runs in ONNX Runtime, in place, one cache-sized chunk of
- *   the flat arrays at a time.
+ *   after the bias correction. The update runs in place, one cache-sized chunk of the flat arrays
+ *   at a time. The scalars hold what is common to all elements: the gains the clipping, step size
+ *   and epsilon both bias corrections, which equals PyTorch's m' / (1 - beta1^t) / (sqrt(v' / (1 -
+ *   beta2^t)) + epsilon).
  */
 import { RegmeanError } from '../../shared/errors.ts';
-import { Graph } from '../../shared/graph/graph.ts';
-import * as ops from '../../shared/graph/ops/index.ts';
-import type { Compute } from '../../shared/runtime/compute.ts';
-import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { firstNotFinite } from '../../shared/tensor.ts';
+import { createAdamWKernel, kernelLength } from './adamw-kernel.ts';
 import type { ParameterArena } from './parameter-arena.ts';
-
-/**
- * Elements per update: four arrays of 1 MiB stay in the caches, and the cost of a call is spread
- * over many elements.
- */
-const chunkLength = 1 << 18;
 
 /** Hyperparameters that do not change during training. */
 export interface AdamWOptions {
@@ -51,62 +44,47 @@ export interface AdamW {
    * @returns the global norm of the gradients before clipping
    * @throws when a gradient is not finite
    */
-  step(learningRate: number): Promise<number>;
+  step(learningRate: number): number;
   state(): AdamWState;
   restore(state: AdamWState): void;
-  dispose(): Promise<void>;
 }
 
 /** Creates an optimizer; `gradients` must have the layout of `parameters`. */
-export async function createAdamW(
+export function createAdamW(
   { parameters, gradients }: Readonly<Record<'parameters' | 'gradients', ParameterArena>>,
   options: AdamWOptions,
-  compute: Compute,
-): Promise<AdamW> {
+): AdamW {
   const firstMoment = new Float32Array(parameters.flat.length);
   const secondMoment = new Float32Array(parameters.flat.length);
-  const session = await createSession(updateGraph(options), compute);
-  const chunks = chunkRanges(parameters).map(({ start, end, decayed }) => {
-    const view = (flat: Float32Array): RunTensor => ({
-      shape: [end - start],
-      data: flat.subarray(start, end),
-    });
-    const [p, m, v] = [view(parameters.flat), view(firstMoment), view(secondMoment)];
-    const feeds: [string, RunTensor][] = [
-      ['p', p],
-      ['g', view(gradients.flat)],
-      ['m', m],
-      ['v', v],
-    ];
-    const into = new Map([
-      ['new_p', p],
-      ['new_m', m],
-      ['new_v', v],
-    ]);
-    return { decayed, feeds, into };
-  });
+  const update = createAdamWKernel();
+  const chunks = chunkRanges(parameters).map(({ start, end, decayed }) => ({
+    decayed,
+    slices: {
+      parameter: parameters.flat.subarray(start, end),
+      gradient: gradients.flat.subarray(start, end),
+      firstMoment: firstMoment.subarray(start, end),
+      secondMoment: secondMoment.subarray(start, end),
+    },
+  }));
   let step = 0;
 
   return {
-    async step(learningRate) {
+    step(learningRate) {
       const norm = globalNorm(gradients.flat);
       if (!Number.isFinite(norm)) throw notFinite(gradients, step + 1);
       step++;
-      const scalar = (value: number): RunTensor => ({ shape: [], data: Float32Array.of(value) });
       const clip = Math.min(1, options.maxGradientNorm / (norm + 1e-6));
       const rootCorrection = Math.sqrt(1 - options.beta2 ** step);
-      const scalars: [string, RunTensor][] = [
-        ['first_gain', scalar((1 - options.beta1) * clip)],
-        ['second_gain', scalar((1 - options.beta2) * clip * clip)],
-        ['step_size', scalar((learningRate * rootCorrection) / (1 - options.beta1 ** step))],
-        ['epsilon', scalar(options.epsilon * rootCorrection)],
-      ];
-      const keep = scalar(1 - learningRate * options.weightDecay);
-      const keepAll = scalar(1);
-      for (const chunk of chunks) {
-        const feeds = new Map([...chunk.feeds, ...scalars, ['keep', chunk.decayed ? keep : keepAll]]);
-        await session.run(feeds, chunk.into);
-      }
+      const scalars = {
+        beta1: options.beta1,
+        beta2: options.beta2,
+        firstGain: (1 - options.beta1) * clip,
+        secondGain: (1 - options.beta2) * clip * clip,
+        stepSize: (learningRate * rootCorrection) / (1 - options.beta1 ** step),
+        epsilon: options.epsilon * rootCorrection,
+      };
+      const keep = 1 - learningRate * options.weightDecay;
+      for (const { decayed, slices } of chunks) update(slices, { ...scalars, keep: decayed ? keep : 1 });
       return norm;
     },
     state: () => ({ firstMoment, secondMoment, step }),
@@ -115,29 +93,7 @@ export async function createAdamW(
       secondMoment.set(state.secondMoment);
       step = state.step;
     },
-    dispose: () => session.dispose(),
   };
-}
-
-/**
- * One update of a chunk, with scalars moved out of the element-wise work: m' = beta1 m + firstGain
- * g; v' = beta2 v + secondGain g^2; p' = keep p - stepSize m' / (sqrt(v') + epsilon). The gains
- * hold the clipping; stepSize and epsilon hold both bias corrections, which equals PyTorch's m' /
- * (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon). Each result is the last use of the array it
- * replaces, which makes updating in place safe.
- */
-function updateGraph(options: AdamWOptions): Graph {
-  const graph = new Graph();
-  const vector = (name: string) => graph.input(name, 'float32', ['n']);
-  const scalar = (name: string) => graph.input(name, 'float32', []);
-  const g = vector('g');
-  const m = ops.add(ops.mulScalar(vector('m'), options.beta1), ops.mul(g, scalar('first_gain')));
-  const v = ops.add(ops.mulScalar(vector('v'), options.beta2), ops.mul(ops.mul(g, scalar('second_gain')), g));
-  const change = ops.mul(ops.div(m, ops.add(ops.sqrt(v), scalar('epsilon'))), scalar('step_size'));
-  graph.output('new_m', m);
-  graph.output('new_v', v);
-  graph.output('new_p', ops.sub(ops.mul(vector('p'), scalar('keep')), change));
-  return graph;
 }
 
 function chunkRanges(arena: ParameterArena): { start: number; end: number; decayed: boolean }[] {
@@ -147,8 +103,8 @@ function chunkRanges(arena: ParameterArena): { start: number; end: number; decay
     { from: arena.decayedLength, to: arena.flat.length, decayed: false },
   ];
   for (const { from, to, decayed } of sections) {
-    for (let start = from; start < to; start += chunkLength) {
-      ranges.push({ start, end: Math.min(to, start + chunkLength), decayed });
+    for (let start = from; start < to; start += kernelLength) {
+      ranges.push({ start, end: Math.min(to, start + kernelLength), decayed });
     }
   }
   return ranges;

@@ -95,10 +95,9 @@ async function prepareFrom(
   const parameters = createArena(shapes);
   fillArena(parameters, loaded.model.weights);
   const gradients = createArena(shapes);
-  const optimizer = await createAdamW(
+  const optimizer = createAdamW(
     { parameters, gradients },
     { ...adamWDefaults, weightDecay: options.weightDecay },
-    context.compute,
   );
   const weights = new Map(
     [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),

@@ -108,7 +108,7 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
         }
         const loss = await segment.run(batchFeeds(batch, model.task));
         if (!Number.isFinite(loss)) throw lossNotFinite(progress.step, batch.indices, train);
-        await run.optimizer.step(
+        run.optimizer.step(
           linearSchedule(progress.step, {
             totalSteps,
             warmupRatio: options.warmupRatio,
@@ -125,7 +125,6 @@ export async function runTraining(options: TrainingOptions, context: RunContext)
     throw isInterrupted(error) ? interrupted(options, progress) : error;
   } finally {
     await segment?.dispose();
-    await run.optimizer.dispose();
     await run.scorer?.dispose();
   }
 

@@ -100,11 +100,7 @@ async function main(): Promise<void> {
     },
     context.compute,
   );
-  const optimizer = await createAdamW(
-    { parameters, gradients: gradientArena },
-    { ...adamWDefaults, beta2 },
-    context.compute,
-  );
+  const optimizer = createAdamW({ parameters, gradients: gradientArena }, { ...adamWDefaults, beta2 });
   const model: Model = { ...initial, weights: parameters.tensors };
 
   const stepsPerEpoch = Math.ceil(train.length / batchSize);
@@ -119,7 +115,7 @@ async function main(): Promise<void> {
     for (const batch of batches(train, createRandom(deriveSeed(seed, 'order', epoch)))) {
       stopIfAsked(context, () => `pretraining stopped at step ${steps}`);
       const loss = await step.run(maskTokens(batch, vocabulary, random));
-      await optimizer.step(linearSchedule(steps, { totalSteps, warmupRatio, peak: peakLearningRate }));
+      optimizer.step(linearSchedule(steps, { totalSteps, warmupRatio, peak: peakLearningRate }));
       averageLoss = Number.isNaN(averageLoss) ? loss : 0.98 * averageLoss + 0.02 * loss;
       tokens += batch.reduce((sum, sequence) => sum + sequence.length, 0);
       steps++;
@@ -134,7 +130,6 @@ async function main(): Promise<void> {
   progress.finish();
   await saveModel(values.out, model, { dtype: 'F16' });
   await step.dispose();
-  await optimizer.dispose();
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(`${tokens} tokens, ${steps} steps in ${formatDuration(seconds)}\n`);
 }

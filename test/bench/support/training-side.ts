@@ -28,7 +28,7 @@ export async function startTraining(
   const parameters = createArena(shapes);
   const gradientArena = createArena(shapes);
   fillArena(parameters, model.weights);
-  const optimizer = await createAdamW({ parameters, gradients: gradientArena }, adamWDefaults, compute);
+  const optimizer = createAdamW({ parameters, gradients: gradientArena }, adamWDefaults);
   const backward = await createLossAndGradients(
     model,
     {
@@ -41,11 +41,10 @@ export async function startTraining(
   return {
     step: async (feeds) => ({
       backward: await secondsOf(() => backward.run(feeds)),
-      optimizer: await secondsOf(() => optimizer.step(learningRate)),
+      optimizer: await secondsOf(async () => optimizer.step(learningRate)),
     }),
     async dispose() {
       await backward.dispose();
-      await optimizer.dispose();
     },
   };
 }
