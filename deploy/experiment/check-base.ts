@@ -4,6 +4,7 @@ import { namedError, RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { AgentData } from '../datasets/experiment-data.ts';
+import { fixedMethods } from './automatic.ts';
 import type { Experiment } from './experiment-file.ts';
 import { unionOf } from './fine-tune.ts';
 
@@ -15,9 +16,10 @@ import { unionOf } from './fine-tune.ts';
  */
 export async function checkBase(
   path: string,
-  { settings, methods, matching }: Experiment,
+  experiment: Experiment,
   agents: readonly AgentData[],
 ): Promise<void> {
+  const { settings, matching } = experiment;
   const names = agents.map(({ name }) => name);
   const stranger = matching?.agents.find((name) => !names.includes(name));
   if (stranger !== undefined) {
@@ -28,7 +30,7 @@ export async function checkBase(
     byEngine(base, {
       graph: () => {},
       layers: ({ kinds }) => {
-        const fisher = methods.find((own) => needsOf(own).includes('fisher'));
+        const fisher = fixedMethods(experiment).find((own) => needsOf(own).includes('fisher'));
         const complain = (what: string): never => {
           throw new RegmeanError('unsupported', `${path}: ${kinds} have no ${what}`);
         };

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { collectStatistics } from '../../agent/steps/collect-statistics.ts';
 import { needsOf } from '../../merger/methods/merge-keys.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
+import type { FixedMethod } from './automatic.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
-import type { ExperimentMethod } from './experiment-file.ts';
 import type { FineTuned } from './fine-tune.ts';
 
 /** Which statistics a contribution holds. */
@@ -28,10 +28,10 @@ export interface StoredContribution {
 }
 
 /**
- * The statistics that a merge method works with; Simple needs none, and takes what there is anyway.
+ * The statistics that merge methods work with; Simple needs none, and takes what there is anyway.
  */
-export function statisticsOf(method: ExperimentMethod): StatisticsKind {
-  const needs = needsOf(method);
+export function statisticsOf(methods: readonly FixedMethod[]): StatisticsKind {
+  const needs = methods.flatMap((method) => needsOf(method));
   if (!needs.includes('fisher')) return 'grams';
   return needs.includes('grams') ? 'both' : 'fisher';
 }

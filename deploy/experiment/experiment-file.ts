@@ -3,14 +3,9 @@
  *   experiment.
  */
 import { dirname, resolve } from 'node:path';
+import { foreignOfChoice, givenAutoOptions, methodChoices } from '../../merger/auto/auto-options.ts';
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
-import {
-  foreignOption,
-  givenOptions,
-  methodNameSchema,
-  type NumberOptionKey,
-  numberOptions,
-} from '../../merger/methods/merge-keys.ts';
+import { givenOptions, type NumberOptionKey, numberOptions } from '../../merger/methods/merge-keys.ts';
 import { fisherSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
@@ -85,14 +80,15 @@ const method = z
   .strictObject({
     /** How tables call it. */
     label: z.string().min(1).max(60),
-    method: methodNameSchema,
+    method: z.enum(methodChoices),
     ...givenOptions.method,
+    ...givenAutoOptions,
     ...common,
     /** By agent: merges of pairs and of some agents take theirs. */
     coefficients: coefficientsByAgent.optional(),
   })
   .check(({ value, issues }) => {
-    const foreign = foreignOption(value.method, value);
+    const foreign = foreignOfChoice(value.method, value);
     if (foreign === undefined) return;
     issues.push({ code: 'custom', input: value, path: [foreign.key], message: foreign.complaint });
   });
@@ -178,7 +174,7 @@ export const experimentSchema = z
 /** A checked experiment. Paths of its files are absolute. */
 export type Experiment = z.infer<typeof experimentSchema>;
 
-/** A merge method of an experiment. */
+/** A merge method of an experiment, or the choice among several. */
 export type ExperimentMethod = Experiment['methods'][number];
 
 /**

@@ -12,18 +12,20 @@ import {
 } from '../../merger/matching/match-report.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { readJson } from '../../shared/files/read-json.ts';
+import { fixedFirst } from './automatic.ts';
 import { collect, type StatisticsKind, type StoredContribution, statisticsOf } from './collect.ts';
 import { artifactFolder, artifactKey } from './context.ts';
 import type { FineTuned } from './fine-tune.ts';
 import type { MatchedLayer, Measurement } from './results.ts';
-import { type SeedRun, scoreContributions, testSetsOf } from './seed-run.ts';
+import { methodsOf, type SeedRun, scoreContributions, testSetsOf } from './seed-run.ts';
 
 /** Measurements and matrices of a seed; none when the experiment matches nothing. */
 export async function measureMatching(run: SeedRun): Promise<{
   readonly measurements: readonly Measurement[];
   readonly matchedLayers: readonly MatchedLayer[];
 }> {
-  const { matching, methods } = run.context.experiment;
+  const { matching } = run.context.experiment;
+  const methods = fixedFirst(run.context.experiment);
   if (matching === undefined) return { measurements: [], matchedLayers: [] };
   const [left, right] = matching.agents.map((name) => run.models.find((own) => own.name === name)) as [
     FineTuned,
@@ -34,7 +36,7 @@ export async function measureMatching(run: SeedRun): Promise<{
   const scope = { testSets: testSetsOf(run, [left, right]), validation: false };
   for (const way of ['none', ...matching.by] as const) {
     for (const method of methods) {
-      const kind = statisticsOf(method);
+      const kind = statisticsOf(methodsOf(run, method));
       const ours = await collect({ model: left, kind, seed: run.seed }, run.context);
       const theirs = await collect({ model: right, kind, seed: run.seed }, run.context);
       const matched =

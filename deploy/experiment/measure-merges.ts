@@ -3,6 +3,7 @@
  *   (paper, Section 5).
  */
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
+import { fixedFirst } from './automatic.ts';
 import { type FineTuned, fineTune, multiTaskName, unionOf } from './fine-tune.ts';
 import type { Measurement, Scores } from './results.ts';
 import { type SeedRun, scoreMerged, scoreSingle, suits, testSetsOf } from './seed-run.ts';
@@ -97,7 +98,7 @@ export async function measureGreedy(run: SeedRun): Promise<readonly Measurement[
   if (first === undefined) return [];
 
   const measurements: Measurement[] = [];
-  for (const method of run.context.experiment.methods) {
+  for (const method of fixedFirst(run.context.experiment)) {
     let kept = [first.model];
     let best = first.result;
     const record = (tried: string, isKept: boolean): void => {
@@ -131,9 +132,10 @@ async function measureMethods(
   members: readonly FineTuned[],
   testSets = testSetsOf(run, members),
 ): Promise<readonly Measurement[]> {
-  const measurements: Measurement[] = [];
-  for (const method of run.context.experiment.methods) {
-    measurements.push({
+  const { experiment } = run.context;
+  const measurements = new Map<string, Measurement>();
+  for (const method of fixedFirst(experiment)) {
+    measurements.set(method.label, {
       seed: run.seed,
       setting,
       method: method.label,
@@ -141,7 +143,7 @@ async function measureMethods(
       ...(await scoreMerged(run, members, method, { testSets, validation: false })),
     });
   }
-  return measurements;
+  return experiment.methods.flatMap(({ label }) => measurements.get(label) ?? []);
 }
 
 /** Models that each have a task of their own make no ensemble. */

@@ -4,7 +4,7 @@
  */
 import { foreignOption, methodNamed, needsOf, numberOptions } from '../../merger/methods/merge-keys.ts';
 import { defaultMethod, type MethodName } from '../../merger/methods/registry.ts';
-import type { ExperimentMethod } from './experiment-file.ts';
+import { type FixedMethod, fixedMethods } from './automatic.ts';
 import type { Measurement } from './results.ts';
 import { type SeedRun, scoreMerged } from './seed-run.ts';
 
@@ -14,17 +14,18 @@ import { type SeedRun, scoreMerged } from './seed-run.ts';
  * that needs Grams.
  */
 export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[]> {
-  const { methods, sweeps } = run.context.experiment;
+  const { sweeps } = run.context.experiment;
+  const methods = fixedMethods(run.context.experiment);
   const points: Point[] = numberOptions.flatMap(({ key, methods: owners, meta }) =>
     sweeps[key].map((value) => {
-      const varied = (own: ExperimentMethod): ExperimentMethod => ({ ...withoutNumbers(own), [key]: value });
+      const varied = (own: FixedMethod): FixedMethod => ({ ...withoutNumbers(own), [key]: value });
       const own =
         methods.findLast((one) => foreignOption(one.method, varied(one)) === undefined) ??
         plain(owners[0] ?? defaultMethod, meta.onlyWith);
       return { setting: key, knob: value, label: titleOf(own.method), method: varied(own) };
     }),
   );
-  const needsGrams = (own: ExperimentMethod): boolean => needsOf(own).includes('grams');
+  const needsGrams = (own: FixedMethod): boolean => needsOf(own).includes('grams');
   const withGrams = methods.findLast(needsGrams) ?? plain('regmean');
   for (const batches of sweeps.batches) {
     points.push({ setting: 'batches', knob: batches, label: withGrams.label, method: withGrams });
@@ -50,11 +51,11 @@ interface Point {
   readonly setting: Measurement['setting'];
   readonly knob: number;
   readonly label: string;
-  readonly method: ExperimentMethod;
+  readonly method: FixedMethod;
 }
 
 /** A method with nothing but its defaults, and values that are needed. */
-function plain(method: MethodName, values: Readonly<Record<string, string>> = {}): ExperimentMethod {
+function plain(method: MethodName, values: Readonly<Record<string, string>> = {}): FixedMethod {
   return { label: titleOf(method), method, ...values };
 }
 
@@ -63,7 +64,7 @@ function titleOf(name: MethodName): string {
 }
 
 /** A method without values for options that are numbers. */
-function withoutNumbers(method: ExperimentMethod): ExperimentMethod {
+function withoutNumbers(method: FixedMethod): FixedMethod {
   const isNumber = (key: string): boolean => numberOptions.some((own) => own.key === key);
-  return Object.fromEntries(Object.entries(method).filter(([key]) => !isNumber(key))) as ExperimentMethod;
+  return Object.fromEntries(Object.entries(method).filter(([key]) => !isNumber(key))) as FixedMethod;
 }

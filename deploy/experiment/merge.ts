@@ -8,9 +8,9 @@ import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../merger/merge/merge-options.ts';
 import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { TestSet } from '../datasets/experiment-data.ts';
+import type { FixedMethod } from './automatic.ts';
 import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
-import type { ExperimentMethod } from './experiment-file.ts';
 import type { ExperimentScorer, ScoredPart } from './score.ts';
 
 /** Scores the merge of contributions on parts of test sets. */
@@ -18,7 +18,7 @@ export async function scoreMerge(
   context: ExperimentContext,
   scorer: ExperimentScorer,
   contributions: readonly StoredContribution[],
-  method: ExperimentMethod,
+  method: FixedMethod,
   parts: readonly ScoredPart[],
 ): Promise<readonly number[]> {
   const options = optionsOf(context, method);
@@ -47,7 +47,7 @@ function folderFor({ experiment }: ExperimentContext, out: string, { owner }: Te
 /** What the result of a merge depends on: knobs that the file leaves out are left out here too. */
 function optionsOf(
   { experiment }: ExperimentContext,
-  { label: _, method, ...knobs }: ExperimentMethod,
+  { label: _, method, ...knobs }: FixedMethod,
 ): Omit<MergeOptions, 'out'> {
   const given = Object.entries({ ...knobs, heads: experiment.heads.merging });
   return { method, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };

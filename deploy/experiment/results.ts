@@ -51,6 +51,8 @@ export interface Measurement {
   readonly knob?: number;
   /** In `greedy`: the agent that was tried in this step, and whether it was kept. */
   readonly tried?: { readonly agent: string; readonly kept: boolean };
+  /** Of a row that chooses its method: what it chose, by its agents' validation data. */
+  readonly chosen?: string;
   /** In `matching`: how neurons were matched; `none` for the merge without it. */
   readonly matching?: 'none' | 'weights' | 'activations';
   /**

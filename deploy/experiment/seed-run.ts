@@ -1,9 +1,12 @@
 /** @file One seed of an experiment: its data, its models, and how their merges are scored. */
 
+import { whyLeftOut } from '../../merger/auto/open-candidates.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import type { AgentData, ExperimentData, TestSet } from '../datasets/experiment-data.ts';
+import { candidateRows, choose, choosingParts, type FixedMethod, isAutomatic } from './automatic.ts';
 import { collect, type StoredContribution, statisticsOf } from './collect.ts';
 import type { ExperimentContext } from './context.ts';
-import type { ExperimentMethod } from './experiment-file.ts';
+import type { Experiment, ExperimentMethod } from './experiment-file.ts';
 import { type FineTuned, fineTune } from './fine-tune.ts';
 import { scoreMerge } from './merge.ts';
 import type { Measurement, Scores } from './results.ts';
@@ -65,37 +68,87 @@ export async function scoreSingle(
   );
 }
 
+/** What is measured of a merge. */
+type MergedScores = Pick<Measurement, 'scores' | 'validation' | 'chosen'>;
+
+/** The methods that a row may merge by. */
+export function methodsOf({ context }: SeedRun, method: ExperimentMethod): readonly FixedMethod[] {
+  if (!isAutomatic(method)) return [method as FixedMethod];
+  return candidateRows(method, context.experiment).map((own) => own.method);
+}
+
 /** Scores the merge of agents' contributions. */
 export async function scoreMerged(
   run: SeedRun,
   members: readonly FineTuned[],
-  method: ExperimentMethod,
+  method: ExperimentMethod | FixedMethod,
   scope: Scope,
   batches?: number,
-): Promise<Pick<Measurement, 'scores' | 'validation'>> {
-  const contributions: StoredContribution[] = [];
-  for (const model of members) {
-    contributions.push(
-      await collect({ model, kind: statisticsOf(method), seed: run.seed, batches }, run.context),
-    );
-  }
-  return scoreContributions(run, contributions, method, scope);
+): Promise<MergedScores> {
+  const collected = async (own: FixedMethod): Promise<readonly StoredContribution[]> => {
+    const contributions: StoredContribution[] = [];
+    for (const model of members) {
+      const kind = statisticsOf([own]);
+      contributions.push(await collect({ model, kind, seed: run.seed, batches }, run.context));
+    }
+    return contributions;
+  };
+  const names = members.map(({ name }) => name);
+  return scoreChosen(run, names, method, scope, collected);
 }
 
 /** Scores the merge of contribution folders. */
 export async function scoreContributions(
-  { context, scorer }: SeedRun,
+  run: SeedRun,
   contributions: readonly StoredContribution[],
   method: ExperimentMethod,
   scope: Scope,
-): Promise<Pick<Measurement, 'scores' | 'validation'>> {
+): Promise<MergedScores> {
+  const names = contributions.map(({ agent }) => agent);
+  return scoreChosen(run, names, method, scope, async () => contributions);
+}
+
+/** Scores the merge by a row's method, or by the one that it chooses. */
+async function scoreChosen(
+  run: SeedRun,
+  agents: readonly string[],
+  method: ExperimentMethod | FixedMethod,
+  scope: Scope,
+  contributionsFor: (method: FixedMethod) => Promise<readonly StoredContribution[]>,
+): Promise<MergedScores> {
+  const { context, scorer } = run;
   const separate = context.experiment.heads.merging === 'separate';
-  const agents = new Set(contributions.map(({ agent }) => agent));
   const testSets = separate
-    ? scope.testSets.filter(({ owner }) => owner !== null && agents.has(owner))
+    ? scope.testSets.filter(({ owner }) => owner !== null && agents.includes(owner))
     : scope.testSets;
-  return scoreScope({ ...scope, testSets }, (parts) =>
-    scoreMerge(context, scorer, contributions, method, parts),
+  const choosing = choosingParts(run.data, agents);
+  const scoreOn = async (own: FixedMethod, parts: readonly ScoredPart[]): Promise<readonly number[]> =>
+    scoreMerge(context, scorer, await contributionsFor(own), own, parts);
+  const measure = (own: FixedMethod): Promise<MergedScores> =>
+    scoreScope({ ...scope, testSets }, async (parts) => {
+      // What a row that chooses will ask for is scored while the merge is there.
+      const beside = isCandidate(context.experiment, own) ? choosing : [];
+      return (await scoreOn(own, [...parts, ...beside])).slice(0, parts.length);
+    });
+  if (!isAutomatic(method)) return measure(method as FixedMethod);
+  const rows = candidateRows(method, context.experiment);
+  const inOrder = await choose(rows, choosing, method.choose, (own) => scoreOn(own, choosing));
+  for (const [index, row] of inOrder.entries()) {
+    try {
+      return { ...(await measure(row.method)), chosen: row.title };
+    } catch (error) {
+      const { reason } = whyLeftOut(row, error);
+      if (index === inOrder.length - 1) throw error;
+      context.note(`${method.label}: ${row.title} is left out: ${reason}`);
+    }
+  }
+  throw new RegmeanError('usage', `${method.label}: none of its candidates can be merged`);
+}
+
+/** Whether a row that chooses may choose a method. */
+function isCandidate(experiment: Experiment, method: FixedMethod): boolean {
+  return experiment.methods.some(
+    (own) => isAutomatic(own) && candidateRows(own, experiment).some((row) => row.method === method),
   );
 }
 

@@ -133,3 +133,9 @@ export function requireFitting(
 
 /** The options that candidates share, of all that every method has. */
 export const sharedOptions = commonOptions.omit({ scale: true });
+
+/** Of values by key, those of options that all candidates share. */
+export function sharedOf(given: Readonly<Record<string, unknown>>): SharedMergeOptions {
+  const keys = Object.keys(sharedOptions.shape);
+  return Object.fromEntries(Object.entries(given).filter(([key]) => keys.includes(key)));
+}

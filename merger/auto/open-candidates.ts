@@ -14,12 +14,7 @@ import { resolveCommonOptions } from '../merge/merge-options.ts';
 import type { LeftOutCandidate } from '../merge/merge-report.ts';
 import { type MergeSources, openSources } from '../merge/open-sources.ts';
 import { requireNeeds } from '../methods/needs.ts';
-import {
-  type AutoMergeOptions,
-  requireFitting,
-  type SharedMergeOptions,
-  sharedOptions,
-} from './auto-options.ts';
+import { type AutoMergeOptions, requireFitting, sharedOf, sharedOptions } from './auto-options.ts';
 import { candidatesOf, defaultCandidates, describeMerge, type MergeCandidate } from './candidates.ts';
 
 /** Contributions that are open, and what they can be merged by. */
@@ -85,12 +80,6 @@ export async function openCandidates(
     await sources.close();
     throw error;
   }
-}
-
-/** Only what all candidates share. */
-function sharedOf(given: SharedMergeOptions): SharedMergeOptions {
-  const keys = Object.keys(sharedOptions.shape);
-  return Object.fromEntries(Object.entries(given).filter(([key]) => keys.includes(key)));
 }
 
 async function divide(

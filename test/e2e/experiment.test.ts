@@ -138,6 +138,47 @@ describe('regmean experiment', () => {
     expect((await stat(join(folder, 'out', 'cache', 'models'))).mtimeMs).toBe(before.mtimeMs);
   });
 
+  it('chooses a method by the agents’ validation data, and merges no candidate twice', async () => {
+    const settings = { seeds: '[1]', settings: '[all, pairs]', sweeps: '{}' };
+    const rows = `
+  - { label: Automatic, method: auto, candidates: [{ method: regmean }, { method: simple }, { method: ties }], choose: worst }
+  - { label: Simple, method: simple }
+  - { label: RegMean 0.9, method: regmean, alpha: 0.9 }`;
+    await writeExperiment({ ...settings, methods: rows });
+    const text = (await readFile(file, 'utf8')).replace(/^matching.*\n/m, '');
+    await writeFile(file, text);
+    const out = ['--out', join(folder, 'chosen'), '--threads', '1', '--json'];
+    const result = await runCommand(['experiment', file, ...out]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    const merged = result.stderr.match(/^merging .*(Simple|RegMean 0.9)$/gm) ?? [];
+    expect(merged.length).toBe(8);
+    expect(new Set(merged).size).toBe(8);
+    const { measurements } = JSON.parse(result.stdout) as ExperimentResults;
+    const chosen = measurements.filter(({ method }) => method === 'Automatic');
+    expect(chosen.map(({ setting }) => setting)).toEqual(['all', 'pairs', 'pairs', 'pairs']);
+    for (const own of chosen) {
+      expect(['RegMean 0.9', 'Simple', 'TIES']).toContain(own.chosen);
+      const row = measurements.find(
+        (other) => other.method === own.chosen && `${other.agents}` === `${own.agents}`,
+      );
+      if (own.chosen !== 'TIES') expect(own.scores).toEqual(row?.scores);
+    }
+    expect(await readFile(join(folder, 'chosen', 'report.md'), 'utf8')).toContain('## What was chosen');
+
+    // Other test sets, the same choice.
+    const flipped = toyRows('text-classification', 24, 3).map(({ label, ...row }) => ({
+      ...{ ...row, label: label === 'warm' ? 'cold' : 'warm' },
+    }));
+    await writeRows(join(folder, 'flipped.jsonl'), flipped);
+    await writeFile(file, text.replaceAll(/\w+-test\.jsonl/g, 'flipped.jsonl'));
+    const other = await runCommand(['experiment', file, ...out]);
+    expect(other, other.stderr).toMatchObject({ code: 0 });
+    const again = (JSON.parse(other.stdout) as ExperimentResults).measurements;
+    const choices = again.filter(({ method }) => method === 'Automatic');
+    expect(choices.map((own) => own.chosen)).toEqual(chosen.map((own) => own.chosen));
+    expect(choices[0]?.scores).not.toEqual(chosen[0]?.scores);
+  });
+
   it('divides joint data by a key class', async () => {
     const rows = Array.from({ length: 60 }, (_, index) => ({
       text: `word${index}`,

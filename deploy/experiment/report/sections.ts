@@ -1,6 +1,7 @@
 /** @file The parts of a report, those that an experiment has measurements for. */
 import type { ExperimentResults } from '../results.ts';
 import { allTable } from './all-table.ts';
+import { choicesSection } from './choices.ts';
 import { agentsSection, greedySection, sweepSections } from './curves.ts';
 import { findings } from './findings.ts';
 import { matchingSection } from './matching.ts';
@@ -13,6 +14,7 @@ export function sectionsOf(results: ExperimentResults): readonly Section[] {
   const all = allTable(results);
   const sections = [
     all === null ? null : { title: 'All agents', sentences: findings(results), tables: [all], charts: [] },
+    choicesSection(results),
     modelsSection(results),
     pairsSection(results),
     greedySection(results),
