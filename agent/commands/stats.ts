@@ -28,6 +28,7 @@ interface StatsFlags extends ColumnNames {
   readonly out: string;
   readonly agent: string;
   readonly base?: string;
+  readonly inputsFrom?: string;
   readonly batches: number;
   readonly batchSize: number;
   readonly maxLength?: number;
@@ -56,6 +57,10 @@ export function registerStatsCommand(program: Command): void {
     .requiredOption('--out <dir>', 'contribution folder to write')
     .option('--agent <name>', 'name of the agent in the round', 'agent')
     .option('--base <dir>', 'base model, where the fine-tuned folder has no training.json')
+    .option(
+      '--inputs-from <dir>',
+      'merged model: Grams of what layers read in it, for a second merge (RegMean++)',
+    )
     .option('--batches <n>', 'most batches to read', parse.positiveInteger, defaults.batches)
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)

@@ -47,6 +47,11 @@ export interface StatisticsOptions {
   readonly seed: number;
   /** Whether Grams are collected; default true. */
   readonly grams?: boolean;
+  /**
+   * A merged model: layers' inputs are those that they have in it, and Grams are of these; those of
+   * the model itself when absent.
+   */
+  readonly inputsFrom?: string;
   /** Fisher information beside the Grams, when given. */
   readonly fisher?: FisherOptions;
   /** Whether the metrics of training.json go into the contribution. */

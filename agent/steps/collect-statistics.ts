@@ -12,6 +12,7 @@ import {
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
+import type { EncodedExample } from '../../shared/examples/example.ts';
 import { listFolder, requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
@@ -20,6 +21,8 @@ import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from '../statistics/collect-grams.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import type { StatisticsSource } from '../statistics/statistics-source.ts';
+import { collectGramsIn } from './grams-in-model.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
 
 /** What was collected. */
@@ -46,6 +49,9 @@ export async function collectStatistics(
   options: StatisticsOptions,
   context: RunContext,
 ): Promise<StatisticsResult> {
+  if (options.inputsFrom !== undefined && options.grams === false) {
+    throw new RegmeanError('usage', '--inputs-from: needs Grams, got --no-grams');
+  }
   await requireNewFolder(options.out);
   return withModel(options.model, (model) => collectFrom(model, options, context));
 }
@@ -69,7 +75,7 @@ async function collectFrom(
       maxLength: options.maxLength,
     });
     noteCutRows(options.dataFiles.join(', '), truncated, context);
-    const collected = options.grams === false ? noGrams : await source.grams(examples);
+    const { collected, inputsFrom } = await gramsOf(opened, source, examples, options, context);
     const fisher = options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher);
     await writeContribution(options.out, {
       writeModel: source.writeModel,
@@ -91,6 +97,7 @@ async function collectFrom(
                 examples: collected.examples,
                 tokens: collected.tokens,
                 batches: collected.batches,
+                ...(inputsFrom === undefined ? {} : { inputsFrom }),
               },
             }),
         ...(fisher === undefined
@@ -117,6 +124,20 @@ async function collectFrom(
   } finally {
     await source.dispose();
   }
+}
+
+/** The Grams that were asked for, and the fingerprint of the model that inputs are of, if another. */
+async function gramsOf(
+  opened: OpenModel,
+  source: StatisticsSource,
+  examples: readonly EncodedExample[],
+  options: StatisticsOptions,
+  context: RunContext,
+): Promise<{ readonly collected: CollectedGrams; readonly inputsFrom?: string }> {
+  const { grams, inputsFrom } = options;
+  if (grams === false) return { collected: noGrams };
+  if (inputsFrom === undefined) return { collected: await source.grams(examples) };
+  return collectGramsIn(inputsFrom, opened, examples, options, context);
 }
 
 const noGrams: CollectedGrams = {

@@ -144,6 +144,7 @@ function reportAgent({ agent, manifest, grams }: Contribution, coefficient: numb
     agent,
     coefficient,
     rows: rows.length === 0 ? null : { min: Math.min(...rows), max: Math.max(...rows) },
+    inputsFrom: manifest?.statistics?.inputsFrom ?? null,
     trainingExamples: manifest?.trainingExamples ?? null,
     metrics: manifest?.metrics ?? {},
   };

@@ -16,6 +16,10 @@ export interface MergedAgentReport {
    * layers.
    */
   readonly rows: { readonly min: number; readonly max: number } | null;
+  /**
+   * Fingerprint of the merged model that its Grams were collected in; null where it was its own.
+   */
+  readonly inputsFrom: string | null;
   readonly trainingExamples: number | null;
   /** Metrics that the agent shared. */
   readonly metrics: Readonly<Record<string, number>>;

@@ -37,6 +37,7 @@ export function modelCard(report: MergeReport): string {
     table(['', ''], facts(report)),
     '## Agents',
     table(['agent', 'coefficient', 'Gram rows', 'training examples', 'metrics it shared'], agentRows(report)),
+    ...inputs(report),
     ...candidates(report),
     ...(report.classes === null
       ? []
@@ -116,6 +117,18 @@ function agentRows({ agents }: MergeReport): string[][] {
       .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
       .join(', '),
   ]);
+}
+
+/** Whose Grams are not of its own model. */
+function inputs({ agents, options }: MergeReport): string[] {
+  const others = agents.filter(({ inputsFrom }) => inputsFrom !== null);
+  if (others.length === 0 || options.alpha === undefined) return [];
+  const who = others.length === agents.length ? 'all agents' : others.map(({ agent }) => agent).join(', ');
+  const models = [...new Set(others.map(({ inputsFrom }) => `\`${inputsFrom}\``))].join(', ');
+  return [
+    `The Grams of ${who} are of layers’ inputs in an earlier merge, fingerprint ${models} ` +
+      '([Nguyen et al., 2025](https://arxiv.org/abs/2508.03121)).',
+  ];
 }
 
 function describeGroups(report: MergeReport): string {

@@ -37,6 +37,11 @@ export const manifestSchema = z.object({
       /** Rows without padding that went through the encoder. */
       tokens: z.int().positive(),
       batches: z.int().positive(),
+      /**
+       * Fingerprint of the merged model that layers' inputs were taken in; absent where it is the
+       * contribution's own model.
+       */
+      inputsFrom: sha256Schema.optional(),
     })
     .optional(),
   /** How the Fisher information was computed; absent when there is none. */

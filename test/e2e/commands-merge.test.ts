@@ -101,6 +101,30 @@ describe('regmean merge', () => {
     });
   });
 
+  it('merges a second time, with Grams of what layers read in the first merge', async () => {
+    await json('merge', at('north'), at('south'), '--out', at('first'));
+    for (const agent of ['north', 'south']) {
+      const model = ['--model', at(`${agent}-model`), '--inputs-from', at('first'), '--task', text];
+      const data = ['--data', at(`${agent}.jsonl`), '--out', at(`${agent}-again`), '--agent', agent];
+      await json('stats', ...model, ...data, ...threads);
+    }
+    const report = await json('merge', at('north-again'), at('south-again'), '--out', at('second'));
+    const fingerprint = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(report).toMatchObject({ agents: [{ inputsFrom: fingerprint }, { inputsFrom: fingerprint }] });
+    expect(await readFile(at('second', 'README.md'), 'utf8')).toContain(
+      'The Grams of all agents are of layers’ inputs in an earlier merge',
+    );
+    const [once, twice] = [await readWeights(at('first')), await readWeights(at('second'))];
+    const same = (name: string) =>
+      once.get(name)?.data.every((value, i) => value === twice.get(name)?.data[i]);
+    // What no Gram weighs is the same mean; what the first layer's activations weigh is not.
+    expect(same('bert.embeddings.word_embeddings.weight')).toBe(true);
+    expect(same('bert.encoder.layer.0.output.dense.weight')).toBe(false);
+    const other = ['--inputs-from', at('tags-model'), '--task', text, '--data', at('north.jsonl')];
+    const refused = await runCommand(['stats', '--model', at('north-model'), ...other, '--out', at('x')]);
+    expect(refused.code).toBe(1);
+  });
+
   it('chooses coefficients and alpha on validation data', async () => {
     const { code, stdout, stderr } = await runCommand([
       ...['merge', at('north'), at('south'), '--out', at('searched')],

@@ -165,6 +165,7 @@ describe('regmean', () => {
       agent: 'north',
       coefficient: 0.5,
       rows: { min: 4, max: 4 },
+      inputsFrom: null,
       trainingExamples: 7,
       metrics: { accuracy: 0.75 },
     });

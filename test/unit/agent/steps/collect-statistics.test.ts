@@ -19,7 +19,7 @@ import { createModel, saveModel } from '../../../../shared/models/model-folder.t
 import { buildModelGraph } from '../../../../shared/models/model-graph.ts';
 import { createSession, type RunTensor } from '../../../../shared/runtime/session.ts';
 import { oneThread, quietContext } from '../../../support/run-context.ts';
-import { tinyConfig, toyRows, writeRows, writeTinyBase } from '../../../support/tiny-model.ts';
+import { readWeights, tinyConfig, toyRows, writeRows, writeTinyBase } from '../../../support/tiny-model.ts';
 
 const labels = ['cold', 'warm', 'unseen'];
 const rows = toyRows('text-classification', 21, 4);
@@ -71,13 +71,14 @@ async function collect(changes: Partial<StatisticsOptions> = {}) {
 }
 
 /**
- * The inputs of every linear layer for one row by itself, without padding: module -> [rows,
- * inputs].
+ * The inputs of every linear layer of a model for one row by itself, without padding: module ->
+ * [rows, inputs].
  */
 async function activations(
+  path: string,
   inputIds: readonly number[],
 ): Promise<Map<string, { width: number; data: Float32Array }>> {
-  const loaded = await loadModel(model, { task: 'text-classification' });
+  const loaded = await loadModel(path, { task: 'text-classification' });
   const built = buildModelGraph(loaded.model, { withLoss: false, dropoutSeed: null });
   const { groups } = findLinearLayers(built);
   for (const group of groups) built.graph.output(`input of ${group.name}`, group.inputs[0] as Value);
@@ -103,10 +104,10 @@ async function activations(
 /**
  * X^T X of every linear layer in float64, its packed upper triangle, one row of data after another.
  */
-async function naiveGrams(): Promise<Map<string, { packed: Float64Array; rows: number }>> {
+async function naiveGrams(path = model): Promise<Map<string, { packed: Float64Array; rows: number }>> {
   const grams = new Map<string, { packed: Float64Array; rows: number }>();
   for (const { input_ids } of rows) {
-    for (const [name, { width, data }] of await activations(input_ids)) {
+    for (const [name, { width, data }] of await activations(path, input_ids)) {
       const known = grams.get(name) ?? { packed: new Float64Array((width * (width + 1)) / 2), rows: 0 };
       for (let start = 0; start < data.length; start += width) {
         const x = data.subarray(start, start + width);
@@ -125,20 +126,68 @@ async function naiveGrams(): Promise<Map<string, { packed: Float64Array; rows: n
   return grams;
 }
 
+/** Expects the Grams of a contribution to be those of a naive computation. */
+async function expectGrams(
+  out: string,
+  expected: ReadonlyMap<string, { packed: Float64Array; rows: number }>,
+): Promise<void> {
+  const file = await openGrams(join(out, 'grams.safetensors'));
+  expect([...file.grams.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [name, { packed, rows: count }] of expected) {
+    const gram = await file.readStored(name);
+    const scale = packed.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+    const off = packed.reduce((most, value, at) => Math.max(most, Math.abs(value - Number(gram[at]))), 0);
+    expect(off / scale, name).toBeLessThan(1e-6);
+    expect(file.grams.get(name)?.rows, name).toBe(count);
+  }
+  await file.close();
+}
+
 describe('collectStatistics', () => {
   it('gives the Grams that a naive float64 computation without padding gives', async () => {
     const { out } = await collect();
-    const expected = await naiveGrams();
-    const file = await openGrams(join(out, 'grams.safetensors'));
-    expect([...file.grams.keys()].sort()).toEqual([...expected.keys()].sort());
-    for (const [name, { packed, rows: count }] of expected) {
-      const gram = await file.readStored(name);
-      const scale = packed.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-      const off = packed.reduce((most, value, at) => Math.max(most, Math.abs(value - Number(gram[at]))), 0);
-      expect(off / scale, name).toBeLessThan(1e-6);
-      expect(file.grams.get(name)?.rows, name).toBe(count);
-    }
-    await file.close();
+    await expectGrams(out, await naiveGrams());
+  });
+
+  it('gives the Grams of what layers read in a merged model, beside the own weights', async () => {
+    const merged = join(folder, 'merged');
+    await mkdir(merged);
+    // It knows a class more, as a merge with others' does.
+    await saveModel(merged, createModel(tinyConfig, 'text-classification', [...labels, 'hot'], 9));
+    const { out } = await collect({ inputsFrom: merged });
+    await expectGrams(out, await naiveGrams(merged));
+    const [sent, own] = [await readWeights(out), await readWeights(model)];
+    expect(sent).toEqual(own);
+    const { labels: told, statistics } = await readManifest(out);
+    expect(told).toEqual(labels);
+    expect(statistics?.inputsFrom).toBe(await baseFingerprint(merged));
+  });
+
+  it('refuses inputs of another network, of another function, or without Grams', async () => {
+    const other = join(folder, 'other');
+    await mkdir(other);
+    await saveModel(
+      other,
+      createModel({ ...tinyConfig, num_hidden_layers: 2 }, 'text-classification', labels, 9),
+    );
+    await expect(collect({ inputsFrom: other })).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(
+        /^--inputs-from: .*other must be a merge of models like .*model, differs in/,
+      ),
+    });
+    const wider = join(folder, 'heads');
+    await mkdir(wider);
+    await saveModel(
+      wider,
+      createModel({ ...tinyConfig, num_attention_heads: 4 }, 'text-classification', labels, 9),
+    );
+    await expect(collect({ inputsFrom: wider })).rejects.toMatchObject({
+      message: expect.stringContaining('differs in num_attention_heads: 4, not 2'),
+    });
+    await expect(collect({ inputsFrom: wider, grams: false })).rejects.toMatchObject({
+      message: '--inputs-from: needs Grams, got --no-grams',
+    });
   });
 
   it('counts a row per token, and a row per example where only the first token is read', async () => {
