@@ -126,7 +126,9 @@ async function collectFrom(
   }
 }
 
-/** The Grams that were asked for, and the fingerprint of the model that inputs are of, if another. */
+/**
+ * The Grams that were asked for, and the fingerprint of the model that inputs are of, if another.
+ */
 async function gramsOf(
   opened: OpenModel,
   source: StatisticsSource,
