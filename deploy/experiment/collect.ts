@@ -43,11 +43,13 @@ export interface CollectRequest {
   readonly seed: number;
   /** Most batches for the Grams; the experiment's when absent. */
   readonly batches?: number | undefined;
+  /** The merged model that Grams are collected in; the model itself when absent. */
+  readonly inputsFrom?: { readonly key: string; folder(): Promise<string> };
 }
 
 /** Collects statistics of a model over its own training data. */
 export async function collect(
-  { model, kind, seed, batches: given }: CollectRequest,
+  { model, kind, seed, batches: given, inputsFrom }: CollectRequest,
   context: ExperimentContext,
 ): Promise<StoredContribution> {
   const { batchSize, fisher, batches: usual } = context.experiment.statistics;
@@ -59,10 +61,12 @@ export async function collect(
     ...(kind === 'grams' ? {} : fisher),
     batchSize,
   };
-  const key = artifactKey({ model: model.key, kind, request, seed });
+  const key = artifactKey({ model: model.key, kind, request, seed, inputsFrom: inputsFrom?.key });
   const folder = artifactFolder(context, { kind: 'contributions', name: `${model.name}-${kind}`, key });
   if (!existsSync(join(folder, manifestFile))) {
-    context.note(`collecting ${nameOf[kind]} of ${model.name}`);
+    const merged = await inputsFrom?.folder();
+    const where = merged === undefined ? '' : ' in the first merge';
+    context.note(`collecting ${nameOf[kind]} of ${model.name}${where}`);
     await collectStatistics(
       {
         model: model.folder,
@@ -78,6 +82,7 @@ export async function collect(
         grams: kind !== 'fisher',
         ...(kind === 'grams' ? {} : { fisher }),
         ...(maxLength === undefined ? {} : { maxLength }),
+        ...(merged === undefined ? {} : { inputsFrom: merged }),
       },
       context,
     );

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { foreignOfChoice, givenAutoOptions, methodChoices } from '../../merger/auto/auto-options.ts';
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
 import { givenOptions, type NumberOptionKey, numberOptions } from '../../merger/methods/merge-keys.ts';
+import { complaintAboutRounds, roundsSchema } from '../../merger/methods/rounds.ts';
 import { fisherSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
@@ -84,13 +85,19 @@ const method = z
     ...givenOptions.method,
     ...givenAutoOptions,
     ...common,
+    /** 2: merged again, with Grams that agents collect in the first merge. */
+    rounds: roundsSchema.optional(),
     /** By agent: merges of pairs and of some agents take theirs. */
     coefficients: coefficientsByAgent.optional(),
   })
   .check(({ value, issues }) => {
+    const complain = (key: string, message: string): void => {
+      issues.push({ code: 'custom', input: value, path: [key], message });
+    };
     const foreign = foreignOfChoice(value.method, value);
-    if (foreign === undefined) return;
-    issues.push({ code: 'custom', input: value, path: [foreign.key], message: foreign.complaint });
+    if (foreign !== undefined) complain(foreign.key, foreign.complaint);
+    const ofRounds = complaintAboutRounds(value);
+    if (ofRounds !== undefined) complain('rounds', ofRounds);
   });
 
 /** Values of options that are tried one by one, and of what the Grams are made from. */
@@ -166,6 +173,10 @@ export const experimentSchema = z
     }
     const twice = methods.find(({ label }, index) => methods.findIndex((m) => m.label === label) < index);
     if (twice !== undefined) complain(['methods'], `must differ, got ${twice.label} twice`);
+    const again = methods.find(({ rounds }) => rounds === 2);
+    if (value.matching !== undefined && again !== undefined) {
+      complain(['matching'], `must be absent where a method has two rounds, as ${again.label} has`);
+    }
     if (value.heads.merging === 'separate' && value.settings.includes('multi-task')) {
       complain(['settings'], 'must not hold multi-task: agents with heads of their own have no common task');
     }

@@ -25,7 +25,7 @@ export async function measureSweeps(run: SeedRun): Promise<readonly Measurement[
       return { setting: key, knob: value, label: titleOf(own.method), method: varied(own) };
     }),
   );
-  const needsGrams = (own: FixedMethod): boolean => needsOf(own).includes('grams');
+  const needsGrams = (own: FixedMethod): boolean => own.rounds !== 2 && needsOf(own).includes('grams');
   const withGrams = methods.findLast(needsGrams) ?? plain('regmean');
   for (const batches of sweeps.batches) {
     points.push({ setting: 'batches', knob: batches, label: withGrams.label, method: withGrams });
@@ -65,6 +65,6 @@ function titleOf(name: MethodName): string {
 
 /** A method without values for options that are numbers. */
 function withoutNumbers(method: FixedMethod): FixedMethod {
-  const isNumber = (key: string): boolean => numberOptions.some((own) => own.key === key);
+  const isNumber = (key: string): boolean => key === 'rounds' || numberOptions.some((own) => own.key === key);
   return Object.fromEntries(Object.entries(method).filter(([key]) => !isNumber(key))) as FixedMethod;
 }

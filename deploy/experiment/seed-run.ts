@@ -11,6 +11,7 @@ import { type FineTuned, fineTune } from './fine-tune.ts';
 import { scoreMerge } from './merge.ts';
 import type { Measurement, Scores } from './results.ts';
 import type { ExperimentScorer, ScoredPart } from './score.ts';
+import { collectInMerge } from './second-round.ts';
 
 /** Everything the settings of an experiment are measured with. */
 export interface SeedRun {
@@ -85,13 +86,13 @@ export async function scoreMerged(
   scope: Scope,
   batches?: number,
 ): Promise<MergedScores> {
+  const { context, seed } = run;
   const collected = async (own: FixedMethod): Promise<readonly StoredContribution[]> => {
+    const kind = statisticsOf([own]);
+    const requests = members.map((model) => ({ model, kind, seed, batches }));
     const contributions: StoredContribution[] = [];
-    for (const model of members) {
-      const kind = statisticsOf([own]);
-      contributions.push(await collect({ model, kind, seed: run.seed, batches }, run.context));
-    }
-    return contributions;
+    for (const request of requests) contributions.push(await collect(request, context));
+    return own.rounds === 2 ? collectInMerge(context, contributions, requests, own) : contributions;
   };
   const names = members.map(({ name }) => name);
   return scoreChosen(run, names, method, scope, collected);

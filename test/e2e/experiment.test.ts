@@ -11,7 +11,7 @@ let folder: string;
 let file: string;
 
 /** A whole experiment on toy data of input_ids: every setting and sweep. */
-async function writeExperiment(changes: Readonly<Record<string, string>> = {}): Promise<string> {
+async function writeExperiment(changes: Readonly<Record<string, string | null>> = {}): Promise<string> {
   const sections = {
     seeds: '[1, 2]',
     training: '{ epochs: 1, batchSize: 8, learningRate: 1e-2 }',
@@ -35,7 +35,7 @@ async function writeExperiment(changes: Readonly<Record<string, string>> = {}): 
       'name: toy\ntitle: Toy data\nbase: base',
       `data:\n  task: text-classification\n  labels: [cold, warm]\n  domains:\n${list.join('\n')}`,
       '  outOfDomain: [{ name: away, dev: [away-dev.jsonl], test: [away-test.jsonl] }]',
-      ...Object.entries(sections).map(([name, value]) => `${name}: ${value}`),
+      ...Object.entries(sections).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])),
       '',
     ].join('\n'),
   );
@@ -177,6 +177,25 @@ describe('regmean experiment', () => {
     const choices = again.filter(({ method }) => method === 'Automatic');
     expect(choices.map((own) => own.chosen)).toEqual(chosen.map((own) => own.chosen));
     expect(choices[0]?.scores).not.toEqual(chosen[0]?.scores);
+  });
+
+  it('measures a second merge, with Grams collected in the first', async () => {
+    await writeExperiment({
+      seeds: '[1]',
+      methods: `
+  - { label: RegMean 0.9, method: regmean, alpha: 0.9 }
+  - { label: RegMean++, method: regmean, alpha: 0.9, rounds: 2 }`,
+      settings: '[all]',
+      sweeps: '{}',
+      matching: null,
+    });
+    const second = await run();
+    expect(second, second.stderr).toMatchObject({ code: 0 });
+    expect(second.stderr.match(/^collecting Grams of \w+ in the first merge/gm)).toHaveLength(3);
+    const labels = (await results()).measurements.map(({ method }) => method);
+    expect(labels).toEqual(['RegMean 0.9', 'RegMean++', 'ensemble']);
+    expect((await run()).stderr).not.toMatch(/collecting|merging/);
+    expect(await readdir(join(folder, 'out', 'cache', 'merged'))).toEqual([]);
   });
 
   it('divides joint data by a key class', async () => {

@@ -56,6 +56,21 @@ describe('an experiment file', () => {
       'data.domains[0].task: must be given here or in data',
     ],
     [
+      'a second round without Grams',
+      minimal.replace('method: simple', 'method: simple, rounds: 2'),
+      'methods[0].rounds: must be 1, the simple method as it is chosen reads no Grams',
+    ],
+    [
+      'more rounds than two',
+      minimal.replace('method: simple', 'method: regmean, rounds: 3'),
+      'methods[0].rounds: ',
+    ],
+    [
+      'matching with a second round',
+      `${minimal.replace('method: simple', 'method: regmean, rounds: 2')}matching: { agents: [north, south] }\n`,
+      'matching: must be absent where a method has two rounds, as Simple has',
+    ],
+    [
       'two methods of one label',
       `${minimal}  - { label: Simple, method: fisher }\n`,
       'methods: must differ, got Simple twice',
