@@ -4,7 +4,9 @@
  *   itself has no vector instructions.
  */
 
-/** What this file uses of the global of that name; Node's types leave it to those of the browser. */
+/**
+ * What this file uses of the global of that name; Node's types leave it to those of the browser.
+ */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
