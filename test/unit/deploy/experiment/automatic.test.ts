@@ -37,15 +37,16 @@ describe('candidates of a row', () => {
     const rows = candidateRows(automatic, { methods });
     expect(rows.map(({ title }) => title)).toEqual([
       ...['RegMean, covariance weights', 'RegMean, covariance weights, vectors squared-change'],
+      'RegMean, covariance weights, vectors squared-change, scale 1.25',
       ...['Ours', 'RegMean, scale 1.5', 'TIES', 'Mean'],
     ]);
-    expect(rows[2]?.method).toBe(methods[1]);
-    expect(rows[3]?.method).toEqual({ label: 'RegMean, scale 1.5', method: 'regmean', scale: 1.5 });
+    expect(rows[3]?.method).toBe(methods[1]);
+    expect(rows[4]?.method).toEqual({ label: 'RegMean, scale 1.5', method: 'regmean', scale: 1.5 });
   });
 
   it('have the options that the row gives to all', () => {
     const coefficients = { north: 2, south: 1 };
-    const [, , , scaled] = candidateRows({ ...automatic, coefficients }, { methods });
+    const [, , , , scaled] = candidateRows({ ...automatic, coefficients }, { methods });
     expect(scaled?.method).toBe(methods[2]);
   });
 
@@ -75,7 +76,7 @@ describe('candidates of a row', () => {
 });
 
 describe('a row chooses', () => {
-  const rows = candidateRows(automatic, { methods }).slice(2, 5);
+  const rows = candidateRows(automatic, { methods }).slice(3, 6);
   const agent = { task: 'text-classification', labels: ['no', 'yes'], train: ['train'] } as const;
   const data = {
     agents: [
