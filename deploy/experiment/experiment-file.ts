@@ -30,6 +30,7 @@ const partition = z.strictObject({
 const data = z.strictObject({
   /** A built-in data set; its texts are development dependencies. */
   corpus: z.string().min(1).optional(),
+  /** Rows of every part; of files at most, drawn anew for every seed. */
   sizes: z.strictObject({ train: z.int().min(1), dev: z.int().min(1), test: z.int().min(1) }).optional(),
   /**
    * The task, classes and names of columns of files, where they do not say otherwise themselves.
@@ -148,6 +149,9 @@ export const experimentSchema = z
     const { data: source, methods } = value;
     const given = [source.corpus, source.domains, source.joint].filter((part) => part !== undefined).length;
     if (given !== 1) complain(['data'], `must have one of corpus, domains and joint, got ${given} of them`);
+    if (source.joint !== undefined && source.sizes !== undefined) {
+      complain(['data', 'sizes'], 'must be absent with joint files, whose partition has a size');
+    }
     if (source.joint !== undefined && source.partition === undefined) {
       complain(['data', 'partition'], 'must say how joint files are divided');
     }

@@ -6,6 +6,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { classesInFiles } from '../../shared/inference/load-examples.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { ExperimentData } from '../datasets/experiment-data.ts';
+import { sampleFiles } from '../datasets/sample-files.ts';
 import { writeCorpus } from '../datasets/write-corpus.ts';
 import { writePartition } from '../datasets/write-partition.ts';
 import type { Experiment } from './experiment-file.ts';
@@ -32,7 +33,10 @@ export async function prepareData(
     const labels = data.labels ?? (await classesInFiles(joint.train, 'text-classification', columns));
     return writePartition({ ...joint, columns }, labels, partition, seed, join(directory, `seed-${seed}`));
   }
-  return dataOfFiles(data);
+  const whole = await dataOfFiles(data);
+  return data.sizes === undefined
+    ? whole
+    : sampleFiles(whole, data.sizes, seed, join(directory, `seed-${seed}`));
 }
 
 /** Agents and test sets as the experiment file lists them. */
