@@ -24,7 +24,8 @@ import {
 interface StatsFlags extends ColumnNames {
   readonly model: string;
   readonly task: TaskKind;
-  readonly data: string[];
+  readonly data?: string[];
+  readonly labels?: string[];
   readonly out: string;
   readonly agent: string;
   readonly base?: string;
@@ -51,15 +52,20 @@ export function registerStatsCommand(program: Command): void {
     .description(
       "compute Gram matrices of every linear layer's inputs, or Fisher information, and write the contribution",
     )
-    .requiredOption('--model <dir>', 'fine-tuned model, a folder or an ONNX file')
+    .requiredOption('--model <dir>', 'fine-tuned model, a folder or an ONNX file, or a LoRA adapter')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
-    .requiredOption('--data <file...>', 'the data that the model was fine-tuned on')
+    .option('--data <file...>', 'the data that the model was fine-tuned on; an adapter needs none')
     .requiredOption('--out <dir>', 'contribution folder to write')
     .option('--agent <name>', 'name of the agent in the round', 'agent')
     .option('--base <dir>', 'base model, where the fine-tuned folder has no training.json')
     .option(
       '--inputs-from <dir>',
       'merged model: Grams of what layers read in it, for a second merge (RegMean++)',
+    )
+    .option(
+      '--labels <names>',
+      'classes in the order of the head, separated by commas, where the folder does not name them',
+      parse.nameList,
     )
     .option('--batches <n>', 'most batches to read', parse.positiveInteger, defaults.batches)
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, defaults.batchSize)
@@ -99,7 +105,9 @@ export function registerStatsCommand(program: Command): void {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nOnly weights, Gram matrices, Fisher information, counts and label names are written: no text, no example, no label of an example.',
+      '\nOnly weights, Gram matrices, Fisher information, counts and label names are written: no text, no example, no label of an example.\n' +
+        'Of a LoRA adapter of Hugging Face PEFT the two factors of every weight are the contribution, and no data is read:\n' +
+        '  regmean stats --model lora --base base --task text-classification --labels routine,urgent --agent north --out contribution',
     )
     .action(async (flags: StatsFlags) => {
       if (!flags.grams && flags.fisher === undefined) {
@@ -108,7 +116,7 @@ export function registerStatsCommand(program: Command): void {
       const { collectStatistics } = await import('../steps/collect-statistics.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
       const {
-        data,
+        data = [],
         json,
         fisher: variant,
         fisherExamples,

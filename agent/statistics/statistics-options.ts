@@ -22,6 +22,7 @@ export interface StatisticsOptions {
   /** Folder of the fine-tuned model. */
   readonly model: string;
   readonly task: TaskKind;
+  /** Empty for an adapter, of which no statistics are collected. */
   readonly dataFiles: readonly string[];
   /** What the columns of the data are called, where the usual names do not say it. */
   readonly columns?: DataColumns;
@@ -31,6 +32,8 @@ export interface StatisticsOptions {
   readonly agent: string;
   /** Folder of the base model, for models that `regmean train` did not make. */
   readonly base?: string;
+  /** Classes in the order of the head; those that the model's folder names when absent. */
+  readonly labels?: readonly string[];
   /**
    * The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16).
    */

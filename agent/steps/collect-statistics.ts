@@ -3,6 +3,7 @@
  *   the contribution.
  */
 
+import { holdsAdapter } from '../../shared/adapters/adapter-factors.ts';
 import { type BaseIdentity, baseIdentity } from '../../shared/contribution/base-identity.ts';
 import {
   readTrainingRecord,
@@ -22,6 +23,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from '../statistics/collect-grams.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
+import { contributeAdapter } from './contribute-adapter.ts';
 import { collectGramsIn } from './grams-in-model.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
 
@@ -53,7 +55,29 @@ export async function collectStatistics(
     throw new RegmeanError('usage', '--inputs-from: needs Grams, got --no-grams');
   }
   await requireNewFolder(options.out);
+  if (await holdsAdapter(options.model)) return contributeAdapterOf(options, context);
+  if (options.dataFiles.length === 0) {
+    throw new RegmeanError('usage', '--data: needed, the data that the model was fine-tuned on');
+  }
   return withModel(options.model, (model) => collectFrom(model, options, context));
+}
+
+/** The contribution of an adapter: merges of adapters need no statistics. */
+async function contributeAdapterOf(
+  options: StatisticsOptions,
+  context: RunContext,
+): Promise<StatisticsResult> {
+  const asked =
+    options.fisher !== undefined ? '--fisher' : options.inputsFrom !== undefined ? '--inputs-from' : null;
+  if (asked !== null) {
+    throw new RegmeanError('usage', `${asked}: must be absent, ${options.model} is an adapter`, {
+      hint: 'write it as a full model with `regmean adapter` to collect statistics of it',
+    });
+  }
+  if (options.dataFiles.length > 0) context.note('an adapter needs no statistics: the data was not read');
+  await contributeAdapter(options);
+  const none = { grams: 0, linearLayers: 0, examples: 0, tokens: 0, batches: 0, fisherExamples: 0 };
+  return { out: options.out, ...none, seconds: 0, tokensPerSecond: 0 };
 }
 
 async function collectFrom(
@@ -64,7 +88,7 @@ async function collectFrom(
   const startedAt = performance.now();
   const record = await trainingRecordOf(opened, options);
   const base = await baseOf(options, record);
-  const source = await openStatisticsSource(opened, options, record?.labels, context);
+  const source = await openStatisticsSource(opened, options, options.labels ?? record?.labels, context);
   try {
     const { model } = source;
     const { examples, truncated } = await loadModelExamples(model, {

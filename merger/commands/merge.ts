@@ -35,11 +35,13 @@ Examples:
   $ regmean merge a b c --method auto --base base --validation dev.jsonl --out fused
   $ regmean merge sentiment names --out fused --heads separate
   $ regmean merge a b --out fused --exclude '^classifier' --base base-model
+  $ regmean merge lora-a lora-b --base base --covariance weights --out lora
 
 A contribution is a Hugging Face model folder with grams.safetensors, as "regmean stats" writes it. Grams made
 elsewhere are square tensors [d, d] named by module, averaged over rows. Heads with different classes are united by
 name, each class merged from the agents that know it; with --heads separate the models are in OUT/heads/AGENT. The output is a Hugging Face model folder with
-a model card and merge-report.json. An earlier merge at --out is replaced; any other folder that holds something is not.`;
+a model card and merge-report.json. Where all contributions are LoRA adapters of Hugging Face PEFT, the output is one too,
+of the sum of their ranks or of --rank. An earlier merge at --out is replaced; any other folder that holds something is not.`;
 
 /** Adds \`regmean merge\`: merges contribution folders into one model folder. */
 export function registerMergeCommand(program: Command): void {
@@ -127,11 +129,14 @@ async function runMerge(contributions: string[], flags: OtherFlags): Promise<voi
 }
 
 async function describe(report: MergeReport, out: string): Promise<string> {
-  const { howManyParameters, largestResidual, singularGroups } = await import('../merge/merge-report.ts');
+  const { describeRank, howManyParameters, largestResidual, singularGroups } = await import(
+    '../merge/merge-report.ts'
+  );
   const { valuesByAgent } = await import('../merge/model-card.ts');
   const lines = [
     `merged ${report.agents.map(({ agent }) => agent).join(', ')} into ${out}`,
     `parameters: ${howManyParameters(report)}`,
+    ...(report.adapter === null ? [] : [`adapter: rank ${describeRank(report.adapter)}`]),
   ];
   lines.push(...averagedLines(report));
   for (const { field, values } of report.allowedDifferences) {

@@ -26,6 +26,7 @@ export interface FinishedMerge {
   /** The models' linear layers, where the method solves for them and they are known. */
   readonly layers: LayerIndex | null;
   readonly differences: readonly AllowedDifference[];
+  readonly adapter: MergeReport['adapter'];
 }
 
 /** The report of a merge. */
@@ -65,6 +66,7 @@ export function makeReport(merge: FinishedMerge): MergeReport {
       averagedLayers: averagedLayersOf(steps),
       unusedGrams: unusedGramsOf(merge),
     },
+    adapter: merge.adapter,
     allowedDifferences: merge.differences,
     groups,
     memory: largestOf(steps),

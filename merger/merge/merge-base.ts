@@ -71,7 +71,12 @@ async function requireIdentified(base: OpenModel, { manifest }: Contribution): P
   );
 }
 
-function requireInBase(base: OpenModel, name: string, { agent, weights }: Contribution): void {
+/**
+ * Checks that a base holds a parameter that keeps its values.
+ *
+ * @throws RegmeanError `invalid-input` naming the parameter
+ */
+export function requireInBase(base: OpenModel, name: string, { agent, weights }: Contribution): void {
   const entry = base.weights.tensors.get(name);
   if (entry === undefined) {
     throw new RegmeanError('invalid-input', `${base.path}: no parameter ${name}, which is excluded`, {

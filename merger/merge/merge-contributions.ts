@@ -1,26 +1,24 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { weightsFile } from '../../shared/safetensors/model-weights.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
+import { requireNoRank } from '../adapters/adapter-output.ts';
 import { classRowSteps } from '../heads/class-rows.ts';
 import { scaledStep } from '../methods/delta-scale.ts';
 import type { MergeInputs, MergeStep } from '../methods/merge-step.ts';
-import { copyCompanions } from './companions.ts';
+import type { Need } from '../methods/needs.ts';
 import { baseStep, type ParameterSplit } from './excluded-parameters.ts';
-import { configChanges, type HeadPlan, specsOf } from './head-plan.ts';
+import type { HeadPlan } from './head-plan.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, type ResolvedMergeOptions, resolveMergeOptions } from './merge-options.ts';
 import { type ChoiceReport, type MergeReport, mergeReportFile, type SearchReport } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { type MergeSources, openSources } from './open-sources.ts';
-import { writeAgentModels } from './separate-heads.ts';
 import type { StepResults } from './step-results.ts';
-import { writeWeights } from './write-weights.ts';
+import { writeMerged } from './write-merged.ts';
 
 /** What is reported of a merge beside its options. */
 export interface MergeCircumstances {
@@ -93,35 +91,37 @@ export async function mergeSources(
   const { contributions, coefficients, gemm, heads, split, differences } = sources;
   const { merged, excluded } = split;
   const { needs } = options.prepared;
+  if (sources.adapters === null) requireNoRank(options.rank);
+  else requireDataFree(options.method.name, needs);
   const replace = await holdsEarlierMerge(options.out);
   const layers = needs.includes('grams') || needs.includes('layers') ? await sources.layers() : null;
   const base = sources.base?.weights;
   const inputs = { contributions, coefficients, base, gemm, layers };
   const steps = planSteps(options, heads, split, inputs, results);
-  const first = contributions[0] as Contribution;
   return writeFolderAtomically(
     options.out,
     async (folder) => {
-      const specs = specsOf(first, heads);
-      const groups = await writeWeights(
-        { path: join(folder, weightsFile), specs, contributions, steps, out: options.out },
-        context,
-      );
-      const changes = configChanges(first, options, heads);
-      await copyCompanions(first.model, folder, { changes, base: sources.base });
-      await first.model.writeNetwork(folder);
-      if (options.heads === 'separate') {
-        await writeAgentModels(folder, contributions, new Set(heads.parameters), sources.base);
-      }
+      const { groups, adapter } = await writeMerged(folder, sources, options, steps, context);
       const report = makeReport({
         ...{ options, contributions, coefficients, heads, merged, excluded, steps, groups },
         ...{ files: await describeFiles(folder), search: search ?? null, choice: choice ?? null },
-        ...{ layers, differences },
+        ...{ layers, differences, adapter },
       });
       await writeReport(folder, report);
       return report;
     },
     { replace },
+  );
+}
+
+/** Checks that a method needs nothing of data: adapters hold none. */
+function requireDataFree(method: string, needs: readonly Need[]): void {
+  const lacking = needs.find((need) => need === 'grams' || need === 'fisher');
+  if (lacking === undefined) return;
+  throw new RegmeanError(
+    'usage',
+    `method: ${method} needs ${lacking === 'grams' ? 'Grams' : 'Fisher information'}, adapters have none`,
+    { hint: 'merge them by --covariance weights, --method simple or another method without data' },
   );
 }
 

@@ -28,6 +28,8 @@ export interface ResolvedCommonOptions {
   readonly exclude: readonly RegExp[];
   readonly allowDifferent: readonly string[];
   readonly base: string | undefined;
+  /** Of the merged adapter; the lowest that holds all of the change when absent. */
+  readonly rank: number | undefined;
 }
 
 /** All options with defaults filled in, checked. */
@@ -55,11 +57,15 @@ export function resolveMergeOptions(options: MergeOptions): ResolvedMergeOptions
  * @throws RegmeanError `usage`, naming the option
  */
 export function resolveCommonOptions(given: Readonly<Record<string, unknown>>): ResolvedCommonOptions {
-  const { include, average, exclude, coefficients, base, ...common } = readOptions(commonOptions, given);
+  const { include, average, exclude, coefficients, base, rank, ...common } = readOptions(
+    commonOptions,
+    given,
+  );
   return {
     ...common,
     coefficients,
     base,
+    rank,
     include: include.map(compile),
     average: average.map(compile),
     exclude: exclude.map(compile),

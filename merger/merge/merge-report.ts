@@ -1,3 +1,4 @@
+import type { AdapterRank } from '../adapters/adapter-output.ts';
 import type { HeadMerging } from '../methods/common-options.ts';
 import type { AveragedLayer, LayerGroupReport } from '../methods/merge-step.ts';
 import type { MethodName } from '../methods/registry.ts';
@@ -139,6 +140,8 @@ export interface MergeReport {
     /** Modules with Grams that are no layers of the models. */
     readonly unusedGrams: readonly string[];
   };
+  /** What became of the rank, where adapters were merged into one; null for models. */
+  readonly adapter: AdapterRank | null;
   /** What differs between the contributions' functions because `allowDifferent` says so. */
   readonly allowedDifferences: readonly AllowedDifference[];
   readonly groups: readonly LayerGroupReport[];
@@ -156,6 +159,12 @@ export function singularGroups({ groups }: MergeReport): readonly LayerGroupRepo
 /** The largest relative residual over all groups; 0 when there are none. */
 export function largestResidual({ groups }: MergeReport): number {
   return groups.reduce((largest, { relativeResidual }) => Math.max(largest, relativeResidual), 0);
+}
+
+/** The rank of a merged adapter, and what it holds of the change, in words. */
+export function describeRank({ rank, kept }: AdapterRank): string {
+  const share = kept === 1 ? 'all' : `${(100 * kept).toFixed(1)} % (squared)`;
+  return `${rank}, which holds ${share} of the merged change`;
 }
 
 /** How many parameters were merged in which way, in words. */

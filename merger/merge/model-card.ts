@@ -5,6 +5,7 @@ import type { LayerGroupReport } from '../methods/merge-step.ts';
 import { inWords, metaOf } from '../methods/option.ts';
 import {
   type ChoiceReport,
+  describeRank,
   howManyParameters,
   largestResidual,
   type MergeReport,
@@ -26,13 +27,13 @@ const pipelineTags: Readonly<Record<string, string>> = {
 export function modelCard(report: MergeReport): string {
   const tag = report.task === null ? undefined : pipelineTags[report.task];
   const frontMatter = stringify({
-    library_name: 'transformers',
+    library_name: report.adapter === null ? 'transformers' : 'peft',
     ...(tag === undefined ? {} : { pipeline_tag: tag }),
-    tags: ['merge', 'regmean'],
+    tags: ['merge', 'regmean', ...(report.adapter === null ? [] : ['lora'])],
   });
   const sections = [
     `---\n${frontMatter}---`,
-    '# A fused language model',
+    report.adapter === null ? '# A fused language model' : '# A merged LoRA adapter',
     introduction(report),
     table(['', ''], facts(report)),
     '## Agents',
@@ -70,8 +71,12 @@ function introduction(report: MergeReport): string {
     heads === 'separate'
       ? ' This folder holds the fused encoder; `heads/<agent>/` is the model with that agent’s own head.'
       : '';
+  const merged =
+    report.adapter === null
+      ? 'models that were fine-tuned from one base on separate data'
+      : 'adapters of one base that were trained on separate data, in the space that their factors span';
   return (
-    `Merged from ${agents.length} models that were fine-tuned from one base on separate data, by ${howMerged(report)}.${where} ` +
+    `Merged from ${agents.length} ${merged}, by ${howMerged(report)}.${where} ` +
     'No training data was seen by the merge. Details are in `merge-report.json`.'
   );
 }
@@ -87,6 +92,7 @@ function facts(report: MergeReport): string[][] {
         : [[metaOf(schema as z.ZodType).label ?? inWords(key), String(options[key])]],
     ),
     ['scale of the change from the base', scale === 1 ? null : String(scale)],
+    ['rank', report.adapter === null ? null : describeRank(report.adapter)],
     ['task', task],
     ['labels', labels?.map((label) => `\`${label}\``).join(', ')],
     ['base fingerprint', baseFingerprint === null ? 'unknown' : `\`${baseFingerprint}\``],

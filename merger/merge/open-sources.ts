@@ -12,10 +12,11 @@ import { createGemm } from '../../shared/linalg/gemm.ts';
 import type { LayerIndex } from '../../shared/models/layer-index.ts';
 import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { holdAdapters, type OpenAdapters, openAdapters } from '../adapters/open-adapters.ts';
 import type { MergeInputs } from '../methods/merge-step.ts';
 import { type ParameterSplit, splitParameters } from './excluded-parameters.ts';
 import { type HeadPlan, planHeads, requireMergedClassRows } from './head-plan.ts';
-import { type BaseUse, type MergeBase, openBase } from './merge-base.ts';
+import { type BaseUse, type MergeBase, openBase, requireInBase } from './merge-base.ts';
 import { coefficientsOf, type ResolvedCommonOptions } from './merge-options.ts';
 import { requireOneNetwork } from './networks.ts';
 import { type AllowedDifference, requireSameFunction } from './same-function.ts';
@@ -27,6 +28,8 @@ export interface MergeSources extends Pick<MergeInputs, 'contributions' | 'coeff
   readonly differences: readonly AllowedDifference[];
   /** Absent where none is given. */
   readonly base: OpenModel | undefined;
+  /** There where the contributions are adapters, so that their merge is one. */
+  readonly adapters: OpenAdapters | null;
   /** The models' linear layers; null for a family that is not known. */
   layers(): Promise<LayerIndex | null>;
   close(): Promise<void>;
@@ -56,31 +59,39 @@ export async function openSources(
   const contributions: Contribution[] = [];
   const gemm = createGemm(context.compute);
   let base: MergeBase | undefined;
+  let adapters: OpenAdapters | null = null;
   const close = async (): Promise<void> => {
     for (const contribution of contributions) await contribution.close();
     await base?.model.close();
     await gemm.dispose();
   };
   try {
-    for (const folder of folders) contributions.push(await openContribution(folder));
+    if (await holdAdapters(folders)) {
+      adapters = await openAdapters(folders, { base: options.base, checkBase: use.checkBase }, gemm);
+      contributions.push(...adapters.contributions);
+      base = { model: adapters.base, differences: [] };
+    }
+    for (const folder of adapters === null ? folders : []) contributions.push(await openContribution(folder));
     const agents = contributions.map(({ agent }) => agent);
     const coefficients = coefficientsOf(options, agents);
-    await requireOneNetwork(contributions);
-    for (const contribution of contributions) noteLeftOut(contribution, context);
+    const models = adapters === null ? contributions : [];
+    await requireOneNetwork(models);
+    for (const contribution of models) noteLeftOut(contribution, context);
     const heads = planHeads(contributions, options);
-    const allowed = await requireSameFunction(contributions, options.heads, options.allowDifferent);
+    const allowed = await requireSameFunction(models, options.heads, options.allowDifferent);
     const split = splitParameters(heads.parameters, options);
     requireMergedClassRows(heads, split.excluded);
     const first = contributions[0] as Contribution;
-    base = await openBase(options, use, split.excluded, first);
+    base ??= await openBase(options, use, split.excluded, first);
+    if (adapters !== null) requireFitting(adapters, options, split, first);
     for (const contribution of checkFiles ? contributions : []) await requireUnchanged(contribution);
     let layers: Promise<LayerIndex | null> | undefined;
     return {
-      ...{ contributions, coefficients, gemm, heads, split, close },
+      ...{ contributions, coefficients, gemm, heads, split, adapters, close },
       base: base?.model,
       differences: [...allowed, ...(base?.differences ?? [])],
       layers() {
-        layers ??= contributionLayers(first);
+        layers ??= adapters === null ? contributionLayers(first) : adapters.layers();
         return layers;
       },
     };
@@ -99,4 +110,19 @@ function noteLeftOut(contribution: Contribution, context: RunContext): void {
     { model: agent, task: contributionTask(contribution), surplus: model.surplusBeside(own) },
     context,
   );
+}
+
+/** Checks what is asked of a merge of adapters. */
+function requireFitting(
+  { base }: OpenAdapters,
+  { heads }: ResolvedCommonOptions,
+  { excluded }: ParameterSplit,
+  first: Contribution,
+): void {
+  if (heads === 'separate') {
+    throw new RegmeanError('unsupported', 'heads: must be united where adapters are merged, got separate', {
+      hint: 'write the adapters as full models with `regmean adapter`: these are merged with heads of their own',
+    });
+  }
+  for (const name of excluded) requireInBase(base, name, first);
 }

@@ -4,11 +4,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { type RunContext, stopIfAsked } from '../../shared/runtime/run-context.ts';
 import { isFloatDtype } from '../../shared/safetensors/dtype.ts';
 import { weightsFile } from '../../shared/safetensors/model-weights.ts';
-import {
-  fillSafetensors,
-  type SafetensorsSink,
-  type TensorSpec,
-} from '../../shared/safetensors/write-safetensors.ts';
+import { fillSafetensors, type TensorSpec } from '../../shared/safetensors/write-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
 import { allFinite, notFinite } from '../methods/finite.ts';
 import type { LayerGroupReport, MergeOutput, MergeStep } from '../methods/merge-step.ts';
@@ -24,6 +20,8 @@ export interface WeightsRequest {
   readonly steps: readonly MergeStep[];
   /** What is said to be finished. */
   readonly out: string;
+  /** Makes tensors of merged parameters, where these are not the tensors of the file. */
+  readonly into?: (output: MergeOutput) => MergeOutput;
 }
 
 /**
@@ -35,13 +33,12 @@ export interface WeightsRequest {
  * @throws RegmeanError when a merged value is not finite; `interrupted`
  */
 export async function writeWeights(
-  { path, specs, contributions, steps, out }: WeightsRequest,
+  { path, specs, contributions, steps, out, into = (output) => output }: WeightsRequest,
   context: RunContext,
 ): Promise<readonly LayerGroupReport[]> {
   const { weights } = contributions[0] as Contribution;
-  const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
   const sizeOfStep = ({ parameters }: MergeStep): number =>
-    parameters.reduce((sum, parameter) => sum + (sizes.get(parameter) ?? 0), 0);
+    parameters.reduce((sum, parameter) => sum + sizeOf(weights.tensors.get(parameter)?.shape ?? [0]), 0);
   const total = steps.reduce((sum, step) => sum + sizeOfStep(step), 0);
   const groups: LayerGroupReport[] = [];
   await fillSafetensors(path, specs, { format: 'pt' }, async (sink) => {
@@ -50,10 +47,11 @@ export async function writeWeights(
     }
     let done = 0;
     const progress = context.progress({ label: 'merging', total, unit: 'weights' });
+    const output = checkFinite(into(sink), contributions);
     for (const step of steps) {
       stopIfAsked(context, () => `merge: stopped at ${step.name}, nothing was written`);
       progress.update(done, step.name);
-      const group = await step.run(checkFinite(sink, contributions));
+      const group = await step.run(output);
       if (group !== undefined) groups.push(group);
       done += sizeOfStep(step);
     }
@@ -64,11 +62,11 @@ export async function writeWeights(
 }
 
 /** Lets only finite values through. */
-function checkFinite(sink: SafetensorsSink, contributions: readonly Contribution[]): MergeOutput {
+function checkFinite(output: MergeOutput, contributions: readonly Contribution[]): MergeOutput {
   return {
     async write(name, data, start) {
       if (!allFinite(data)) throw await blame(name, contributions);
-      await sink.write(name, data, start);
+      await output.write(name, data, start);
     },
   };
 }

@@ -58,8 +58,13 @@ export const commonOptions = z.object({
     help: 'merge although contributions differ in this field of config.json, or part of the tokenizer',
     value: 'field',
   }),
+  rank: option(z.int().min(1).optional(), {
+    help: 'rank of the merged adapter, where LoRA adapters are merged; a lower one holds the largest part of the change',
+    label: 'rank of the merged adapter',
+    default: 'the sum of theirs, which holds all of it',
+  }),
   base: option(z.string().min(1).optional(), {
-    help: 'base model folder, for --scale, --include, --exclude, and methods that need it',
+    help: 'base model folder, for --scale, --include, --exclude, LoRA adapters, and methods that need it',
     value: 'dir',
   }),
 });

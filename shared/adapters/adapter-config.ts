@@ -22,6 +22,7 @@ const blocksSchema = z.object({
 
 const adapterConfigSchema = z.object({
   base_model_name_or_path: z.string().nullish(),
+  task_type: z.string().nullish(),
   r: z.int().positive().default(8),
   lora_alpha: z.number().nullish(),
   rank_pattern: z.record(z.string(), z.int().positive()).nullish(),
@@ -61,6 +62,8 @@ export interface AdapterConfig {
   readonly path: string;
   /** The base model as the adapter names it, a folder or a name on a hub. */
   readonly baseName: string | null;
+  /** What PEFT calls the task: SEQ_CLS; null where it does not say. */
+  readonly taskType: string | null;
   /** Rank of a module's update. */
   rankOf(module: string): number;
   /**
@@ -113,6 +116,7 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
   return {
     path,
     baseName: raw.base_model_name_or_path ?? null,
+    taskType: raw.task_type ?? null,
     rankOf,
     scalingOf(module) {
       const alpha = valueFor(path, 'alpha_pattern', raw.alpha_pattern ?? {}, module) ?? raw.lora_alpha ?? 8;

@@ -8,7 +8,8 @@ import { listFolder } from '../files/atomic-folder.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { firstNotFinite } from '../tensor.ts';
 
-const adapterWeightsFile = 'adapter_model.safetensors';
+/** Name of the file with an adapter's weights. */
+export const adapterWeightsFile = 'adapter_model.safetensors';
 const pickledWeightsFile = 'adapter_model.bin';
 
 /** Names of the tensors of one module's update. */

@@ -83,7 +83,12 @@ export async function openContribution(folder: string): Promise<Contribution> {
   }
 }
 
-function checkedConfig(folder: string, config: object): z.infer<typeof configSchema> {
+/**
+ * What a merge reads of config.json.
+ *
+ * @throws RegmeanError `invalid-input` naming a field of another type
+ */
+export function checkedConfig(folder: string, config: object): z.infer<typeof configSchema> {
   const parsed = configSchema.safeParse(config);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
