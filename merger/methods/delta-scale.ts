@@ -36,10 +36,11 @@ function scaledOutput(
       const base = bases.get(parameter);
       if (base === undefined) return output.write(parameter, data, start);
       const from = await base.readFloat32Range(parameter, start, start + data.length);
-      const scaled = Float64Array.from(data, (value, i) => {
+      const scaled = new Float64Array(data.length);
+      for (let i = 0; i < scaled.length; i++) {
         const origin = from[i] as number;
-        return origin + scale * (value - origin);
-      });
+        scaled[i] = origin + scale * ((data[i] as number) - origin);
+      }
       return output.write(parameter, scaled, start);
     },
   };

@@ -3,9 +3,11 @@
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
 import type { Matrix } from '../../shared/linalg/matrix.ts';
+import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import { groupLayers, type LayerGroup } from './layer-groups.ts';
 import type { MergeInputs } from './merge-step.ts';
 import type { LayerSystems } from './solve-system.ts';
+import { outputsOf } from './stacked-weights.ts';
 
 /** How Grams are scaled and shrunk. */
 export interface GramSettings {
@@ -24,6 +26,19 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
       ...group,
       from: (contributions.at(-1) as Contribution).weights,
       rows: group.gramNames.map((gram, index) => contributions[index]?.grams?.grams.get(gram)?.rows ?? null),
+      sums() {
+        const left = denseLeftSide(inputs.gemm, group.dimension);
+        const { accumulate, solve } = normalEquations(left, outputsOf(group));
+        return {
+          add: async (index, deviation) =>
+            accumulate({
+              gram: await readScaledGram(inputs, settings, index, group),
+              // The solution is measured from the last contribution.
+              deviation: index === contributions.length - 1 ? undefined : deviation,
+            }),
+          solve,
+        };
+      },
       covarianceOf: (index) => readScaledGram(inputs, settings, index, group),
     })),
   };

@@ -13,6 +13,7 @@ export function meanStep(
   return {
     name: parameter,
     parameters: [parameter],
+    key: JSON.stringify(['mean', parameter]),
     // A block in float64 and one contribution's in float32.
     bytes: Math.min(size, blockValues) * (8 + 4),
     async run(output) {

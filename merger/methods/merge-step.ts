@@ -41,8 +41,8 @@ export interface MergeStep {
   /** About how many bytes of memory it takes at most, however many contributions there are. */
   readonly bytes: number;
   /**
-   * What its results depend on beside the contributions, the base and the coefficients, where
-   * several merges of these may have it: steps with equal keys write the same.
+   * What its results depend on beside the contributions, the base and the coefficients: steps with
+   * equal keys write the same. Where a step has none, it is of its method with all its options.
    */
   readonly key?: string;
   /**

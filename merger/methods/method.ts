@@ -78,7 +78,9 @@ export function defineMethod<
         needs,
         steps(inputs) {
           requireNeeds(facts.name, needs, inputs);
-          return steps(inputs, settings);
+          const keyOf = ({ name, parameters }: MergeStep): string =>
+            JSON.stringify([facts.name, settings, name, parameters]);
+          return steps(inputs, settings).map((step) => ({ key: keyOf(step), ...step }));
         },
       };
     },

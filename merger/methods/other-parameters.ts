@@ -37,7 +37,12 @@ export function otherSteps(
     .filter((parameter) => !done.has(parameter))
     .map((parameter) => {
       const step =
-        vectors === 'mean' ? meanStep(inputs, parameter) : taskVectorStep(inputs, parameter, squaredChange);
+        vectors === 'mean'
+          ? meanStep(inputs, parameter)
+          : {
+              key: JSON.stringify([vectors, parameter]),
+              ...taskVectorStep(inputs, parameter, squaredChange),
+            };
       const layer = averaged.get(parameter);
       return layer === undefined ? step : { ...step, averaged: layer };
     });

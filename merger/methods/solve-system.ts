@@ -1,7 +1,7 @@
 /** @file One system of RegMean: read, summed, solved and written. */
 
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
-import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
+import type { NormalEquations } from '../../shared/linalg/normal-equations.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import type { AveragedLayer, LayerGroupReport, MergeInputs, MergeOutput, MergeStep } from './merge-step.ts';
 import { type LayerStack, outputsOf, readStack, writeStack } from './stacked-weights.ts';
@@ -14,12 +14,26 @@ export interface LayerSystem extends LayerStack {
   readonly from: TensorReader;
   /** Rows of each contribution's Gram, null where they are not known. */
   readonly rows: readonly (number | null)[];
+  /** Both sides of the normal equations, with no contribution yet. */
+  sums(): SystemSums;
   /**
    * What is known of a contribution's inputs, times its coefficient: [d, d].
    *
    * @param deviation the contribution's weights less the reference, [n, d]
    */
   covarianceOf(index: number, deviation: Matrix): Promise<Matrix>;
+}
+
+/** The sums of a system over contributions, to be solved once. */
+export interface SystemSums {
+  /**
+   * Adds a contribution.
+   *
+   * @param deviation its weights less the reference, [n, d]
+   */
+  add(index: number, deviation: Matrix): Promise<void>;
+  /** See `NormalEquations.solve`. */
+  solve: NormalEquations<unknown>['solve'];
 }
 
 /** What becomes of the linear layers. */
@@ -53,20 +67,19 @@ export function solveStep(inputs: MergeInputs, system: LayerSystem): MergeStep {
  * their number. Where the sum is singular the solution is the one nearest to the mean.
  */
 async function solveSystem(
-  { contributions, coefficients, gemm }: MergeInputs,
+  { contributions, coefficients }: MergeInputs,
   system: LayerSystem,
   output: MergeOutput,
 ): Promise<LayerGroupReport> {
   const { name, dimension, layers, rows, from } = system;
   const outputs = outputsOf(system);
   const reference = await readStack(from, system);
-  const equations = normalEquations(denseLeftSide(gemm, dimension), outputs);
+  const sums = system.sums();
   for (const [index, { weights }] of contributions.entries()) {
     const isReference = weights === from;
     const deviation = isReference ? zeros(outputs, dimension) : await readStack(weights, system);
     if (!isReference) addScaled(deviation, -1, reference);
-    const gram = await system.covarianceOf(index, deviation);
-    await equations.accumulate({ gram, deviation: isReference ? undefined : deviation });
+    await sums.add(index, deviation);
   }
   const meanDeviation = async (): Promise<Matrix> => {
     const mean = zeros(outputs, dimension);
@@ -76,7 +89,7 @@ async function solveSystem(
     addScaled(mean, -1, reference);
     return transpose(mean);
   };
-  const { x, ...solution } = await equations.solve(`layer ${name}`, meanDeviation);
+  const { x, ...solution } = await sums.solve(`layer ${name}`, meanDeviation);
   addScaled(reference, 1, transpose(x));
   await writeStack(reference, layers, output);
   return { name, layers: layers.map(({ module }) => module), dimension, outputs, rows, ...solution };

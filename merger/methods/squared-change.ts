@@ -25,5 +25,9 @@ function meanBySquares({ vectors, weights }: TaskVectors): Float64Array {
       weighted[i] = (weighted[i] as number) + weight * change;
     }
   }
-  return weighted.map((value, i) => ((sums[i] as number) > 0 ? value / (sums[i] as number) : 0));
+  for (let i = 0; i < sums.length; i++) {
+    const sum = sums[i] as number;
+    weighted[i] = sum > 0 ? (weighted[i] as number) / sum : 0;
+  }
+  return weighted;
 }

@@ -68,7 +68,8 @@ export function taskVectorStep(
     const values = await weights.readFloat32Range(parameter, start, start + from.length);
     // Comparisons with NaN are false: a sparse vector would leave it out without a word.
     if (!allFinite(values)) throw notFinite(agent, parameter);
-    return values.map((value, i) => value - (from[i] as number));
+    for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) - (from[i] as number);
+    return values;
   };
   const changesOfAll = async (start: number, from: Float32Array): Promise<readonly Float32Array[]> => {
     const vectors: Float32Array[] = [];

@@ -29,7 +29,7 @@ export async function weightCovariance(
   deviation: Matrix,
   { covarianceEps, covarianceCentring, covarianceNormalize }: WeightCovarianceSettings,
 ): Promise<Matrix> {
-  const rows = covarianceCentring === 'rows' ? centred(deviation) : deviation;
+  const rows = covarianceCentring === 'rows' ? centredRows(deviation) : deviation;
   const dimension = deviation.columns;
   const covariance = zeros(dimension, dimension);
   await gemm.accumulate(rows, rows, covariance, { transA: true });
@@ -44,7 +44,7 @@ export async function weightCovariance(
 }
 
 /** A matrix less the mean of its rows. */
-function centred(matrix: Matrix): Matrix {
+export function centredRows(matrix: Matrix): Matrix {
   const { rows, columns, data } = matrix;
   const mean = new Float64Array(columns);
   for (let at = 0; at < data.length; at++) {

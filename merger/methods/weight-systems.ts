@@ -1,6 +1,7 @@
 /** @file The systems of linear layers whose inputs the change of their weights tells of. */
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import type { Matrix } from '../../shared/linalg/matrix.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { layersOfBase } from './changed-layers.ts';
 import { allFinite, notFinite } from './finite.ts';
@@ -8,6 +9,7 @@ import type { SolvedLayer } from './layer-groups.ts';
 import type { MergeInputs } from './merge-step.ts';
 import type { LayerSystem, LayerSystems } from './solve-system.ts';
 import { type WeightCovarianceSettings, weightCovariance } from './weight-covariance.ts';
+import { weightSums } from './weight-sums.ts';
 
 /**
  * One system for each linear layer that the base holds, measured from the base's weights: every
@@ -25,18 +27,30 @@ function systemOf(
   layer: SolvedLayer,
   base: TensorReader,
 ): LayerSystem {
+  const { weight, inputs, outputs } = layer;
+  const requireFinite = async (index: number, deviation: Matrix): Promise<void> => {
+    if (allFinite(deviation.data)) return;
+    const isBase = !allFinite(await base.readFloat64(weight));
+    throw notFinite(isBase ? base.path : (contributions[index] as Contribution).agent, weight);
+  };
   return {
     name: layer.module,
-    dimension: layer.inputs,
+    dimension: inputs,
     layers: [layer],
     from: base,
     rows: contributions.map(() => null),
+    sums() {
+      const sums = weightSums(gemm, [inputs, outputs], settings);
+      return {
+        async add(index, deviation) {
+          await requireFinite(index, deviation);
+          await sums.add(deviation, coefficients[index] as number);
+        },
+        solve: sums.solve,
+      };
+    },
     async covarianceOf(index, deviation) {
-      if (!allFinite(deviation.data)) {
-        const isBase = !allFinite(await base.readFloat64(layer.weight));
-        const { agent } = contributions[index] as Contribution;
-        throw notFinite(isBase ? base.path : agent, layer.weight);
-      }
+      await requireFinite(index, deviation);
       const covariance = await weightCovariance(gemm, deviation, settings);
       const coefficient = coefficients[index] as number;
       for (let at = 0; at < covariance.data.length; at++) {

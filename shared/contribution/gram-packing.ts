@@ -5,6 +5,7 @@
  */
 
 import { RegmeanError } from '../errors.ts';
+import { mirrorUpper } from '../linalg/matrix.ts';
 
 /** Numbers that the packed upper triangle of a [d, d] matrix takes: d(d+1)/2. */
 export function packedLength(dimension: number): number {
@@ -47,8 +48,6 @@ export interface GramFactors {
   readonly offDiagonal: number;
 }
 
-const tile = 16;
-
 /**
  * Unpacks a packed upper triangle into the full symmetric matrix, times factors (1 when left out).
  *
@@ -71,22 +70,4 @@ export function unpackSymmetric(
   }
   mirrorUpper(square, dimension);
   return square;
-}
-
-/**
- * Copies the upper triangle to the lower one, tile by tile so that the transposed reads stay in the
- * cache.
- */
-function mirrorUpper(square: Float64Array, dimension: number): void {
-  for (let top = 0; top < dimension; top += tile) {
-    const bottom = Math.min(dimension, top + tile);
-    for (let left = 0; left <= top; left += tile) {
-      for (let row = top; row < bottom; row++) {
-        const right = Math.min(row, left + tile);
-        for (let column = left; column < right; column++) {
-          square[row * dimension + column] = square[column * dimension + row] as number;
-        }
-      }
-    }
-  }
 }

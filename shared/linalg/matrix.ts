@@ -1,10 +1,13 @@
-/** A dense float64 matrix, row-major without gaps. `data` may be a view into a larger array. */
-export interface Matrix {
+/** A dense matrix, row-major without gaps. `data` may be a view into a larger array. */
+export interface AnyMatrix<Data extends Float32Array | Float64Array = Float32Array | Float64Array> {
   readonly rows: number;
   readonly columns: number;
   /** [rows * columns] */
-  readonly data: Float64Array;
+  readonly data: Data;
 }
+
+/** One of float64, as everything is solved in. */
+export interface Matrix extends AnyMatrix<Float64Array> {}
 
 /** A matrix of zeros. */
 export function zeros(rows: number, columns: number): Matrix {
@@ -17,8 +20,12 @@ export function copyOf({ rows, columns, data }: Matrix): Matrix {
 }
 
 /** Rows `start` to `end` (exclusive) as a view: writing to it writes to `matrix`. */
-export function rowSlice({ columns, data }: Matrix, start: number, end: number): Matrix {
-  return { rows: end - start, columns, data: data.subarray(start * columns, end * columns) };
+export function rowSlice<Data extends Float32Array | Float64Array>(
+  { columns, data }: AnyMatrix<Data>,
+  start: number,
+  end: number,
+): AnyMatrix<Data> {
+  return { rows: end - start, columns, data: data.subarray(start * columns, end * columns) as Data };
 }
 
 const tile = 16;
@@ -38,6 +45,24 @@ export function transpose({ rows, columns, data }: Matrix): Matrix {
     }
   }
   return { rows: columns, columns: rows, data: result };
+}
+
+/**
+ * Copies the upper triangle of a square matrix to the lower one, tile by tile so that the
+ * transposed reads stay in the cache.
+ */
+export function mirrorUpper(square: Float64Array, dimension: number): void {
+  for (let top = 0; top < dimension; top += tile) {
+    const bottom = Math.min(dimension, top + tile);
+    for (let left = 0; left <= top; left += tile) {
+      for (let row = top; row < bottom; row++) {
+        const right = Math.min(row, left + tile);
+        for (let column = left; column < right; column++) {
+          square[row * dimension + column] = square[column * dimension + row] as number;
+        }
+      }
+    }
+  }
 }
 
 /** Multiplies row i by `factors[i]`, in place. */

@@ -5,6 +5,12 @@
 export interface Compute {
   /** Threads of one run; ONNX Runtime's own choice (one per core) when absent. */
   readonly threads?: number;
+  /**
+   * `sleep`: threads that have nothing to do leave the processor to others at once, instead of
+   * looking for more for a while. For work with pauses between runs; absent where a run has many
+   * short nodes.
+   */
+  readonly idle?: 'sleep';
 }
 
 /** What ONNX Runtime chooses by itself. */

@@ -104,13 +104,17 @@ export async function createSession(graph: Graph, compute: Compute): Promise<Ses
   };
 }
 
-async function createOrtSession(model: Uint8Array, { threads }: Compute): Promise<ort.InferenceSession> {
+async function createOrtSession(
+  model: Uint8Array,
+  { threads, idle }: Compute,
+): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(model, {
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      ...(idle === undefined ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     });
   } catch (error) {
     throw new RegmeanError('unsupported', `ONNX Runtime cannot prepare the graph: ${messageOf(error)}`, {

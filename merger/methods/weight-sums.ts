@@ -1,0 +1,175 @@
+/**
+ * @file The two sums of RegMean's normal equations where the covariances of inputs come from the
+ *   changes of weights (`weight-covariance.ts`), Z_i = D_i^T [d, n]:
+ *
+ *     left = sum_i f_i (Z_i Z_i^T + e_i I),   right = sum_i f_i (Z_i Z_i^T + e_i I) D_i^T
+ *
+ *   Z Z^T is symmetric: only panels of its upper triangle are computed, each is used for both sums
+ *   and forgotten. Where a layer has few outputs, Z (Z^T D^T) is cheaper.
+ *
+ *   The products are in float32 where e I is well above their rounding. A change is the difference
+ *   of float32 weights of a hundred times its size: it is not known better than that. Sums and the
+ *   solution are in float64.
+ */
+import type { Gemm } from '../../shared/linalg/gemm.ts';
+import {
+  type AnyMatrix,
+  frobeniusNorm,
+  type Matrix,
+  mirrorUpper,
+  rowSlice,
+  zeros,
+} from '../../shared/linalg/matrix.ts';
+import { type SymmetricSolution, solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
+import { centredRows, type WeightCovarianceSettings } from './weight-covariance.ts';
+
+/** Float32 products need at least this share of the mean diagonal entry on the diagonal. */
+const leastShareOfFloat32 = 0.01;
+/** Panels of the triangle: with more, less of the lower one is computed, by smaller products. */
+const mostPanels = 8;
+const leastPanel = 96;
+
+/** The sums over contributions, to be solved once. */
+export interface WeightSums {
+  /**
+   * Adds a contribution.
+   *
+   * @param deviation D [n, d], all finite
+   */
+  add(deviation: Matrix, coefficient: number): Promise<void>;
+  /** Solves for X [d, n]; see `solveSymmetric`. */
+  solve(system: string, nearest: () => Promise<Matrix>): Promise<SymmetricSolution>;
+}
+
+/** Sums with no contribution yet, for a layer with d inputs and n outputs. */
+export function weightSums(
+  gemm: Gemm,
+  [d, n]: readonly [d: number, n: number],
+  { covarianceEps, covarianceCentring, covarianceNormalize }: WeightCovarianceSettings,
+): WeightSums {
+  const left = zeros(d, d);
+  const right = zeros(d, n);
+  return {
+    async add(deviation, coefficient) {
+      const rows = covarianceCentring === 'rows' ? centredRows(deviation) : deviation;
+      const norm = frobeniusNorm(rows);
+      const trace = norm ** 2;
+      if (trace === 0) return;
+      const factor = covarianceNormalize === 'none' ? coefficient : coefficient / trace;
+      const added = (factor * covarianceEps * trace) / d;
+      // In units of its root mean square nothing overflows, however small the change.
+      const unit = norm / Math.sqrt(n * d);
+      const make = covarianceEps >= leastShareOfFloat32 ? singles : doubles;
+      const z = scaledTranspose(rows, 1 / unit, make);
+      const change = rows === deviation ? z : scaledTranspose(deviation, 1 / unit, make);
+      await addProducts(gemm, { z, change, factor: factor * unit ** 2, unit, make }, left, right);
+      for (let at = 0; at < left.data.length; at += d + 1) left.data[at] = (left.data[at] as number) + added;
+      addEntries(right.data, added * unit, change.data);
+    },
+    solve(system, nearest) {
+      mirrorUpper(left.data, d);
+      return solveSymmetric(gemm, system, left, right, nearest);
+    },
+  };
+}
+
+type Numbers = Float32Array | Float64Array;
+type Make<Data extends Numbers> = (length: number) => Data;
+const singles: Make<Numbers> = (length) => new Float32Array(length);
+const doubles: Make<Numbers> = (length) => new Float64Array(length);
+
+/** left's upper triangle += f Z Z^T, right += f u Z Z^T D^T */
+async function addProducts<Data extends Numbers>(
+  gemm: Gemm,
+  {
+    z,
+    change,
+    factor,
+    unit,
+    make,
+  }: {
+    readonly z: AnyMatrix<Data>;
+    readonly change: AnyMatrix<Data>;
+    readonly factor: number;
+    readonly unit: number;
+    readonly make: Make<Data>;
+  },
+  left: Matrix,
+  right: Matrix,
+): Promise<void> {
+  const [d, n] = [z.rows, z.columns];
+  const empty = (rows: number, columns: number): AnyMatrix<Data> => ({
+    ...{ rows, columns, data: make(rows * columns) },
+  });
+  const product = empty(d, n);
+  const isWide = 2 * n < d;
+  const size = Math.max(leastPanel, Math.ceil(d / mostPanels));
+  for (let top = 0; top < d; top += size) {
+    const bottom = Math.min(d, top + size);
+    const own = rowSlice(z, top, bottom);
+    const below = rowSlice(z, bottom, d);
+    const square = empty(bottom - top, bottom - top);
+    const beside = empty(bottom - top, d - bottom);
+    await gemm.accumulate(own, own, square, { transB: true });
+    await gemm.accumulate(own, below, beside, { transB: true });
+    addBlock(left, [top, top], factor, square);
+    addBlock(left, [top, bottom], factor, beside);
+    if (isWide) continue;
+    const target = rowSlice(product, top, bottom);
+    await gemm.accumulate(square, rowSlice(change, top, bottom), target);
+    await gemm.accumulate(beside, rowSlice(change, bottom, d), target);
+    const rest = rowSlice(product, bottom, d);
+    await gemm.accumulate(beside, rowSlice(change, top, bottom), rest, { transA: true });
+  }
+  if (isWide) {
+    const shares = empty(n, n);
+    await gemm.accumulate(z, change, shares, { transA: true });
+    await gemm.accumulate(z, shares, product);
+  }
+  addEntries(right.data, factor * unit, product.data);
+}
+
+/** The transpose of a matrix times a factor, tile by tile so that it stays in the cache. */
+function scaledTranspose<Data extends Numbers>(
+  { rows, columns, data }: Matrix,
+  factor: number,
+  make: Make<Data>,
+): AnyMatrix<Data> {
+  const tile = 16;
+  const result = make(data.length);
+  for (let left = 0; left < columns; left += tile) {
+    const right = Math.min(columns, left + tile);
+    for (let top = 0; top < rows; top += tile) {
+      const bottom = Math.min(rows, top + tile);
+      for (let column = left; column < right; column++) {
+        for (let row = top; row < bottom; row++) {
+          result[column * rows + row] = factor * (data[row * columns + column] as number);
+        }
+      }
+    }
+  }
+  return { rows: columns, columns: rows, data: result };
+}
+
+/** Adds a block times a factor at a row and a column. */
+function addBlock(
+  target: Matrix,
+  [top, left]: readonly [number, number],
+  factor: number,
+  { rows, columns, data }: AnyMatrix,
+): void {
+  const values = target.data;
+  for (let row = 0; row < rows; row++) {
+    const start = (top + row) * target.columns + left;
+    const from = row * columns;
+    for (let i = 0; i < columns; i++) {
+      values[start + i] = (values[start + i] as number) + factor * (data[from + i] as number);
+    }
+  }
+}
+
+function addEntries(target: Float64Array, factor: number, source: Numbers): void {
+  for (let i = 0; i < target.length; i++) {
+    target[i] = (target[i] as number) + factor * (source[i] as number);
+  }
+}
