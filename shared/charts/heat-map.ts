@@ -13,13 +13,24 @@ export interface HeatMap {
   readonly diverging?: boolean;
   /** Digits after the point in cells; none are written when absent. */
   readonly digits?: number;
+  /** Whether small values have the strong colours, for ranks. */
+  readonly lowIsGood?: boolean;
 }
 
 const sequentialColors = ['#f4f7fb', '#b9d2ea', '#6aa5d3', '#2171b5', '#08306b'];
 const divergingColors = ['#b35806', '#f1a340', '#f7f7f7', '#67a9cf', '#0b5394'];
 
 /** A matrix as coloured cells with a colour scale; returns an SVG. */
-export function heatMap({ label, values, rows, columns, diverging = false, digits }: HeatMap): string {
+export function heatMap({
+  label,
+  values,
+  rows,
+  columns,
+  diverging = false,
+  digits,
+  lowIsGood = false,
+}: HeatMap): string {
+  const colors = diverging ? divergingColors : sequentialColors;
   const [height, width] = [values.length, values[0]?.length ?? 0];
   const known = values.flat().filter((value) => value !== null);
   const largest = Math.max(...known.map(Math.abs), Number.EPSILON);
@@ -69,14 +80,14 @@ export function heatMap({ label, values, rows, columns, diverging = false, digit
       precision: digits ?? 2,
       text: [max.toFixed(digits ?? 2), min.toFixed(digits ?? 2)],
       textStyle: { ...axisText, fontSize: 11 },
-      inRange: { color: diverging ? divergingColors : sequentialColors },
+      inRange: { color: lowIsGood ? colors.toReversed() : colors },
     },
     series: [
       {
         type: 'heatmap',
         data: values.flatMap((row, y) =>
           row.flatMap((value, x) =>
-            value === null ? [] : [cellOf(x, y, value, min, max, digits, diverging)],
+            value === null ? [] : [cellOf(x, y, value, { min, max, digits, diverging, lowIsGood })],
           ),
         ),
         itemStyle: named ? { borderColor: '#ffffff', borderWidth: 2 } : {},
@@ -91,12 +102,17 @@ function cellOf(
   x: number,
   y: number,
   value: number,
-  min: number,
-  max: number,
-  digits: number | undefined,
-  diverging: boolean,
+  scale: {
+    readonly min: number;
+    readonly max: number;
+    readonly digits: number | undefined;
+    readonly diverging: boolean;
+    readonly lowIsGood: boolean;
+  },
 ): object {
-  const share = max > min ? (value - min) / (max - min) : 0;
+  const { min, max, digits, diverging, lowIsGood } = scale;
+  const place = max > min ? (value - min) / (max - min) : 0;
+  const share = lowIsGood ? 1 - place : place;
   const dark = diverging ? share < 0.12 || share > 0.88 : share > 0.55;
   return {
     value: [x, y, value],
