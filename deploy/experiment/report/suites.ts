@@ -1,6 +1,6 @@
 /**
- * @file How methods compare over several experiments: ranks, paired tests, and whether the rows that
- *   choose their method keep up with the best of those that do not.
+ * @file How methods compare over several experiments: ranks, paired tests, and whether the rows
+ *   that choose their method keep up with the best of those that do not.
  */
 import { heatMap } from '../../../shared/charts/heat-map.ts';
 import type { ExperimentResults } from '../results.ts';

@@ -62,7 +62,7 @@ function classNamed(name: string): readonly string[] {
   return mapped === '' ? [] : [mapped];
 }
 
-/** The new name of a tag, `B-person` or `I-person`; outside where its class is mapped to nothing. */
+/** The new name of a tag like `B-person`; outside where its class is mapped to nothing. */
 function tagNamed(tag: string): string {
   if (tag === 'O') return tag;
   const [mapped] = classNamed(tag.slice(2));
