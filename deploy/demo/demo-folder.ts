@@ -39,6 +39,8 @@ export interface DemoPaths {
   readonly simple: string;
   readonly regmean: string;
   readonly results: string;
+  /** The comparison as a picture. */
+  readonly picture: string;
 }
 
 /**
@@ -92,6 +94,7 @@ function pathsOf(directory: string, dataset: DemoDataset): DemoPaths {
     simple: join(directory, 'simple'),
     regmean: join(directory, 'regmean'),
     results: join(directory, 'results.json'),
+    picture: join(directory, 'comparison.svg'),
   };
 }
 

@@ -37,6 +37,7 @@ export function describeReport(report: DemoReport, plan: DemoPlan, color: boolea
     'Use it:',
     `  npx regmean evaluate --model ${fused} --task ${task} --data ${paths.agents[0]?.data.test}`,
     `Every number above: ${paths.results}`,
+    `The comparison as a picture: ${paths.picture}`,
     '',
   ].join('\n');
 }

@@ -64,6 +64,28 @@ export function resultsTable(results: Results): TextTable {
   };
 }
 
+/** A model's macro averages over the agents' domains, and over unseen ones (null without any). */
+export interface Summary {
+  readonly label: string;
+  readonly average: number;
+  readonly unseen: number | null;
+}
+
+/** The averages of every model. */
+export function summariesOf({ domains, outOfDomain, singles, combined }: Results): {
+  readonly singles: readonly Summary[];
+  readonly combined: readonly Summary[];
+} {
+  const over = (model: ModelScores, names: readonly string[]): number =>
+    mean(names.map((name) => scoreOf(model, name)));
+  const summary = (model: ModelScores): Summary => ({
+    label: model.label,
+    average: over(model, domains),
+    unseen: outOfDomain.length === 0 ? null : over(model, outOfDomain),
+  });
+  return { singles: singles.map(summary), combined: combined.map(summary) };
+}
+
 function scoreOf(model: ModelScores, testSet: string): number {
   const score = model.scores.get(testSet);
   if (score === undefined) {

@@ -11,6 +11,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { DemoDataset } from '../datasets/dataset.ts';
 import { type DemoDatasetName, demoDatasets } from '../datasets/datasets.ts';
 import { type DemoPaths, prepareDemoFolder } from './demo-folder.ts';
+import { demoPicture } from './picture.ts';
 import type { DemoPlan } from './plan.ts';
 import { createProcesses, type Processes } from './processes.ts';
 import type { Results } from './results.ts';
@@ -75,6 +76,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const choice = await readChoice(paths.agents[0]?.fused ?? '');
     const report = { paths, task: dataset.task, results, round, choice, scoringSeconds };
     await writeFile(paths.results, `${JSON.stringify(reportJson(report, options), null, 2)}\n`);
+    await writeFile(paths.picture, demoPicture(results, options.plan, fusedLabel));
     return report;
   } catch (error) {
     if (signal.aborted) throw new RegmeanError('interrupted', 'demo: stopped', { cause: error });

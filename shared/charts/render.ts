@@ -20,7 +20,7 @@ export function renderChart({ label, width, height }: ChartFrame, option: echart
     chart.setOption({
       animation: false,
       textStyle: { fontFamily },
-      backgroundColor: 'transparent',
+      backgroundColor: '#ffffff',
       ...option,
     });
     return withStableIds(chart.renderToSVGString({ useViewBox: true }), label);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { barChart } from '../../../shared/charts/bar-chart.ts';
 import { boxPlot, fiveNumbers } from '../../../shared/charts/box-plot.ts';
 import { heatMap } from '../../../shared/charts/heat-map.ts';
 import { lineChart } from '../../../shared/charts/line-chart.ts';
@@ -10,6 +11,14 @@ const line = () =>
       { name: 'RegMean', points: [0, 0.5, 1].map((x) => ({ x, y: 50 + x, low: 49 + x, high: 51 + x })) },
     ],
     references: [{ name: 'Simple', y: 49 }],
+  });
+const bars = () =>
+  barChart({
+    ...{ label: 'Models', title: 'All models', xName: 'score', series: ['seen', 'unseen'] },
+    rows: [
+      { name: 'one', values: [40, 30] },
+      { name: 'fused', values: [60, 50], highlighted: true },
+    ],
   });
 const box = () =>
   boxPlot({ label: 'Drops', yName: 'change', boxes: [{ name: 'Simple', values: [-3, -1, -2, -8] }] });
@@ -27,6 +36,7 @@ const heat = () =>
 
 describe.each([
   ['a line chart', line],
+  ['a bar chart', bars],
   ['a box plot', box],
   ['a heat map', heat],
 ])('%s', (_, draw) => {

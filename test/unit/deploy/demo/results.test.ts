@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { demoPicture } from '../../../../deploy/demo/picture.ts';
 import { type ModelScores, type Results, resultsTable } from '../../../../deploy/demo/results.ts';
 import { formatTable } from '../../../../deploy/demo/table.ts';
 
@@ -70,5 +71,17 @@ describe('resultsTable', () => {
       combined: [model('ensemble of the 6 models', scores)],
     });
     for (const line of formatTable(wide, false)) expect(line.length).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('the picture', () => {
+  it('shows every model with both averages, and says how the fused one stands beside the best other', () => {
+    const svg = demoPicture(results, { measure: 'span F1' }, 'RegMean');
+    for (const text of ['trained on news only', 'trained on romance only', 'Simple', 'RegMean']) {
+      expect(svg).toContain(text);
+    }
+    expect(svg).toContain('the merge that its agents chose: 75.0, the best of the others 70.0');
+    expect(svg).toContain('average over 2 unseen domains');
+    expect(svg).toContain('>57.5<');
   });
 });
