@@ -21,10 +21,10 @@ export function demoPicture(results: Results, { measure }: Pick<DemoPlan, 'measu
   const comparison =
     ownOf === undefined || best === undefined
       ? ''
-      : `: ${(100 * ownOf.average).toFixed(1)}, the best of the others ${(100 * best.average).toFixed(1)}`;
+      : `: ${(100 * ownOf.average).toFixed(1)}; the best of the others: ${(100 * best.average).toFixed(1)}`;
   return barChart({
     label: `${measure} of the fused model and of all others`,
-    title: `One model fused in one round, by the merge that its agents chose${comparison}`,
+    title: `Fused in one round, by the merge that its agents chose${comparison}`,
     xName: `${measure} in percent`,
     series: [
       `average over the ${results.domains.length} agents’ domains`,
@@ -32,11 +32,13 @@ export function demoPicture(results: Results, { measure }: Pick<DemoPlan, 'measu
     ],
     rows: [
       ...singles.map((row) => ({ name: `trained on ${row.label} only`, values: values(row) })),
-      ...combined.map((row) => ({
-        name: row.label,
-        values: values(row),
-        highlighted: row.label === fused,
-      })),
+      ...combined
+        .toSorted((a, b) => Number(a === ownOf) - Number(b === ownOf))
+        .map((row) => ({
+          name: row.label,
+          values: values(row),
+          highlighted: row === ownOf,
+        })),
     ],
   });
 }

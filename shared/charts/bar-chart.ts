@@ -28,8 +28,8 @@ export function barChart({ label, title, xName, series, rows }: BarChart): strin
   return renderChart(
     { label, width: left + 560, height: height + 130 },
     {
-      title: { text: title, left: 12, top: 10, textStyle: { ...axisText, fontSize: 15, fontWeight: 600 } },
-      legend: { top: 38, left: 12, itemWidth: 14, textStyle: axisText, selectedMode: false },
+      title: { text: title, left: 12, top: 10, textStyle: { ...axisText, fontSize: 14, fontWeight: 600 } },
+      legend: { top: 38, left: 12, itemWidth: 14, itemGap: 32, textStyle: axisText, selectedMode: false },
       grid: { left, right: 60, top: 72, height },
       xAxis: {
         type: 'value',

@@ -3,7 +3,7 @@ import { fontFamily, gridColor, mutedColor, textColor } from './theme.ts';
 
 const style = `
 :root { color-scheme: light; }
-body { margin: 0; background: #f5f7fa; color: ${textColor}; font: 16px/1.55 ${fontFamily.replaceAll('"', "'")}; }
+body { margin: 0; background: #f5f7fa; color: ${textColor}; font: 16px/1.55 ${fontFamily}; }
 main { max-width: 1080px; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 0 0 .75rem; }

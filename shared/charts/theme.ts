@@ -17,7 +17,8 @@ export const seriesColors = [
 export const textColor = '#1f2933';
 export const mutedColor = '#7b8794';
 export const gridColor = '#e4e7eb';
-export const fontFamily = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+/** Names in single quotes: attributes of SVGs stand in double ones. */
+export const fontFamily = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /** The colour of series `index`. */
 export function seriesColor(index: number): string {

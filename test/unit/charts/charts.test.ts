@@ -49,6 +49,12 @@ describe.each([
     expect(draw()).toBe(draw());
   });
 
+  it('is well-formed by itself, so that it can be a file of its own', () => {
+    const tag = /<\/?[\w:]+(\s+[\w:-]+="[^"<]*")*\s*\/?>/g;
+    expect(draw().replace(tag, '')).not.toMatch(/[<>]/);
+    expect(draw()).toContain('xmlns="http://www.w3.org/2000/svg"');
+  });
+
   it('has no value that is not a number', () => {
     expect(draw()).not.toMatch(/NaN|undefined|Infinity/);
   });

@@ -80,7 +80,7 @@ describe('the picture', () => {
     for (const text of ['trained on news only', 'trained on romance only', 'Simple', 'RegMean']) {
       expect(svg).toContain(text);
     }
-    expect(svg).toContain('the merge that its agents chose: 75.0, the best of the others 70.0');
+    expect(svg).toContain('the merge that its agents chose: 75.0; the best of the others: 70.0');
     expect(svg).toContain('average over 2 unseen domains');
     expect(svg).toContain('>57.5<');
   });
