@@ -29,6 +29,8 @@ function lineOf(event: RoundEvent__Output): string | undefined {
       return `${event.agent} was refused: ${event.message}`;
     case 'ROUND_EVENT_KIND_SCORED':
       return `${event.agent} has scored the candidates`;
+    case 'ROUND_EVENT_KIND_REFINED':
+      return `${event.agent} has sent what it was asked for again`;
     case 'ROUND_EVENT_KIND_MERGE_PROGRESS':
       return `merging ${event.done} of ${event.total}: ${event.message}`;
     default:

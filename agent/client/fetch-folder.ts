@@ -19,7 +19,7 @@ import { type RetryOptions, withRetries } from '../../shared/wire/with-retries.t
 
 /** What is fetched, where to, and who is told how far it has come. */
 export interface FetchFolderOptions extends Omit<RetryOptions, 'address'> {
-  readonly what: 'base' | 'candidate' | 'fused';
+  readonly what: 'base' | 'candidate' | 'interim' | 'fused';
   readonly files: readonly FolderFile[];
   /** The agent whose model is fetched; the one that all share when absent. */
   readonly agent?: string;
@@ -154,6 +154,8 @@ function callOf(
       return client.FetchBase(request);
     case 'candidate':
       return client.FetchCandidate(request);
+    case 'interim':
+      return client.FetchInterim(request);
     case 'fused':
       return client.FetchFused(request);
   }

@@ -20,11 +20,12 @@ import { contribute } from './contribute.ts';
 import { eventNotes } from './event-notes.ts';
 import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
+import { refine } from './refine.ts';
 import { roundTask } from './round-task.ts';
 import { scoreCandidates } from './score-candidates.ts';
 import { transferProgress } from './transfer-progress.ts';
 import { waitForMerge, waitForState } from './wait-for-merge.ts';
-import { checksumsOf, prepareStep, type RoundStep } from './work-folder.ts';
+import { checksumsOf, stepFolder } from './work-folder.ts';
 
 /** What an agent brings to a round. */
 export interface TakePartOptions {
@@ -58,15 +59,15 @@ export interface TakePartResult {
   readonly bytesReceived: number;
   /** Wall-clock seconds of each stage; a stage that was done before takes none. */
   readonly seconds: Readonly<
-    Record<'base' | 'training' | 'statistics' | 'upload' | 'wait' | 'scoring' | 'fused', number>
+    Record<'base' | 'training' | 'statistics' | 'upload' | 'wait' | 'scoring' | 'refining' | 'fused', number>
   >;
 }
 
 /**
  * Takes part in a round: fetches the base model, fine-tunes it on the agent's data as the recipe
- * says, collects statistics, contributes, scores candidates where the round has them, waits for the
- * merge and fetches the fused model. Called
- * again after a stop, it continues; a step whose round, base, data or options changed begins anew.
+ * says, collects statistics, contributes, scores candidates or sends what is asked for again where
+ * the round does so, waits for the merge and fetches the fused model. Called again after a stop, it
+ * continues; a step whose round, base, data or options changed begins anew.
  *
  * @throws RegmeanError when the agent is not expected, the round fails, or a stage does
  */
@@ -130,13 +131,21 @@ export async function takePart(
     folder: join(work, 'candidates'),
   };
   const following = { ...retry, onEvent: eventNotes(context) };
-  const reached = await waitForState(connection, ['ROUND_STATE_SCORING', 'ROUND_STATE_MERGED'], following);
+  const asking = ['ROUND_STATE_SCORING', 'ROUND_STATE_REFINING', 'ROUND_STATE_MERGED'] as const;
+  const reached = await waitForState(connection, asking, following);
   const waitSeconds = clock();
   const scored =
     reached === 'ROUND_STATE_SCORING'
       ? await scoreCandidates(connection, retry, scoring, context)
       : { bytesReceived: 0 };
   const scoringSeconds = clock();
+  const { name, columns } = options;
+  const again = { name, contribution, dataFiles: trainFiles, columns, work };
+  const refined =
+    reached === 'ROUND_STATE_REFINING'
+      ? await refine(connection, retry, again, context)
+      : { bytesSent: 0, bytesReceived: 0 };
+  const refiningSeconds = clock();
   await waitForMerge(connection, following);
   const mergeSeconds = clock();
   const fusedProgress = transferProgress('fetching the fused model', context);
@@ -151,8 +160,11 @@ export async function takePart(
     out: options.out,
     model,
     contribution,
-    bytesSent: sent.bytesSent,
-    bytesReceived: fetchedBase.bytesReceived + scored.bytesReceived + fetchedFused.bytesReceived,
+    bytesSent: sent.bytesSent + refined.bytesSent,
+    bytesReceived: [fetchedBase, scored, refined, fetchedFused].reduce(
+      (sum, own) => sum + own.bytesReceived,
+      0,
+    ),
     seconds: {
       base: baseSeconds,
       training: trainingSeconds,
@@ -160,6 +172,7 @@ export async function takePart(
       upload: uploadSeconds,
       wait: waitSeconds + mergeSeconds,
       scoring: scoringSeconds,
+      refining: refiningSeconds,
       fused: clock(),
     },
   };
@@ -208,22 +221,6 @@ function statisticsOf(
     ...fisherOf(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };
-}
-
-/** The folder of a step; says so where an earlier result had to make room. */
-async function stepFolder(
-  work: string,
-  step: RoundStep,
-  inputs: object,
-  context: RunContext,
-): Promise<string> {
-  const { folder, movedTo } = await prepareStep(work, step, inputs);
-  if (movedTo !== null) {
-    context.note(
-      `${folder}: made from another round, base, data or options; begun anew, the earlier one is ${movedTo}`,
-    );
-  }
-  return folder;
 }
 
 /** The Fisher information that the round wants, in our words. */

@@ -10,10 +10,11 @@ import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
 import { readJson } from '../../shared/files/read-json.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { z } from '../../shared/zod.ts';
 
 /** The steps that leave a folder of their name. */
-export type RoundStep = 'base' | 'model' | 'contribution';
+export type RoundStep = 'base' | 'model' | 'contribution' | 'interim' | 'refined';
 
 const stepsFile = 'steps.json';
 const stepsSchema = z.record(z.string(), z.string());
@@ -47,6 +48,22 @@ export async function prepareStep(work: string, step: RoundStep, inputs: object)
   }
   await writeJsonAtomically(join(work, stepsFile), { ...known, [step]: digest });
   return { folder, movedTo: isThere ? earlier : null };
+}
+
+/** The folder of a step; says so where an earlier result had to make room. */
+export async function stepFolder(
+  work: string,
+  step: RoundStep,
+  inputs: object,
+  context: Pick<RunContext, 'note'>,
+): Promise<string> {
+  const { folder, movedTo } = await prepareStep(work, step, inputs);
+  if (movedTo !== null) {
+    context.note(
+      `${folder}: made from another round, base, data or options; begun anew, the earlier one is ${movedTo}`,
+    );
+  }
+  return folder;
 }
 
 /** SHA-256 of each file, in the order given. */

@@ -4,6 +4,7 @@ import { registerAgentContributeCommand } from './agent-contribute.ts';
 import { registerAgentFetchCommand } from './agent-fetch.ts';
 import { registerAgentFetchBaseCommand } from './agent-fetch-base.ts';
 import { registerAgentInfoCommand } from './agent-info.ts';
+import { registerAgentRefineCommand } from './agent-refine.ts';
 import { registerAgentRunCommand } from './agent-run.ts';
 import { registerAgentScoreCommand } from './agent-score.ts';
 import { registerEvaluateCommand } from './evaluate.ts';
@@ -28,5 +29,6 @@ export function registerAgentCommands(program: Command): void {
   registerAgentFetchBaseCommand(agent);
   registerAgentContributeCommand(agent);
   registerAgentScoreCommand(agent);
+  registerAgentRefineCommand(agent);
   registerAgentFetchCommand(agent);
 }

@@ -17,23 +17,15 @@ export type PaddingChoice = (typeof paddingChoices)[number];
 export const positionRowsChoices = ['excluded', 'included'] as const;
 export type PositionRowsChoice = (typeof positionRowsChoices)[number];
 
-/** Which statistics, of which model, over which data. */
-export interface StatisticsOptions {
-  /** Folder of the fine-tuned model. */
+/** Which statistics of a model, over which data. */
+export interface GramStatistics {
+  /** Folder of the model. */
   readonly model: string;
   readonly task: TaskKind;
   /** Empty for an adapter, of which no statistics are collected. */
   readonly dataFiles: readonly string[];
   /** What the columns of the data are called, where the usual names do not say it. */
   readonly columns?: DataColumns;
-  /** The contribution folder to write. */
-  readonly out: string;
-  /** Name of the agent in the round. */
-  readonly agent: string;
-  /** Folder of the base model, for models that `regmean train` did not make. */
-  readonly base?: string;
-  /** Classes in the order of the head; those that the model's folder names when absent. */
-  readonly labels?: readonly string[];
   /**
    * The most batches that are read (paper, Appendix C: the effect saturates near 1,000 of size 16).
    */
@@ -48,6 +40,20 @@ export interface StatisticsOptions {
   readonly positionRows?: PositionRowsChoice;
   readonly maxLength?: number;
   readonly seed: number;
+  /** Fisher information beside the Grams, when given. */
+  readonly fisher?: FisherOptions;
+}
+
+/** Statistics of a fine-tuned model, and the contribution that they are written into. */
+export interface StatisticsOptions extends GramStatistics {
+  /** The contribution folder to write. */
+  readonly out: string;
+  /** Name of the agent in the round. */
+  readonly agent: string;
+  /** Folder of the base model, for models that `regmean train` did not make. */
+  readonly base?: string;
+  /** Classes in the order of the head; those that the model's folder names when absent. */
+  readonly labels?: readonly string[];
   /** Whether Grams are collected; default true. */
   readonly grams?: boolean;
   /**
@@ -55,8 +61,6 @@ export interface StatisticsOptions {
    * the model itself when absent.
    */
   readonly inputsFrom?: string;
-  /** Fisher information beside the Grams, when given. */
-  readonly fisher?: FisherOptions;
   /** Whether the metrics of training.json go into the contribution. */
   readonly shareMetrics: boolean;
 }

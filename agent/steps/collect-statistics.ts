@@ -91,14 +91,8 @@ async function collectFrom(
   const source = await openStatisticsSource(opened, options, options.labels ?? record?.labels, context);
   try {
     const { model } = source;
-    const { examples, truncated } = await loadModelExamples(model, {
-      files: options.dataFiles,
-      columns: options.columns,
-      modelFolder: source.folder,
-      labelled: options.fisher?.variant === 'empirical' || options.task === 'text2text',
-      maxLength: options.maxLength,
-    });
-    noteCutRows(options.dataFiles.join(', '), truncated, context);
+    const isRead = options.inputsFrom === undefined || options.fisher !== undefined;
+    const examples = isRead ? await examplesFor(source, options, context) : [];
     const { collected, inputsFrom } = await gramsOf(opened, source, examples, options, context);
     const fisher = options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher);
     await writeContribution(options.out, {
@@ -150,6 +144,19 @@ async function collectFrom(
   }
 }
 
+async function examplesFor(
+  { model, folder }: StatisticsSource,
+  { dataFiles, columns, fisher, task, maxLength }: StatisticsOptions,
+  context: RunContext,
+): Promise<readonly EncodedExample[]> {
+  const { examples, truncated } = await loadModelExamples(model, {
+    ...{ files: dataFiles, columns, maxLength, modelFolder: folder },
+    labelled: fisher?.variant === 'empirical' || task === 'text2text',
+  });
+  noteCutRows(dataFiles.join(', '), truncated, context);
+  return examples;
+}
+
 /**
  * The Grams that were asked for, and the fingerprint of the model that inputs are of, if another.
  */
@@ -160,10 +167,10 @@ async function gramsOf(
   options: StatisticsOptions,
   context: RunContext,
 ): Promise<{ readonly collected: CollectedGrams; readonly inputsFrom?: string }> {
-  const { grams, inputsFrom } = options;
+  const { grams, inputsFrom, fisher: _, ...ofGrams } = options;
   if (grams === false) return { collected: noGrams };
   if (inputsFrom === undefined) return { collected: await source.grams(examples) };
-  return collectGramsIn(inputsFrom, opened, examples, options, context);
+  return collectGramsIn(inputsFrom, opened, ofGrams, context);
 }
 
 const noGrams: CollectedGrams = {

@@ -7,14 +7,18 @@
  *   are asked once more and not once for every layer.
  */
 import { RegmeanError } from '../../shared/errors.ts';
-import type { EncodedExample } from '../../shared/examples/example.ts';
+import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import { functionDifferences } from '../../shared/formats/function-differences.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
+import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from '../statistics/collect-grams.ts';
-import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import type { GramStatistics } from '../statistics/statistics-options.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
+
+/** Over which data Grams are collected, and how. */
+export type GramsInModelOptions = Omit<GramStatistics, 'model'>;
 
 /** Grams, and which model they are of. */
 export interface GramsInModel {
@@ -33,15 +37,19 @@ export interface GramsInModel {
 export function collectGramsIn(
   path: string,
   own: OpenModel,
-  examples: readonly EncodedExample[],
-  options: StatisticsOptions,
+  options: GramsInModelOptions,
   context: RunContext,
 ): Promise<GramsInModel> {
-  const { fisher: _, ...ofGrams } = options;
+  const { dataFiles, columns, maxLength, task } = options;
   return withModel(path, async (other) => {
     await requireSameNetwork(own, other);
-    const source = await openStatisticsSource(other, { ...ofGrams, model: path }, undefined, context);
+    const source = await openStatisticsSource(other, { ...options, model: path }, undefined, context);
     try {
+      const { examples, truncated } = await loadModelExamples(source.model, {
+        ...{ files: dataFiles, columns, maxLength, modelFolder: source.folder },
+        labelled: task === 'text2text',
+      });
+      noteCutRows(dataFiles.join(', '), truncated, context);
       return { collected: await source.grams(examples), inputsFrom: await other.fingerprint() };
     } finally {
       await source.dispose();

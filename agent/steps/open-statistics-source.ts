@@ -3,7 +3,7 @@ import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { collectFisher } from '../statistics/collect-fisher.ts';
 import { collectGrams } from '../statistics/collect-grams.ts';
-import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import type { GramStatistics } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { StatisticsSource } from '../statistics/statistics-source.ts';
  */
 export function openStatisticsSource(
   model: OpenModel,
-  options: StatisticsOptions,
+  options: GramStatistics,
   classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {
@@ -28,7 +28,7 @@ export function openStatisticsSource(
 
 async function openGraphSource(
   opened: GraphModel,
-  options: StatisticsOptions,
+  options: GramStatistics,
   classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {

@@ -2,14 +2,14 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { LayersModel } from '../../shared/formats/model-format.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
-import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import type { GramStatistics } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { collectLayersGrams } from './collect-grams.ts';
 
 /** A LayersModel as the source of a contribution. */
 export async function openLayersSource(
   opened: LayersModel,
-  options: StatisticsOptions,
+  options: GramStatistics,
   classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {

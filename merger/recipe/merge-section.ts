@@ -21,6 +21,7 @@ import {
   unmetCondition,
 } from '../methods/merge-keys.ts';
 import { defaultMethod, type MethodName } from '../methods/registry.ts';
+import { complaintAboutRounds, roundsSchema } from '../methods/rounds.ts';
 
 /** The base is the round's. */
 const { base: _, ...common } = givenOptions.common;
@@ -35,15 +36,21 @@ export const mergeSection = z
     ...givenOptions.method,
     ...givenAutoOptions,
     ...common,
+    /** 2: merged again, with Grams that agents collect in the first merge. */
+    rounds: roundsSchema.optional(),
     /** By agent: which of them contribute is not known yet. */
     coefficients: coefficientsByAgent.optional(),
   })
   .check(({ value, issues }) => {
+    const complain = (key: string, message: string): void => {
+      issues.push({ code: 'custom', input: value, path: [key], message });
+    };
     const foreign = foreignOfChoice(value.method, withoutDefaults(value));
-    if (foreign === undefined) return;
-    issues.push({ code: 'custom', input: value, path: [foreign.key], message: foreign.complaint });
+    if (foreign !== undefined) complain(foreign.key, foreign.complaint);
+    const ofRounds = complaintAboutRounds(value);
+    if (ofRounds !== undefined) complain('rounds', ofRounds);
   })
-  .transform(({ method, coefficients, candidates, choose = defaultRule, ...given }) => {
+  .transform(({ method, coefficients, candidates, choose = defaultRule, rounds, ...given }) => {
     const { base: __, coefficients: ___, ...ofAll } = commonOptions.parse(given);
     const byAgent = coefficients === undefined ? {} : { coefficients };
     if (method === autoMethod) {
@@ -51,7 +58,7 @@ export const mergeSection = z
       return { method, ...(candidates === undefined ? {} : { candidates }), choose, ...shared, ...byAgent };
     }
     const own: MethodOptions = methodNamed(method).options.parse(given);
-    return { method, ...own, ...ofAll, ...byAgent };
+    return { method, ...own, ...ofAll, ...byAgent, ...(rounds === 2 ? { rounds } : {}) };
   });
 
 /** A checked section. */
@@ -59,7 +66,7 @@ export type MergeSection = z.output<typeof mergeSection>;
 
 /** A method and values of options, of which the others have their defaults. */
 export type MergeChoice =
-  | (Omit<GivenOptions, 'base'> & { readonly method: MethodName })
+  | (Omit<GivenOptions, 'base'> & { readonly method: MethodName; readonly rounds?: number | undefined })
   | Omit<AutoMergeOptions, 'base'>;
 
 /**

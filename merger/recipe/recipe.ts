@@ -10,13 +10,16 @@ import { autoMethod } from '../auto/auto-options.ts';
 import { patternSchema } from '../methods/common-options.ts';
 import { type MethodOptions, methodNamed } from '../methods/merge-keys.ts';
 import type { MethodName } from '../methods/registry.ts';
-import { type MergeSection, mergeSection } from './merge-section.ts';
+import { type MergeChoice, type MergeSection, mergeSection } from './merge-section.ts';
 
 const seed = z.int().min(0).max(0xffffffff);
 
 /** A year. */
-const maxScoringMinutes = 366 * 24 * 60;
+const maxWaitingMinutes = 366 * 24 * 60;
 const defaultScoringMinutes = 60;
+const defaultRefiningMinutes = 6 * 60;
+
+const waiting = z.strictObject({ minutes: z.number().positive().max(maxWaitingMinutes).optional() });
 
 /** How agents fine-tune; what is absent is the default of `regmean train`. */
 export const trainingSchema = z.strictObject({
@@ -60,7 +63,9 @@ export const recipeSchema = z
     statistics: statistics.prefault({}),
     merge: mergeSection.prefault({}),
     /** How long agents' scores of candidates are awaited, where the merge is chosen by them. */
-    scoring: z.strictObject({ minutes: z.number().positive().max(maxScoringMinutes).optional() }).optional(),
+    scoring: waiting.optional(),
+    /** How long agents are awaited that are asked again, where the recipe does so. */
+    refining: waiting.optional(),
   })
   .check((context) => {
     const { value, issues } = context;
@@ -137,6 +142,26 @@ export function quorumOf(recipe: Recipe): number {
 /** How long agents' scores of candidates are awaited, in milliseconds. */
 export function scoringTimeOf({ scoring }: Recipe): number {
   return (scoring?.minutes ?? defaultScoringMinutes) * 60_000;
+}
+
+/** What agents can be asked for about a merge of what they sent. */
+export const refinements = ['grams'] as const;
+
+/** One of `refinements`. */
+export type Refinement = (typeof refinements)[number];
+
+/** What a recipe asks agents for again, in this order, each about a merge with those before. */
+export function refinementsOf({
+  merge,
+}: {
+  readonly merge: MergeSection | MergeChoice;
+}): readonly Refinement[] {
+  return 'rounds' in merge && merge.rounds === 2 ? ['grams'] : [];
+}
+
+/** How long agents are awaited that are asked again, in milliseconds. */
+export function refiningTimeOf({ refining }: Recipe): number {
+  return (refining?.minutes ?? defaultRefiningMinutes) * 60_000;
 }
 
 /** The deadline in milliseconds since 1970, or undefined when the round waits for every agent. */

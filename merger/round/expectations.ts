@@ -1,19 +1,26 @@
 /** @file What a round asks of a contribution. */
+import { join } from 'node:path';
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
+import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { headFolder } from '../../shared/wire/agent-models.ts';
+import type { Recipe, Refinement } from '../recipe/recipe.ts';
+import { refinementPaths } from './refinement-store.ts';
+import type { RoundPaths } from './round-paths.ts';
 import type { StoredRound } from './round-store.ts';
 
 /**
  * The round's demands on the contribution of `agent`: its network must be the base's, and its
  * tensors exactly those of the base with the round's task head.
  *
+ * @param wanted what of the contribution is new, where the agent is asked again
  * @throws RegmeanError `unsupported` when the base's tensors with that head cannot be told: nothing
  *   weaker is ever asked instead
  */
 export async function expectationsOf(
   { paths, recipe, base }: StoredRound,
   agent: string,
+  wanted?: Refinement,
 ): Promise<ContributionExpectations> {
   return {
     agent,
@@ -26,7 +33,14 @@ export async function expectationsOf(
     tensors: await withModel(paths.base, (model) => model.tensorsFor(recipe.task, recipe.labels)),
     networkOf: paths.base,
     allowDifferent: recipe.merge.allowDifferent,
+    ...(wanted === 'grams' ? { inputsFrom: await interimFingerprint(paths, recipe, agent) } : {}),
   };
+}
+
+/** Which model an agent collects Grams in: where heads are kept apart, the one with its own. */
+function interimFingerprint(paths: RoundPaths, { merge }: Recipe, agent: string): Promise<string> {
+  const { model } = refinementPaths(paths, 'grams');
+  return baseFingerprint(merge.heads === 'separate' ? join(model, headFolder(agent)) : model);
 }
 
 /** Whether the recipe leaves a parameter to the merge method. */

@@ -3,12 +3,14 @@
  *   the bytes so far. The length of each file is its committed offset; an upload that was cut
  *   anywhere continues from there.
  */
-import { type FileHandle, mkdir, open, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, mkdir, open, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestFile as contributionFile } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { syncFolder, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { checkChunk } from '../../shared/wire/file-chunks.ts';
+import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { FileChunk__Output } from '../../shared/wire/generated/regmean/v1/FileChunk.ts';
 import { digestOf, type UploadManifest, uploadManifestSchema } from './upload-manifest.ts';
 
@@ -46,11 +48,21 @@ export interface IncomingUpload {
   close(): Promise<void>;
 }
 
+/** Files that are here already, in full: those that a manifest also lists need not travel. */
+export interface PresentFiles {
+  readonly folder: string;
+  readonly files: readonly FolderFile[];
+}
+
 /**
  * Takes up the upload in `dir`, or begins it; an upload of other content that lies there is
  * dropped.
  */
-export async function openUpload(dir: string, manifest: UploadManifest): Promise<IncomingUpload> {
+export async function openUpload(
+  dir: string,
+  manifest: UploadManifest,
+  present?: PresentFiles,
+): Promise<IncomingUpload> {
   const stored = await readManifest(dir);
   if (stored === undefined || digestOf(stored) !== digestOf(manifest)) {
     await rm(dir, { recursive: true, force: true });
@@ -59,9 +71,24 @@ export async function openUpload(dir: string, manifest: UploadManifest): Promise
   }
   const offsets = new Map<string, number>();
   const folder = filesFolder(dir);
-  for (const { name, size } of manifest.files)
-    offsets.set(name, await settledLength(join(folder, name), size));
+  for (const file of manifest.files) {
+    const path = join(folder, file.name);
+    const length = await settledLength(path, file.size);
+    const isPresent = length < file.size && present?.files.some((own) => isSame(own, file));
+    if (isPresent) await takeOver(join(present?.folder ?? '', file.name), path);
+    offsets.set(file.name, isPresent ? file.size : length);
+  }
   return growingUpload(folder, manifest, offsets);
+}
+
+function isSame(a: FolderFile, b: FolderFile): boolean {
+  return a.name === b.name && a.size === b.size && a.sha256 === b.sha256;
+}
+
+/** A second name for a file that never changes; a copy where the file system has no such names. */
+async function takeOver(from: string, to: string): Promise<void> {
+  await rm(to, { force: true });
+  await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
 }
 
 /**

@@ -1,12 +1,13 @@
 /** @file Merges stored contributions of a round by its recipe, or by another. */
-import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { autoMethod } from '../auto/auto-options.ts';
+import { isAuto } from '../auto/auto-options.ts';
 import { mergeAuto } from '../auto/merge-auto.ts';
 import { mergeContributions } from '../merge/merge-contributions.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import type { MergeChoice } from '../recipe/merge-section.ts';
+import { type Refinement, refinementsOf } from '../recipe/recipe.ts';
+import { latestContribution } from './refinement-store.ts';
 import type { StoredRound } from './round-store.ts';
 
 /** What a merge of a round takes. */
@@ -17,6 +18,11 @@ export interface MergeRoundOptions {
   readonly out: string;
   /** How to merge; the recipe's way when absent. */
   readonly merge?: MergeChoice;
+  /**
+   * What was asked for again and counts, in the order in which it was; all of it when absent, if
+   * the way to merge is one that asks for it.
+   */
+  readonly refinements?: readonly Refinement[];
 }
 
 /**
@@ -27,7 +33,7 @@ export interface MergeRoundOptions {
  */
 export async function mergeRound(
   { paths, recipe }: StoredRound,
-  { agents, out, merge = recipe.merge }: MergeRoundOptions,
+  { agents, out, merge = recipe.merge, refinements }: MergeRoundOptions,
   context: RunContext,
 ): Promise<MergeReport> {
   const stranger = agents.find((agent) => !recipe.agents.includes(agent));
@@ -39,7 +45,9 @@ export async function mergeRound(
   }
   const ordered = recipe.agents.filter((agent) => agents.includes(agent));
   const { coefficients } = merge;
-  const folders = ordered.map((agent) => join(paths.contributions, agent));
+  const counting = refinements ?? (isAuto(merge) ? [] : refinementsOf({ merge }));
+  const folders: string[] = [];
+  for (const agent of ordered) folders.push(await latestContribution(paths, agent, counting));
   const circumstances = {
     // A list goes by the agents as they were named.
     coefficients:
@@ -49,7 +57,7 @@ export async function mergeRound(
     out,
     base: paths.base,
   };
-  return merge.method === autoMethod
-    ? mergeAuto(folders, { ...merge, ...circumstances }, {}, context)
-    : mergeContributions(folders, { ...merge, ...circumstances }, context);
+  if (isAuto(merge)) return mergeAuto(folders, { ...merge, ...circumstances }, {}, context);
+  const { rounds: _, ...options } = merge;
+  return mergeContributions(folders, { ...options, ...circumstances }, context);
 }

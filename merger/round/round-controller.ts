@@ -1,6 +1,7 @@
 /**
  * @file The life of one round: uploads begin, are checked and stored, and when the round is
- *   complete it merges; where the merge is chosen by scores, candidates are made and scored first.
+ *   complete it merges; where the merge is chosen by scores, candidates are made and scored first;
+ *   where agents are asked again, an interim merge is made, and they are.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,8 +10,15 @@ import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
 import { acceptScores } from '../auto/accept-scores.ts';
 import { isAuto } from '../auto/auto-options.ts';
-import { deadlineOf, quorumOf, scoringTimeOf } from '../recipe/recipe.ts';
+import { deadlineOf, quorumOf, type Refinement, refiningTimeOf, scoringTimeOf } from '../recipe/recipe.ts';
+import { isAnswered, type SentBefore, sentBefore } from './asked-again.ts';
 import { type IncomingUpload, openUpload } from './incoming-upload.ts';
+import {
+  beginRefinement,
+  readRefinements,
+  removeInterimModels,
+  storeRefinement,
+} from './refinement-store.ts';
 import { createRoundEvents, type RoundListener } from './round-events.ts';
 import { type RoundFacts, type RoundStanding, standingOf } from './round-state.ts';
 import {
@@ -22,7 +30,7 @@ import {
   storeContribution,
   writeFailure,
 } from './round-store.ts';
-import { type AgentView, readAgent } from './round-view.ts';
+import { type AgentView, heardOf, readAgent } from './round-view.ts';
 import {
   type AgentScores,
   beginScoring,
@@ -31,7 +39,13 @@ import {
   storeScores,
 } from './scoring-store.ts';
 import type { UploadLimits } from './upload-limits.ts';
-import { checkDeclaration, checkManifest, digestOf, type UploadManifest } from './upload-manifest.ts';
+import {
+  checkDeclaration,
+  checkManifest,
+  checkRefinement,
+  digestOf,
+  type UploadManifest,
+} from './upload-manifest.ts';
 import { type AlreadyStored, type UploadTurn, UploadTurns } from './upload-turns.ts';
 
 /** The longest delay that a timer takes, in milliseconds. */
@@ -42,8 +56,10 @@ export interface RoundWork {
   /**
    * Checks a complete contribution folder; throws a RegmeanError that names the tensor and the
    * rule.
+   *
+   * @param wanted what of it is new, where the agent was asked again
    */
-  validate(folder: string, agent: string): Promise<void>;
+  validate(folder: string, agent: string, wanted?: Refinement): Promise<void>;
   /**
    * Merges the contributions of `agents` into the round's `merged` folder, which appears in one
    * rename.
@@ -54,13 +70,18 @@ export interface RoundWork {
    * rename.
    */
   makeCandidates(agents: readonly string[], onProgress: OnProgress): Promise<void>;
+  /**
+   * Merges the contributions of `agents` into the model that agents are asked again about, which
+   * appears in one rename.
+   */
+  mergeFor(wanted: Refinement, agents: readonly string[], onProgress: OnProgress): Promise<void>;
 }
 
 /** Told how far a merge has come. */
 export type OnProgress = (step: string, done: number, total: number) => void;
 
 /** What the files of a round say. */
-type RoundFiles = Pick<RoundFacts, 'contributed' | 'scoring' | 'merged' | 'mergeFailure'>;
+type RoundFiles = Pick<RoundFacts, 'contributed' | 'scoring' | 'refinements' | 'merged' | 'mergeFailure'>;
 
 /** Serves a stored round: continues where its files say that it stands. */
 export async function startRound(
@@ -68,16 +89,23 @@ export async function startRound(
   work: RoundWork,
   limits: UploadLimits,
 ): Promise<RoundController> {
-  const { paths } = round;
+  const { paths, recipe } = round;
   const files: RoundFiles = {
     contributed: await listContributed(paths),
     scoring: await readScoring(paths),
+    refinements: await readRefinements(paths, recipe),
     merged: await isMerged(paths),
     mergeFailure: await readFailure(paths),
   };
   await mkdir(paths.incoming, { recursive: true });
-  if (files.merged) await removeCandidates(paths);
+  if (files.merged) await removeUnchosen(round);
   return new RoundController(round, { work, limits, files });
+}
+
+/** Removes the merges that are not the fused model. */
+async function removeUnchosen({ paths, recipe }: StoredRound): Promise<void> {
+  await removeCandidates(paths);
+  await removeInterimModels(paths, recipe);
 }
 
 /** A round that is being served; `startRound` makes one. */
@@ -120,10 +148,10 @@ export class RoundController {
 
   agents(): Promise<AgentView[]> {
     const { paths, recipe } = this.round;
-    const scored = this.#files.scoring?.scored ?? [];
+    const heard = heardOf(this.#files);
     return Promise.all(
       recipe.agents.map(async (name) => {
-        const agent = await readAgent(paths, name, scored);
+        const agent = await readAgent(paths, name, heard);
         const isChecked = agent.state === 'uploading' && this.#checks.has(name);
         return isChecked ? { ...agent, state: 'validating' } : agent;
       }),
@@ -154,11 +182,20 @@ export class RoundController {
     }
     await this.#checks.get(agent)?.catch(() => {});
     const digest = digestOf(manifest);
-    if (await this.#isStored(manifest, digest)) return { alreadyStored: true, digest };
-    this.#requireOpen(agent);
+    const { wanted } = this.standing();
+    const { contributed } = this.#files;
+    const before =
+      wanted === undefined ? undefined : await sentBefore(this.round, { agent, contributed, wanted });
+    const isThere =
+      before === undefined
+        ? await this.#isStored(manifest, digest)
+        : await isAnswered(this.round, before, digest);
+    if (isThere) return { alreadyStored: true, digest };
+    if (before === undefined) this.#requireOpen(agent);
     const { task, labels } = recipe;
     checkDeclaration(manifest, { baseFingerprint: base.fingerprint, task, labels });
-    return this.#takeTurn(manifest);
+    if (before !== undefined) checkRefinement(manifest, before.files, before.wanted);
+    return this.#takeTurn(manifest, before);
   }
 
   /**
@@ -231,7 +268,7 @@ export class RoundController {
     throw new RegmeanError('refused', `${agent}: the round ${name} is ${state}, not open${reason}`);
   }
 
-  async #takeTurn(manifest: UploadManifest): Promise<UploadTurn> {
+  async #takeTurn(manifest: UploadManifest, before: SentBefore | undefined): Promise<UploadTurn> {
     const { agent } = manifest;
     const superseded = new RegmeanError(
       'interrupted',
@@ -239,7 +276,7 @@ export class RoundController {
     );
     const turn = await this.#turns.take(agent, superseded);
     const folder = join(this.round.paths.incoming, agent);
-    const upload = await openUpload(folder, manifest).catch((error: unknown) => {
+    const upload = await openUpload(folder, manifest, before).catch((error: unknown) => {
       turn.end();
       throw error;
     });
@@ -250,7 +287,9 @@ export class RoundController {
       upload,
       signal: turn.signal,
       commit: () => {
-        const committed = this.#checkAndStore(upload).finally(() => this.#checks.delete(agent));
+        const committed = this.#checkAndStore(upload, before?.wanted).finally(() =>
+          this.#checks.delete(agent),
+        );
         this.#checks.set(agent, committed);
         return committed;
       },
@@ -258,26 +297,43 @@ export class RoundController {
     };
   }
 
-  async #checkAndStore(upload: IncomingUpload): Promise<string> {
-    const { paths } = this.round;
+  async #checkAndStore(upload: IncomingUpload, wanted: Refinement | undefined): Promise<string> {
+    const { paths, recipe } = this.round;
     const { agent } = upload.manifest;
-    await this.#check(upload);
-    this.#requireOpen(agent);
-    await storeContribution(paths, agent);
-    this.#files = { ...this.#files, contributed: await listContributed(paths) };
+    await this.#check(upload, wanted);
     const digest = digestOf(upload.manifest);
-    this.#events.emit({ kind: 'accepted', agent, digest });
+    if (wanted === undefined) {
+      this.#requireOpen(agent);
+      await storeContribution(paths, agent);
+      this.#files = { ...this.#files, contributed: await listContributed(paths) };
+      this.#events.emit({ kind: 'accepted', agent, digest });
+    } else {
+      this.#requireWanted(agent, wanted);
+      await storeRefinement(paths, wanted, agent);
+      this.#files = { ...this.#files, refinements: await readRefinements(paths, recipe) };
+      this.#events.emit({ kind: 'refined', agent });
+    }
     this.#advance();
     return digest;
   }
 
+  #requireWanted(agent: string, wanted: Refinement): void {
+    const standing = this.standing();
+    if (standing.wanted === wanted) return;
+    const { name } = this.round.recipe;
+    throw new RegmeanError(
+      'refused',
+      `${agent}: the round ${name} is ${standing.state}, it awaits no ${wanted}`,
+    );
+  }
+
   /** Checks what was sent; what breaks a rule is thrown away. */
-  async #check(upload: IncomingUpload): Promise<void> {
+  async #check(upload: IncomingUpload, wanted: Refinement | undefined): Promise<void> {
     const { agent } = upload.manifest;
     this.#events.emit({ kind: 'checking', agent });
     try {
       await upload.complete();
-      await this.#work.validate(upload.folder, agent);
+      await this.#work.validate(upload.folder, agent, wanted);
     } catch (error) {
       if (error instanceof RegmeanError && error.code !== 'interrupted') {
         await rm(join(this.round.paths.incoming, agent), { recursive: true, force: true });
@@ -305,15 +361,20 @@ export class RoundController {
     const { paths, recipe } = this.round;
     const tell: OnProgress = (step, done, total) =>
       this.#events.emit({ kind: 'merge-progress', step, done, total });
+    const next = this.#files.refinements.find(({ asked }) => asked === undefined)?.wanted;
     try {
-      if (isAuto(recipe.merge) && this.#files.scoring === undefined) {
+      if (next !== undefined) {
+        await this.#work.mergeFor(next, contributed, tell);
+        await beginRefinement(paths, next, Date.now() + refiningTimeOf(recipe));
+        this.#files = { ...this.#files, refinements: await readRefinements(paths, recipe) };
+      } else if (isAuto(recipe.merge) && this.#files.scoring === undefined) {
         await this.#work.makeCandidates(contributed, tell);
         const scoring = await beginScoring(paths, Date.now() + scoringTimeOf(recipe));
         this.#files = { ...this.#files, scoring };
       } else {
         await this.#work.merge(contributed, tell);
         this.#files = { ...this.#files, merged: true };
-        await removeCandidates(paths);
+        await removeUnchosen(this.round);
       }
     } catch (error) {
       if (this.#isClosed) return;
@@ -329,10 +390,9 @@ export class RoundController {
   }
 
   /** Looks at the state again when the time has come that it waits for. */
-  #watchClock({ state }: RoundStanding): void {
+  #watchClock({ state, until }: RoundStanding): void {
     clearTimeout(this.#clock);
-    const awaited = { open: deadlineOf(this.round.recipe), scoring: this.#files.scoring?.until };
-    const moment = state === 'open' || state === 'scoring' ? awaited[state] : undefined;
+    const moment = state === 'open' ? deadlineOf(this.round.recipe) : until;
     if (moment === undefined) return;
     const wait = Math.min(Math.max(moment - Date.now(), 0), maxTimerMs);
     this.#clock = setTimeout(() => this.#advance(), wait);

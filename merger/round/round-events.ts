@@ -10,6 +10,7 @@ export type RoundEvent =
   | { readonly kind: 'refused'; readonly agent: string; readonly reason: string }
   | { readonly kind: 'merge-progress'; readonly step: string; readonly done: number; readonly total: number }
   | { readonly kind: 'scored'; readonly agent: string }
+  | { readonly kind: 'refined'; readonly agent: string }
   | { readonly kind: 'state'; readonly standing: RoundStanding }
   | { readonly kind: 'stopping'; readonly reason: RegmeanError };
 

@@ -12,6 +12,7 @@ export interface RoundPaths {
   readonly candidates: string;
   readonly scoring: string;
   readonly scores: string;
+  readonly refinements: string;
   readonly merged: string;
   readonly failure: string;
 }
@@ -35,6 +36,7 @@ export function roundPaths(store: string, name: string): RoundPaths {
     candidates: join(dir, 'candidates'),
     scoring: join(dir, 'scoring.json'),
     scores: join(dir, 'scores'),
+    refinements: join(dir, 'refinements'),
     merged: join(dir, 'merged'),
     failure: join(dir, 'failure.json'),
   };

@@ -4,15 +4,19 @@
  *
  *   open ──(every agent contributed, or the deadline passed with the quorum)──> merging ──> merged
  *   merging ──(candidates are there)──> scoring ──(all have scored, or time is up)──> merging
- *   open ──(the deadline passed without the quorum)──> failed
- *   merging ──(the merge failed)──> failed
+ *   merging ──(an interim merge is there)──> refining ──(all have sent what is wanted, or time is
+ *   up)──> merging open ──(the deadline passed without the quorum)──> failed merging ──(the merge
+ *   failed)──> failed
  *
  * A failed round stays failed until the recipe is changed (a later deadline, a smaller quorum,
  * another merge).
  */
 
+import type { Refinement } from '../recipe/recipe.ts';
+import type { RefinementFacts } from './refinement-store.ts';
+
 /** Where a round stands. */
-export type RoundState = 'open' | 'merging' | 'scoring' | 'merged' | 'failed';
+export type RoundState = 'open' | 'merging' | 'scoring' | 'refining' | 'merged' | 'failed';
 
 /** What the state depends on. */
 export interface RoundFacts {
@@ -26,6 +30,8 @@ export interface RoundFacts {
   readonly merged: boolean;
   /** Candidates that agents score, where the merge is chosen by their scores and they are there. */
   readonly scoring: { readonly until: number; readonly scored: readonly string[] } | undefined;
+  /** What agents are asked for again, in this order. */
+  readonly refinements: readonly RefinementFacts[];
   /** Why the merge failed, when it did. */
   readonly mergeFailure: string | undefined;
 }
@@ -34,8 +40,10 @@ export interface RoundFacts {
 export interface RoundStanding {
   readonly state: RoundState;
   readonly failure: string | undefined;
-  /** When waiting for scores ends, in milliseconds since 1970; only of `scoring`. */
-  readonly scoringUntil?: number;
+  /** When waiting for agents ends, in milliseconds since 1970; only of `scoring` and `refining`. */
+  readonly until?: number;
+  /** What agents are asked for; only of `refining`. */
+  readonly wanted?: Refinement;
 }
 
 /** Derives the state of a round. */
@@ -54,11 +62,16 @@ export function standingOf(facts: RoundFacts): RoundStanding {
 }
 
 /** Of a round that takes no more contributions. */
-function complete({ contributed, scoring, now }: RoundFacts): RoundStanding {
-  const isAwaited =
-    scoring !== undefined &&
-    now < scoring.until &&
-    contributed.some((agent) => !scoring.scored.includes(agent));
-  if (!isAwaited) return { state: 'merging', failure: undefined };
-  return { state: 'scoring', failure: undefined, scoringUntil: scoring.until };
+function complete({ contributed, scoring, refinements, now }: RoundFacts): RoundStanding {
+  const isAwaited = (until: number, heard: readonly string[]): boolean =>
+    now < until && contributed.some((agent) => !heard.includes(agent));
+  for (const { wanted, asked } of refinements) {
+    if (asked === undefined) break;
+    const { until, refined } = asked;
+    if (isAwaited(until, refined)) return { state: 'refining', failure: undefined, until, wanted };
+  }
+  if (scoring === undefined || !isAwaited(scoring.until, scoring.scored)) {
+    return { state: 'merging', failure: undefined };
+  }
+  return { state: 'scoring', failure: undefined, until: scoring.until };
 }

@@ -9,6 +9,7 @@
  *     contributions/<agent>/   an accepted contribution, by one rename of an upload
  *     replaced/<agent>/        the former contribution while a new one takes its place
  *     candidates/, scoring.json, scores/   see scoring-store.ts
+ *     refinements/             see refinement-store.ts
  *     merged/                  the fused model; it comes here by one rename
  *     failure.json             why the merge failed
  *     serving.json             the process that serves the round
@@ -28,6 +29,7 @@ import { z } from '../../shared/zod.ts';
 import { formatRecipe, parseRecipe } from '../recipe/read-recipe.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { filesFolder } from './incoming-upload.ts';
+import { forgetRefinements } from './refinement-store.ts';
 import { type RoundPaths, roundPaths, roundsFolder } from './round-paths.ts';
 import { forgetScoring } from './scoring-store.ts';
 
@@ -84,6 +86,7 @@ export async function openRound(
   await requireCompatible(stored, recipe);
   await writeAllAtomically(paths.recipe, formatRecipe(recipe));
   await forgetScoring(paths);
+  await forgetRefinements(paths);
   await rm(paths.failure, { force: true });
   return { ...stored, recipe };
 }
@@ -123,7 +126,11 @@ export async function readContributedFiles(
   agent: string,
 ): Promise<FolderFile[] | undefined> {
   const folder = join(paths.contributions, agent);
-  if (!(await exists(folder))) return undefined;
+  return (await exists(folder)) ? readContributionFiles(folder) : undefined;
+}
+
+/** The files of a contribution, as it lists them, and its list. */
+export async function readContributionFiles(folder: string): Promise<FolderFile[]> {
   const { files } = await readManifest(folder);
   const own = join(folder, manifestFile);
   return [

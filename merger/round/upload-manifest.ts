@@ -12,8 +12,9 @@ import {
 } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { jsonProblem, parseJson } from '../../shared/files/json-text.ts';
-import { digestOfFiles, mayTravel } from '../../shared/wire/folder-files.ts';
+import { digestOfFiles, type FolderFile, mayTravel } from '../../shared/wire/folder-files.ts';
 import { z } from '../../shared/zod.ts';
+import type { Refinement } from '../recipe/recipe.ts';
 import type { UploadLimits } from './upload-limits.ts';
 
 /** The schema of a manifest as it arrives and as it is kept beside an upload. */
@@ -112,6 +113,34 @@ export function checkDeclaration(manifest: UploadManifest, expected: Declaration
   }
   for (const name of listed.keys())
     throw new RegmeanError('refused', `${where}: ${name} is listed but not sent`);
+}
+
+/** The only files in which a contribution may differ from the one before, by what was wanted. */
+const wantedFiles: Readonly<Record<Refinement, string>> = { grams: 'grams.safetensors' };
+
+/**
+ * Checks that what an agent sends when it is asked again is what it sent before, except for what
+ * was wanted.
+ *
+ * @throws RegmeanError that names the file
+ */
+export function checkRefinement(
+  { agent, files }: UploadManifest,
+  before: readonly FolderFile[],
+  wanted: Refinement,
+): void {
+  const own = wantedFiles[wanted];
+  const compared = new Set([...files, ...before].map(({ name }) => name));
+  for (const name of compared) {
+    if (name === own || name === contributionFile) continue;
+    const [now, then] = [files, before].map((list) => list.find((file) => file.name === name));
+    if (now?.sha256 === then?.sha256) continue;
+    throw new RegmeanError(
+      'refused',
+      `manifest of ${agent}: ${name} must be as it was in the contribution, only ${own} is asked for again`,
+      { hint: 'collect it for the contribution that was sent, with regmean agent refine' },
+    );
+  }
 }
 
 function parseDeclaration(where: string, text: string): ContributionManifest {

@@ -4,6 +4,7 @@ import type { AgentModel } from '../../shared/wire/agent-models.ts';
 import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
 import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/MergePlan.ts';
+import type { Refining__Output } from '../../shared/wire/generated/regmean/v1/Refining.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { Scoring__Output } from '../../shared/wire/generated/regmean/v1/Scoring.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
@@ -21,6 +22,7 @@ const wireStates = {
   open: 'ROUND_STATE_OPEN',
   merging: 'ROUND_STATE_MERGING',
   scoring: 'ROUND_STATE_SCORING',
+  refining: 'ROUND_STATE_REFINING',
   merged: 'ROUND_STATE_MERGED',
   failed: 'ROUND_STATE_FAILED',
 } as const satisfies Record<RoundState, WireRoundState>;
@@ -31,6 +33,13 @@ const wireContributionStates = {
   validating: 'CONTRIBUTION_STATE_VALIDATING',
   accepted: 'CONTRIBUTION_STATE_ACCEPTED',
 } as const satisfies Record<AgentView['state'], ContributionState>;
+
+/** A merged model as it travels. */
+export interface ModelOnWire {
+  readonly files: readonly FolderFile[];
+  /** Models of single agents, where heads are kept apart. */
+  readonly agentModels: readonly AgentModel[];
+}
 
 /** What is told about a round. */
 export interface RoundView {
@@ -43,6 +52,8 @@ export interface RoundView {
   readonly agentModels: readonly AgentModel[];
   /** What agents score; only while they do. */
   readonly candidates?: CandidatesOnWire;
+  /** The merge that agents are asked again about; only while they are. */
+  readonly interim?: ModelOnWire;
 }
 
 /** A round as the wire tells it. */
@@ -53,6 +64,7 @@ export function roundMessage({
   fusedFiles,
   agentModels,
   candidates,
+  interim,
 }: RoundView): RoundInfo {
   const { recipe, base } = round;
   const deadline = deadlineOf(recipe);
@@ -72,16 +84,29 @@ export function roundMessage({
     merge: mergeMessage(recipe),
     agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
     fusedFiles: [...fusedFiles],
-    agentModels: agentModels.map(({ agent, files }) => ({ agent, files: [...files] })),
+    agentModels: agentModelsMessage(agentModels),
+    ...(interim === undefined ? {} : { refining: refiningMessage(interim, standing) }),
     ...(candidates === undefined ? {} : { scoring: scoringMessage(candidates, standing) }),
   };
 }
 
 function scoringMessage(
   { set, candidates }: CandidatesOnWire,
-  { scoringUntil = 0 }: RoundStanding,
+  { until = 0 }: RoundStanding,
 ): Scoring__Output {
-  return { set, candidates: [...candidates], deadlineUnixMs: scoringUntil };
+  return { set, candidates: [...candidates], deadlineUnixMs: until };
+}
+
+function refiningMessage(
+  { files, agentModels }: ModelOnWire,
+  { until = 0, wanted = 'grams' }: RoundStanding,
+): Refining__Output {
+  const models = agentModelsMessage(agentModels);
+  return { wanted, files: [...files], agentModels: models, deadlineUnixMs: until };
+}
+
+function agentModelsMessage(models: readonly AgentModel[]): Refining__Output['agentModels'] {
+  return models.map(({ agent, files }) => ({ agent, files: [...files] }));
 }
 
 /** Options of methods that have fields of their own, as the wire had them first. */
@@ -89,7 +114,7 @@ const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fish
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
   const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent } = merge;
-  const { scale, settings } = planOf(merge);
+  const { scale, rounds, settings } = planOf(merge);
   const fields = fieldsOfOptions.flatMap((key) =>
     settings[key] === undefined ? [] : [[key, settings[key]]],
   );
@@ -98,6 +123,7 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
     ...{ exclude: [...exclude], include: [...include], average: [...average] },
     allowDifferent: [...allowDifferent],
     scale,
+    rounds,
     ...Object.fromEntries(fields),
     options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
   };
@@ -106,15 +132,17 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
 /** What a method, or the choice of one, works with. */
 function planOf(merge: MergeSection): {
   readonly scale: number;
+  readonly rounds: number;
   readonly settings: Readonly<Record<string, unknown>>;
 } {
   if (merge.method !== autoMethod) {
-    return { scale: merge.scale, settings: methodNamed(merge.method).prepare(merge).settings };
+    const { scale, rounds = 1 } = merge;
+    return { scale, rounds, settings: methodNamed(merge.method).prepare(merge).settings };
   }
   const { candidates = defaultCandidates, choose } = merge;
   // Each candidate has a scale of its own, which its name says.
   const names = candidatesOf(candidates, {}).map(({ name }) => name);
-  return { scale: 1, settings: { choose, candidates: names } };
+  return { scale: 1, rounds: 1, settings: { choose, candidates: names } };
 }
 
 /** protobufjs takes a key with the value undefined for a present one. */

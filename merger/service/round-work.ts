@@ -29,11 +29,12 @@ export function createRoundWork(
     );
   };
   return {
-    async validate(folder, agent) {
-      const input: ValidateInput = { round, folder, agent };
+    async validate(folder, agent, wanted) {
+      const input: ValidateInput = { round, folder, agent, wanted };
       await runInWorker(new URL('./validate-worker.js', import.meta.url), input, () => {}, signal);
     },
     merge: (agents, onProgress) => mergeInWorker('fused', agents, onProgress),
     makeCandidates: (agents, onProgress) => mergeInWorker('candidates', agents, onProgress),
+    mergeFor: (wanted, agents, onProgress) => mergeInWorker({ wanted }, agents, onProgress),
   };
 }

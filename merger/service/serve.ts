@@ -144,6 +144,9 @@ function logEvent(log: Log, event: RoundEvent): void {
     case 'scored':
       log.info('scored', { agent: event.agent });
       return;
+    case 'refined':
+      log.info('refined', { agent: event.agent });
+      return;
     case 'state':
       log.info('state', { state: event.standing.state, failure: event.standing.failure });
   }

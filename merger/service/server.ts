@@ -2,18 +2,27 @@
  * @file The merger's gRPC server: the round service with the standard health and reflection
  *   services.
  */
-import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  type ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
-import { agentFileName, agentOfFile, listAgentModels } from '../../shared/wire/agent-models.ts';
+import { agentFileName, agentOfFile } from '../../shared/wire/agent-models.ts';
 import { agentOfCandidateFile } from '../../shared/wire/candidate-files.ts';
-import { listFolderFiles } from '../../shared/wire/folder-files.ts';
+import type { FetchFileRequest__Output } from '../../shared/wire/generated/regmean/v1/FetchFileRequest.ts';
+import type { FileChunk } from '../../shared/wire/generated/regmean/v1/FileChunk.ts';
 import type { GetRoundResponse } from '../../shared/wire/generated/regmean/v1/GetRoundResponse.ts';
 import type { RoundServiceHandlers } from '../../shared/wire/generated/regmean/v1/RoundService.ts';
 import type { SendScoresResponse } from '../../shared/wire/generated/regmean/v1/SendScoresResponse.ts';
 import { packageDefinition, RoundService } from '../../shared/wire/protocol.ts';
 import { toStatus } from '../../shared/wire/status.ts';
+import { type Refinement, refinements } from '../recipe/recipe.ts';
+import { refinementPaths } from '../round/refinement-store.ts';
 import type { RoundController } from '../round/round-controller.ts';
 import { type CallActivity, createCallActivity } from './call-activity.ts';
 import { candidateFiles, describeCandidates } from './candidates-on-wire.ts';
@@ -22,7 +31,8 @@ import { sendFile } from './fetch-handler.ts';
 import type { Log } from './log.ts';
 import { requireAgentName } from './peer-identity.ts';
 import { widenReceiveWindow } from './receive-window.ts';
-import { type RoundView, roundMessage } from './round-message.ts';
+import { type ModelOnWire, roundMessage } from './round-message.ts';
+import { describeModel } from './stored-status.ts';
 import { streamEvents } from './watch-handler.ts';
 
 const serviceName = 'regmean.v1.RoundService';
@@ -95,13 +105,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-/** What a merged round gives back. */
-type FusedModel = Pick<RoundView, 'fusedFiles' | 'agentModels'>;
-
-async function readFused(folder: string): Promise<FusedModel> {
-  return { fusedFiles: await listFolderFiles(folder), agentModels: await listAgentModels(folder) };
-}
-
 /** Reads once; again only after a failure. */
 function remembered<T>(read: () => Promise<T>): () => Promise<T> {
   let known: Promise<T> | undefined;
@@ -119,15 +122,24 @@ function roundHandlers(
   activity: CallActivity,
 ): RoundServiceHandlers {
   const { paths, base } = controller.round;
-  const fusedModel = remembered(() => readFused(paths.merged));
+  const fusedModel = remembered(() => describeModel(paths.merged));
+  const interimModels = Object.fromEntries(
+    refinements.map((wanted) => {
+      const { model } = refinementPaths(paths, wanted);
+      return [wanted, { folder: model, read: remembered(() => describeModel(model)) }];
+    }),
+  ) as Readonly<Record<Refinement, { readonly folder: string; read(): Promise<ModelOnWire> }>>;
   const candidates = remembered(() => describeCandidates(paths.candidates));
   const describe = async () => {
     const standing = controller.standing();
+    const fused = standing.state === 'merged' ? await fusedModel() : undefined;
     return roundMessage({
       round: controller.round,
       standing,
       agents: await controller.agents(),
-      ...(standing.state === 'merged' ? await fusedModel() : { fusedFiles: [], agentModels: [] }),
+      fusedFiles: fused?.files ?? [],
+      agentModels: fused?.agentModels ?? [],
+      ...(standing.wanted === undefined ? {} : { interim: await interimModels[standing.wanted].read() }),
       ...(standing.state === 'scoring' ? { candidates: await candidates() } : {}),
     });
   };
@@ -137,6 +149,18 @@ function roundHandlers(
     agent: string,
   ): void => {
     if (mutualTls) requireAgentName(call.getAuthContext().sslPeerCertificate, agent);
+  };
+  /** Sends one file of a merged model; of an agent's own model to that agent. */
+  const sendModelFile = async (
+    call: ServerWritableStream<FetchFileRequest__Output, FileChunk>,
+    folder: string,
+    { files, agentModels }: ModelOnWire,
+  ): Promise<void> => {
+    const agent = agentOfFile(call.request.file);
+    if (agent !== undefined) authorize(call, agent);
+    const own = agentModels.find((model) => model.agent === agent);
+    const ofAgent = own?.files.map((file) => ({ ...file, name: agentFileName(own.agent, file.name) }));
+    await sendFile(call, folder, ofAgent ?? files);
   };
   const failWith = (call: AnyCall, error: unknown): ReturnType<typeof toStatus> => {
     const failure = toStatus(error);
@@ -165,12 +189,19 @@ function roundHandlers(
           const { state } = controller.standing();
           if (state !== 'merged')
             throw new RegmeanError('refused', `fetch: the round is ${state}, not merged yet`);
-          const agent = agentOfFile(call.request.file);
-          if (agent !== undefined) authorize(call, agent);
-          const { fusedFiles, agentModels } = await fusedModel();
-          const own = agentModels.find((model) => model.agent === agent);
-          const files = own?.files.map((file) => ({ ...file, name: agentFileName(own.agent, file.name) }));
-          await sendFile(call, paths.merged, files ?? fusedFiles);
+          await sendModelFile(call, paths.merged, await fusedModel());
+        })(),
+      );
+    },
+    FetchInterim(call) {
+      endOf(
+        call,
+        (async () => {
+          const { state, wanted } = controller.standing();
+          if (wanted === undefined)
+            throw new RegmeanError('refused', `fetch: the round is ${state}, it has no interim model`);
+          const { folder, read } = interimModels[wanted];
+          await sendModelFile(call, folder, await read());
         })(),
       );
     },

@@ -3,6 +3,7 @@
  */
 import { validateContribution } from '../../shared/contribution/validate-contribution.ts';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
+import type { Refinement } from '../recipe/recipe.ts';
 import { expectationsOf } from '../round/expectations.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import { serveWorker } from './run-in-worker.ts';
@@ -12,10 +13,12 @@ export interface ValidateInput {
   readonly round: StoredRound;
   readonly folder: string;
   readonly agent: string;
+  /** What of it is new, where the agent was asked again. */
+  readonly wanted?: Refinement | undefined;
 }
 
-serveWorker(async ({ round, folder, agent }: ValidateInput) => {
-  const expectations = await expectationsOf(round, agent);
+serveWorker(async ({ round, folder, agent, wanted }: ValidateInput) => {
+  const expectations = await expectationsOf(round, agent, wanted);
   try {
     await validateContribution(folder, expectations);
   } catch (error) {

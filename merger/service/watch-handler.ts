@@ -84,6 +84,8 @@ async function wireEvent(
       };
     case 'scored':
       return { kind: 'ROUND_EVENT_KIND_SCORED', agent: event.agent };
+    case 'refined':
+      return { kind: 'ROUND_EVENT_KIND_REFINED', agent: event.agent };
     case 'state':
       return { kind: 'ROUND_EVENT_KIND_STATE_CHANGED', round: await describe() };
   }

@@ -39,6 +39,8 @@ export interface ContributionExpectations {
    * Whether the weight of a linear layer needs a Gram, where there must be Grams; all by default.
    */
   readonly needsGram?: (weight: string) => boolean;
+  /** Fingerprint of the merged model that the Grams must have been collected in. */
+  readonly inputsFrom?: string;
   /** Whether there must be Fisher information. */
   readonly fisher?: boolean;
   /**
@@ -117,6 +119,9 @@ function checkManifest(
   same('base fingerprint', manifest.baseFingerprint, expected.baseFingerprint, baseHint);
   same('task', manifest.task, expected.task);
   same('labels', JSON.stringify(manifest.labels), jsonOf(expected.labels));
+  const gramsHint = 'collect Grams in the merged model of the round, with regmean agent refine';
+  const inputsFrom = manifest.statistics?.inputsFrom ?? 'none';
+  same('fingerprint of the model of the Grams', inputsFrom, expected.inputsFrom, gramsHint);
   const unknown = manifest.seenLabels?.find((label) => !manifest.labels.includes(label));
   if (unknown !== undefined) throw refused(`${where}: seen label ${unknown} is not among the labels`);
 }

@@ -22,6 +22,7 @@ export function roundJson(round: RoundInfo): Record<string, unknown> {
     fusedFiles: round.fusedFiles,
     agentModels: round.agentModels,
     scoring: scoringJson(round),
+    refining: refiningJson(round),
   };
 }
 
@@ -40,9 +41,14 @@ export function formatRound(round: RoundInfo): string {
         agent.bytesTotal === 0
           ? ''
           : `, ${formatBytes(agent.bytesReceived)} of ${formatBytes(agent.bytesTotal)}`;
-      const scored = agent.hasScored ? ', has scored' : '';
-      return `agent     ${agent.name}: ${plainWord(agent.state)}${bytes}${scored}`;
+      const answered = `${agent.hasScored ? ', has scored' : ''}${agent.hasRefined ? ', has answered' : ''}`;
+      return `agent     ${agent.name}: ${plainWord(agent.state)}${bytes}${answered}`;
     }),
+    ...(round.refining
+      ? [
+          `asked     agents, for ${round.refining.wanted} in the interim model, until ${timeOf(round.refining)}`,
+        ]
+      : []),
     ...(round.scoring?.candidates ?? []).map(({ name, title }) => `candidate ${name}: ${title}`),
   ];
   return lines.join('\n');
@@ -51,8 +57,19 @@ export function formatRound(round: RoundInfo): string {
 /** What agents score, and until when; null when they do not. */
 function scoringJson({ scoring }: RoundInfo): Record<string, unknown> | null {
   if (!scoring) return null;
-  const { set, candidates, deadlineUnixMs } = scoring;
-  return { set, until: new Date(deadlineUnixMs).toISOString(), candidates };
+  const { set, candidates } = scoring;
+  return { set, until: timeOf(scoring), candidates };
+}
+
+/** What agents are asked for again, and until when; null when they are not. */
+function refiningJson({ refining }: RoundInfo): Record<string, unknown> | null {
+  if (!refining) return null;
+  const { wanted, files, agentModels } = refining;
+  return { wanted, until: timeOf(refining), files, agentModels };
+}
+
+function timeOf({ deadlineUnixMs }: { readonly deadlineUnixMs: number }): string {
+  return new Date(deadlineUnixMs).toISOString();
 }
 
 /** Values of the merge method's options; what is no JSON stays text. */
@@ -71,6 +88,7 @@ function describeOptions(round: RoundInfo): string[] {
   const allowed = round.merge?.allowDifferent ?? [];
   return [
     ...Object.entries(optionsOf(round)).map(([key, value]) => `${key} ${value}`),
+    ...((round.merge?.rounds ?? 1) > 1 ? [`in ${round.merge?.rounds} rounds`] : []),
     ...(allowed.length === 0 ? [] : [`although agents may differ in ${allowed.join(', ')}`]),
   ];
 }

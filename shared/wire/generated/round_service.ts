@@ -20,6 +20,7 @@ import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__O
 import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from './regmean/v1/GetRoundResponse.ts';
 import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from './regmean/v1/ManifestAccepted.ts';
 import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from './regmean/v1/MergePlan.ts';
+import type { Refining as _regmean_v1_Refining, Refining__Output as _regmean_v1_Refining__Output } from './regmean/v1/Refining.ts';
 import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from './regmean/v1/Round.ts';
 import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from './regmean/v1/RoundEvent.ts';
 import type { RoundServiceClient as _regmean_v1_RoundServiceClient, RoundServiceDefinition as _regmean_v1_RoundServiceDefinition } from './regmean/v1/RoundService.ts';
@@ -59,6 +60,7 @@ export interface ProtoGrpcType {
       GetRoundResponse: MessageTypeDefinition<_regmean_v1_GetRoundResponse, _regmean_v1_GetRoundResponse__Output>
       ManifestAccepted: MessageTypeDefinition<_regmean_v1_ManifestAccepted, _regmean_v1_ManifestAccepted__Output>
       MergePlan: MessageTypeDefinition<_regmean_v1_MergePlan, _regmean_v1_MergePlan__Output>
+      Refining: MessageTypeDefinition<_regmean_v1_Refining, _regmean_v1_Refining__Output>
       Round: MessageTypeDefinition<_regmean_v1_Round, _regmean_v1_Round__Output>
       RoundEvent: MessageTypeDefinition<_regmean_v1_RoundEvent, _regmean_v1_RoundEvent__Output>
       RoundEventKind: EnumTypeDefinition

@@ -105,6 +105,16 @@ describe('a recipe', () => {
       'merge: { coefficients: { north: 1 } }',
       /coefficients: .* every agent, south has none/,
     ],
+    [
+      'a second merge that reads no Grams',
+      'merge: { method: regmean, covariance: weights, rounds: 2 }',
+      /merge\.rounds: must be 1, the regmean method as it is chosen reads no Grams/,
+    ],
+    [
+      'a second merge of a method yet to be chosen',
+      'merge: { method: auto, rounds: 2 }',
+      /merge\.rounds: must be 1 with the method auto/,
+    ],
     ['the regmean method without Grams', 'statistics: { grams: false }', /statistics\.grams: must be true/],
     ['one label', 'labels: [positive]', /labels: must be at least 2/],
     ['the same label twice', 'labels: [a, b, a]', /labels: must differ, got a twice/],

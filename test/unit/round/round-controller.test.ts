@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRecipe } from '../../../merger/recipe/read-recipe.ts';
+import { refinementPaths } from '../../../merger/round/refinement-store.ts';
 import { type RoundController, type RoundWork, startRound } from '../../../merger/round/round-controller.ts';
 import type { RoundEvent } from '../../../merger/round/round-events.ts';
 import { roundPaths } from '../../../merger/round/round-paths.ts';
@@ -11,6 +12,7 @@ import { openRound } from '../../../merger/round/round-store.ts';
 import { readScores } from '../../../merger/round/scoring-store.ts';
 import type { UploadTurn } from '../../../merger/round/upload-turns.ts';
 import { RegmeanError } from '../../../shared/errors.ts';
+import { sha256OfFile } from '../../../shared/files/checksum.ts';
 import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
 import { listFolderFiles } from '../../../shared/wire/folder-files.ts';
 import { writeBase, writeRecipe, writeTinyContribution } from '../../support/tiny-round.ts';
@@ -46,6 +48,9 @@ const quickWork: RoundWork = {
   makeCandidates: async () => {
     await mkdir(paths().candidates);
     await writeFile(join(paths().candidates, 'candidates.json'), JSON.stringify(candidates));
+  },
+  mergeFor: async (wanted) => {
+    await mkdir(refinementPaths(paths(), wanted).model, { recursive: true });
   },
 };
 
@@ -363,5 +368,138 @@ describe('a round whose merge is chosen by scores', () => {
     await vi.waitFor(() => expect(again.standing().state).toBe('scoring'));
     expect(makeCandidates).toHaveBeenCalledOnce();
     expect(await readScores(paths())).toEqual(new Map());
+  });
+});
+
+describe('a round of two merges', () => {
+  beforeEach(async () => {
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    const merge = 'merge: { method: regmean, rounds: 2 }';
+    await writeFile(join(dir, 'round.yaml'), recipe.replace(/^merge:.*$/m, merge));
+  });
+
+  /** What an agent sends when it is asked again: its contribution with other Grams. */
+  async function refinedOf(agent: string, change = 'grams.safetensors'): Promise<Manifest> {
+    const { folder } = await manifestOf(agent);
+    const again = `${folder}-again`;
+    await rm(again, { recursive: true, force: true });
+    await cp(folder, again, { recursive: true });
+    const bytes = Buffer.concat([await readFile(join(again, change)), Buffer.from(' ')]);
+    await writeFile(join(again, change), bytes);
+    const text = await readFile(join(again, 'contribution.json'), 'utf8');
+    const declared = JSON.parse(text);
+    declared.files[change] = { bytes: bytes.length, sha256: await sha256OfFile(join(again, change)) };
+    const contributionJson = JSON.stringify(declared);
+    await writeFile(join(again, 'contribution.json'), contributionJson);
+    return { folder: again, agent, files: await listFolderFiles(again), contributionJson, replace: true };
+  }
+
+  /** A round that awaits Grams. */
+  async function startRefining(work: Partial<RoundWork> = {}): Promise<RoundController> {
+    const controller = await startController(work);
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    await vi.waitFor(() => expect(controller.standing().state).toBe('refining'));
+    return controller;
+  }
+
+  it('merges, asks every agent again, merges again, and keeps no interim model', async () => {
+    const validate = vi.fn(quickWork.validate);
+    const controller = await startController({ validate });
+    const events: RoundEvent[] = [];
+    controller.subscribe((event) => events.push(event));
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    await vi.waitFor(() => expect(controller.standing().state).toBe('refining'));
+    await contribute(controller, await refinedOf('south'));
+    expect(controller.standing()).toMatchObject({ state: 'refining', wanted: 'grams' });
+    expect((await controller.agents()).map(({ hasRefined }) => hasRefined)).toEqual([false, true]);
+    await contribute(controller, await refinedOf('north'));
+    await controller.finished();
+    const told = events.map((event) => (event.kind === 'state' ? event.standing.state : event.kind));
+    const upload = ['upload', 'checking', 'refined'];
+    expect(told.slice(6)).toEqual(['merging', 'refining', ...upload, ...upload, 'merging', 'merged']);
+    expect(validate.mock.calls.map(([, agent, wanted]) => [agent, wanted])).toEqual([
+      ...[
+        ['north', undefined],
+        ['south', undefined],
+      ],
+      ...[
+        ['south', 'grams'],
+        ['north', 'grams'],
+      ],
+    ]);
+    const { model, contributions } = refinementPaths(paths(), 'grams');
+    await vi.waitFor(() => expect(readdir(model)).rejects.toThrow('ENOENT'));
+    expect(await readdir(contributions)).toEqual(['north', 'south']);
+  });
+
+  it('has the weights already, and changes none of what was sent first', async () => {
+    const controller = await startRefining();
+    const manifest = await refinedOf('north');
+    const turn = await beginTurn(controller, manifest);
+    const missing = turn.upload
+      .offsets()
+      .filter(({ offset }, at) => offset < (manifest.files[at]?.size ?? 0))
+      .map(({ file }) => file);
+    expect(missing).toEqual(['contribution.json', 'grams.safetensors']);
+    await sendAll(turn, manifest.folder);
+    await turn.commit();
+    await turn.end();
+    const { contributions } = refinementPaths(paths(), 'grams');
+    const read = async (folder: string) =>
+      Promise.all((await readdir(folder)).sort().map((name) => readFile(join(folder, name))));
+    expect(await read(join(contributions, 'north'))).toEqual(await read(manifest.folder));
+    const { folder } = await manifestOf('north');
+    expect(await read(join(paths().contributions, 'north'))).toEqual(await read(folder));
+  });
+
+  it('answers what it has, and refuses strangers, other weights and another answer', async () => {
+    const controller = await startRefining();
+    expect((await controller.begin(await manifestOf('north'))).alreadyStored).toBe(true);
+    await expect(controller.begin(await refinedOf('north', 'model.safetensors'))).rejects.toThrow(
+      'manifest of north: model.safetensors must be as it was in the contribution',
+    );
+    const answer = await refinedOf('north');
+    await contribute(controller, answer);
+    expect((await controller.begin(answer)).alreadyStored).toBe(true);
+    expect((await controller.begin(await manifestOf('north'))).alreadyStored).toBe(true);
+    await expect(controller.begin(await refinedOf('north', 'config.json'))).rejects.toThrow(
+      'north: what it was asked for again is stored already',
+    );
+  });
+
+  it('awaits answers again after a restart, without merging anew', async () => {
+    const first = await startRefining();
+    await contribute(first, await refinedOf('north'));
+    await first.close();
+    const mergeFor = vi.fn();
+    const second = await startController({ mergeFor });
+    expect(second.standing().state).toBe('refining');
+    await contribute(second, await refinedOf('south'));
+    expect((await second.finished()).state).toBe('merged');
+    expect(mergeFor).not.toHaveBeenCalled();
+  });
+
+  it('merges with the answers that are there when the time is up', async () => {
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    await writeFile(join(dir, 'round.yaml'), `${recipe}refining: { minutes: 0.005 }\n`);
+    const controller = await startController();
+    await contribute(controller, await manifestOf('north'));
+    await contribute(controller, await manifestOf('south'));
+    expect((await controller.finished()).state).toBe('merged');
+  });
+
+  it('forgets the interim model and all answers when its recipe changes', async () => {
+    const controller = await startRefining();
+    await contribute(controller, await refinedOf('north'));
+    await controller.close();
+    const recipe = await readFile(join(dir, 'round.yaml'), 'utf8');
+    await writeFile(join(dir, 'round.yaml'), recipe.replace('rounds: 2', 'rounds: 2, alpha: 0.5'));
+    const mergeFor = vi.fn(quickWork.mergeFor);
+    const again = await startController({ mergeFor });
+    await vi.waitFor(() => expect(again.standing().state).toBe('refining'));
+    expect(mergeFor).toHaveBeenCalledOnce();
+    expect((await again.agents()).map(({ hasRefined }) => hasRefined)).toEqual([false, false]);
   });
 });

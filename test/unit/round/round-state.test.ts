@@ -9,6 +9,7 @@ const facts: RoundFacts = {
   now: 0,
   merged: false,
   scoring: undefined,
+  refinements: [],
   mergeFailure: undefined,
 };
 
@@ -47,10 +48,25 @@ describe('a round', () => {
     expect(standingOf({ ...all, scoring })).toEqual({
       state: 'scoring',
       failure: undefined,
-      scoringUntil: 2_000,
+      until: 2_000,
     });
     expect(standingOf({ ...all, scoring, now: 2_000 }).state).toBe('merging');
     expect(standingOf({ ...all, scoring: { ...scoring, scored: ['north', 'south'] } }).state).toBe('merging');
+  });
+
+  it('asks agents again once the interim merge is there, until all have answered or the time is up', () => {
+    const all = { ...facts, contributed: ['north', 'south'], now: 1_000 };
+    const standing = (asked: RoundFacts['refinements'][number]['asked'], now = 1_000) =>
+      standingOf({ ...all, now, refinements: [{ wanted: 'grams', asked }] });
+    expect(standing(undefined).state).toBe('merging');
+    expect(standing({ until: 2_000, refined: ['north'] })).toEqual({
+      state: 'refining',
+      failure: undefined,
+      until: 2_000,
+      wanted: 'grams',
+    });
+    expect(standing({ until: 2_000, refined: ['north'] }, 2_000).state).toBe('merging');
+    expect(standing({ until: 2_000, refined: ['north', 'south'] }).state).toBe('merging');
   });
 
   it('is merged once the fused model is there, whatever else is true', () => {

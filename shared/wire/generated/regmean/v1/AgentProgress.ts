@@ -21,6 +21,10 @@ export interface AgentProgress {
    * Whether its scores of the candidates have arrived.
    */
   'hasScored'?: (boolean);
+  /**
+   * Whether what is awaited of it in the state REFINING has arrived.
+   */
+  'hasRefined'?: (boolean);
 }
 
 /**
@@ -41,4 +45,8 @@ export interface AgentProgress__Output {
    * Whether its scores of the candidates have arrived.
    */
   'hasScored': (boolean);
+  /**
+   * Whether what is awaited of it in the state REFINING has arrived.
+   */
+  'hasRefined': (boolean);
 }

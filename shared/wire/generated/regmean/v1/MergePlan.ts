@@ -69,6 +69,11 @@ export interface MergePlan {
    * Factor on the merged change of parameters from the base model.
    */
   'scale'?: (number | string);
+  /**
+   * How often agents' weights are merged: with 2 the second time with Grams that agents collect in
+   * the first merge.
+   */
+  'rounds'?: (number);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
@@ -143,6 +148,11 @@ export interface MergePlan__Output {
    * Factor on the merged change of parameters from the base model.
    */
   'scale': (number);
+  /**
+   * How often agents' weights are merged: with 2 the second time with Grams that agents collect in
+   * the first merge.
+   */
+  'rounds': (number);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";

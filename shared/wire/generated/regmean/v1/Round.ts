@@ -10,6 +10,7 @@ import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_
 import type { DataHints as _regmean_v1_DataHints, DataHints__Output as _regmean_v1_DataHints__Output } from '../../regmean/v1/DataHints.ts';
 import type { AgentModel as _regmean_v1_AgentModel, AgentModel__Output as _regmean_v1_AgentModel__Output } from '../../regmean/v1/AgentModel.ts';
 import type { Scoring as _regmean_v1_Scoring, Scoring__Output as _regmean_v1_Scoring__Output } from '../../regmean/v1/Scoring.ts';
+import type { Refining as _regmean_v1_Refining, Refining__Output as _regmean_v1_Refining__Output } from '../../regmean/v1/Refining.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -64,8 +65,13 @@ export interface Round {
    * Only in the state SCORING.
    */
   'scoring'?: (_regmean_v1_Scoring | null);
+  /**
+   * Only in the state REFINING.
+   */
+  'refining'?: (_regmean_v1_Refining | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
   '_scoring'?: "scoring";
+  '_refining'?: "refining";
 }
 
 /**
@@ -120,6 +126,11 @@ export interface Round__Output {
    * Only in the state SCORING.
    */
   'scoring'?: (_regmean_v1_Scoring__Output | null);
+  /**
+   * Only in the state REFINING.
+   */
+  'refining'?: (_regmean_v1_Refining__Output | null);
   '_deadlineUnixMs'?: "deadlineUnixMs";
   '_scoring'?: "scoring";
+  '_refining'?: "refining";
 }

@@ -41,6 +41,10 @@ export const RoundEventKind = {
    * An agent's scores of the candidates were stored.
    */
   ROUND_EVENT_KIND_SCORED: 'ROUND_EVENT_KIND_SCORED',
+  /**
+   * What an agent was asked for again was stored.
+   */
+  ROUND_EVENT_KIND_REFINED: 'ROUND_EVENT_KIND_REFINED',
 } as const;
 
 /**
@@ -94,6 +98,11 @@ export type RoundEventKind =
    */
   | 'ROUND_EVENT_KIND_SCORED'
   | 9
+  /**
+   * What an agent was asked for again was stored.
+   */
+  | 'ROUND_EVENT_KIND_REFINED'
+  | 10
 
 /**
  * What happened in a round.

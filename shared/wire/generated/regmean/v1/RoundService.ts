@@ -79,6 +79,19 @@ export interface RoundServiceClient extends grpc.Client {
   fetchFused(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
   
   /**
+   * One file of the interim model, from an offset on. FAILED_PRECONDITION unless the round's state
+   * is REFINING.
+   */
+  FetchInterim(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  FetchInterim(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  /**
+   * One file of the interim model, from an offset on. FAILED_PRECONDITION unless the round's state
+   * is REFINING.
+   */
+  fetchInterim(argument: _regmean_v1_FetchFileRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  fetchInterim(argument: _regmean_v1_FetchFileRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_regmean_v1_FileChunk__Output>;
+  
+  /**
    * The round as it is now: recipe, base, agents, state.
    */
   GetRound(argument: _regmean_v1_GetRoundRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_regmean_v1_GetRoundResponse__Output>): grpc.ClientUnaryCall;
@@ -162,6 +175,12 @@ export interface RoundServiceHandlers extends grpc.UntypedServiceImplementation 
   FetchFused: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
   
   /**
+   * One file of the interim model, from an offset on. FAILED_PRECONDITION unless the round's state
+   * is REFINING.
+   */
+  FetchInterim: grpc.handleServerStreamingCall<_regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk>;
+  
+  /**
    * The round as it is now: recipe, base, agents, state.
    */
   GetRound: grpc.handleUnaryCall<_regmean_v1_GetRoundRequest__Output, _regmean_v1_GetRoundResponse>;
@@ -185,6 +204,7 @@ export interface RoundServiceDefinition extends grpc.ServiceDefinition {
   FetchBase: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
   FetchCandidate: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
   FetchFused: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
+  FetchInterim: MethodDefinition<_regmean_v1_FetchFileRequest, _regmean_v1_FileChunk, _regmean_v1_FetchFileRequest__Output, _regmean_v1_FileChunk__Output>
   GetRound: MethodDefinition<_regmean_v1_GetRoundRequest, _regmean_v1_GetRoundResponse, _regmean_v1_GetRoundRequest__Output, _regmean_v1_GetRoundResponse__Output>
   SendScores: MethodDefinition<_regmean_v1_SendScoresRequest, _regmean_v1_SendScoresResponse, _regmean_v1_SendScoresRequest__Output, _regmean_v1_SendScoresResponse__Output>
   WatchRound: MethodDefinition<_regmean_v1_WatchRoundRequest, _regmean_v1_RoundEvent, _regmean_v1_WatchRoundRequest__Output, _regmean_v1_RoundEvent__Output>

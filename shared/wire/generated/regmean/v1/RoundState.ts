@@ -1,9 +1,10 @@
 // Original file: proto/regmean/v1/round.proto
 
 /**
- * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
- * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
- * MERGING -> MERGED.
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two. With the
+ * method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING -> MERGING ->
+ * MERGED. Where agents are asked again about a merge, it is OPEN -> MERGING -> REFINING -> MERGING
+ * -> MERGED.
  */
 export const RoundState = {
   ROUND_STATE_UNSPECIFIED: 'ROUND_STATE_UNSPECIFIED',
@@ -27,12 +28,17 @@ export const RoundState = {
    * Candidates of the fused model can be fetched, and agents' scores of them are awaited.
    */
   ROUND_STATE_SCORING: 'ROUND_STATE_SCORING',
+  /**
+   * An interim merge can be fetched, and what agents compute in it is awaited; see Refining.
+   */
+  ROUND_STATE_REFINING: 'ROUND_STATE_REFINING',
 } as const;
 
 /**
- * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
- * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
- * MERGING -> MERGED.
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two. With the
+ * method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING -> MERGING ->
+ * MERGED. Where agents are asked again about a merge, it is OPEN -> MERGING -> REFINING -> MERGING
+ * -> MERGED.
  */
 export type RoundState =
   | 'ROUND_STATE_UNSPECIFIED'
@@ -62,10 +68,16 @@ export type RoundState =
    */
   | 'ROUND_STATE_SCORING'
   | 5
+  /**
+   * An interim merge can be fetched, and what agents compute in it is awaited; see Refining.
+   */
+  | 'ROUND_STATE_REFINING'
+  | 6
 
 /**
- * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two.
- * With the method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING ->
- * MERGING -> MERGED.
+ * Where a round stands. OPEN -> MERGING -> MERGED, or FAILED from either of the first two. With the
+ * method `auto` agents score candidates in between: OPEN -> MERGING -> SCORING -> MERGING ->
+ * MERGED. Where agents are asked again about a merge, it is OPEN -> MERGING -> REFINING -> MERGING
+ * -> MERGED.
  */
 export type RoundState__Output = typeof RoundState[keyof typeof RoundState]

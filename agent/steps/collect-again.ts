@@ -1,0 +1,49 @@
+/** @file A contribution once more, with Grams of what its layers read in a merged model. */
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
+import { writeContribution } from '../../shared/contribution/write-contribution.ts';
+import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { requireNewFolder } from '../../shared/files/atomic-folder.ts';
+import { withModel } from '../../shared/formats/open-model.ts';
+import type { RunContext } from '../../shared/runtime/run-context.ts';
+import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import { collectGramsIn } from './grams-in-model.ts';
+
+/** Which contribution, and how its Grams are collected. */
+export interface CollectAgainOptions
+  extends Pick<
+    StatisticsOptions,
+    'task' | 'dataFiles' | 'columns' | 'out' | 'batches' | 'batchSize' | 'maxLength' | 'seed'
+  > {
+  /** The folder of the contribution that was sent. */
+  readonly contribution: string;
+  /** The merged model that its examples run through. */
+  readonly inputsFrom: string;
+}
+
+/**
+ * Writes a contribution that is another one with Grams collected in a merged model; all other files
+ * are the same bytes.
+ *
+ * @param context stops the pass between two batches; nothing is written then
+ */
+export async function collectAgain(
+  { contribution, inputsFrom: path, out, ...options }: CollectAgainOptions,
+  context: RunContext,
+): Promise<void> {
+  await requireNewFolder(out);
+  const { format: _, files, statistics: __, ...manifest } = await readManifest(contribution);
+  const kept = Object.keys(files).filter((name) => name !== gramsFile && name !== manifestFile);
+  const { collected, inputsFrom } = await withModel(contribution, (own) =>
+    collectGramsIn(path, own, options, context),
+  );
+  const { grams, layers, weights, examples, tokens, batches } = collected;
+  await writeContribution(out, {
+    writeModel: async (folder) => {
+      for (const name of kept) await copyFile(join(contribution, name), join(folder, name));
+    },
+    ...{ grams, layers, weights },
+    manifest: { ...manifest, statistics: { examples, tokens, batches, inputsFrom } },
+  });
+}
