@@ -119,6 +119,7 @@ export class RoundController {
   readonly #checks = new Map<string, Promise<string>>();
   /** What the files say, as far as it is known without reading them again. */
   #files: RoundFiles;
+  #reading: Promise<void> = Promise.resolve();
   #announced: RoundStanding['state'] = 'open';
   #isMerging = false;
   #isClosed = false;
@@ -217,7 +218,7 @@ export class RoundController {
     }
     if (received !== null) acceptScores(await readCandidateSet(paths.candidates), agent, received);
     await storeScores(paths, agent, received);
-    this.#files = { ...this.#files, scoring: await readScoring(paths) };
+    await this.#read(async () => ({ scoring: await readScoring(paths) }));
     this.#events.emit({ kind: 'scored', agent });
     this.#advance();
   }
@@ -305,12 +306,12 @@ export class RoundController {
     if (wanted === undefined) {
       this.#requireOpen(agent);
       await storeContribution(paths, agent);
-      this.#files = { ...this.#files, contributed: await listContributed(paths) };
+      await this.#read(async () => ({ contributed: await listContributed(paths) }));
       this.#events.emit({ kind: 'accepted', agent, digest });
     } else {
       this.#requireWanted(agent, wanted);
       await storeRefinement(paths, wanted, agent);
-      this.#files = { ...this.#files, refinements: await readRefinements(paths, recipe) };
+      await this.#read(async () => ({ refinements: await readRefinements(paths, recipe) }));
       this.#events.emit({ kind: 'refined', agent });
     }
     this.#advance();
@@ -343,6 +344,16 @@ export class RoundController {
     }
   }
 
+  /** Reads files again, one reading after the other: none overwrites a later one. */
+  #read(news: () => Promise<Partial<RoundFiles>>): Promise<void> {
+    const read = this.#reading.then(async () => {
+      const known = await news();
+      this.#files = { ...this.#files, ...known };
+    });
+    this.#reading = read.catch(() => {});
+    return read;
+  }
+
   /** Announces a change of the state and starts the merge when it is time. */
   #advance(): void {
     if (this.#isClosed) return;
@@ -366,15 +377,17 @@ export class RoundController {
       if (next !== undefined) {
         await this.#work.mergeFor(next, contributed, tell);
         await beginRefinement(paths, next, Date.now() + refiningTimeOf(recipe));
-        this.#files = { ...this.#files, refinements: await readRefinements(paths, recipe) };
+        await this.#read(async () => ({ refinements: await readRefinements(paths, recipe) }));
       } else if (isAuto(recipe.merge) && this.#files.scoring === undefined) {
         await this.#work.makeCandidates(contributed, tell);
         const scoring = await beginScoring(paths, Date.now() + scoringTimeOf(recipe));
         this.#files = { ...this.#files, scoring };
       } else {
         await this.#work.merge(contributed, tell);
+        // What cannot be removed now is when the round is started again. Only then it is merged: who
+        // looks at the state hears of its change at the same moment.
+        await removeUnchosen(this.round).catch(() => {});
         this.#files = { ...this.#files, merged: true };
-        await removeUnchosen(this.round);
       }
     } catch (error) {
       if (this.#isClosed) return;
