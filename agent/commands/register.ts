@@ -8,6 +8,7 @@ import { registerAgentRefineCommand } from './agent-refine.ts';
 import { registerAgentRunCommand } from './agent-run.ts';
 import { registerAgentScoreCommand } from './agent-score.ts';
 import { registerEvaluateCommand } from './evaluate.ts';
+import { registerHeadStatsCommand } from './head-stats.ts';
 import { registerPredictCommand } from './predict.ts';
 import { registerQuestionsCommand } from './questions.ts';
 import { registerStatsCommand } from './stats.ts';
@@ -17,6 +18,7 @@ import { registerTrainCommand } from './train.ts';
 export function registerAgentCommands(program: Command): void {
   registerTrainCommand(program);
   registerStatsCommand(program);
+  registerHeadStatsCommand(program);
   registerPredictCommand(program);
   registerEvaluateCommand(program);
   registerQuestionsCommand(program);

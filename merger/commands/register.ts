@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerHeadCommand } from './head.ts';
 import { registerMatchCommand } from './match.ts';
 import { registerMergeCommand } from './merge.ts';
 import { registerMergeRoundCommand } from './merge-round.ts';
@@ -8,6 +9,7 @@ import { registerMergerStatusCommand } from './status.ts';
 /** Adds the commands of the merger's side. */
 export function registerMergerCommands(program: Command): void {
   registerMergeCommand(program);
+  registerHeadCommand(program);
   registerMatchCommand(program);
   const merger = program.command('merger').description('the networked merger: one round of contributions');
   registerMergerServeCommand(merger);

@@ -91,6 +91,19 @@ export interface ChoiceReport {
   readonly incomplete: Readonly<Record<string, readonly string[]>>;
 }
 
+/** How a head was fitted to the data of all agents. */
+export interface HeadReport {
+  /** The layer that gives the logits. */
+  readonly layer: string;
+  /** What was added to the diagonal of the summed X^T X. */
+  readonly ridge: number;
+  /** Whose data, and how many rows of how many examples. */
+  readonly agents: readonly { readonly agent: string; readonly examples: number; readonly rows: number }[];
+  /** Inputs of the layer that were zero in all rows. */
+  readonly deadInputs: number;
+  readonly relativeResidual: number;
+}
+
 /** A candidate that could not be merged. */
 export interface LeftOutCandidate {
   readonly name: string;
@@ -126,6 +139,8 @@ export interface MergeReport {
   readonly search: SearchReport | null;
   /** Null where the method was given. */
   readonly choice: ChoiceReport | null;
+  /** How the head was fitted, where it was after the merge; absent where it was merged. */
+  readonly head?: HeadReport;
   /** How many parameters (tensors) were merged in which way. */
   readonly parameters: {
     readonly solved: number;

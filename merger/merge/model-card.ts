@@ -39,6 +39,7 @@ export function modelCard(report: MergeReport): string {
     '## Agents',
     table(['agent', 'coefficient', 'Gram rows', 'training examples', 'metrics it shared'], agentRows(report)),
     ...inputs(report),
+    ...fittedHead(report),
     ...candidates(report),
     ...(report.classes === null
       ? []
@@ -123,6 +124,17 @@ function agentRows({ agents }: MergeReport): string[][] {
       .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
       .join(', '),
   ]);
+}
+
+/** That the head is none of the merge. */
+function fittedHead({ head }: MergeReport): string[] {
+  if (head === undefined) return [];
+  const rows = head.agents.reduce((sum, own) => sum + own.rows, 0);
+  return [
+    `The head, \`${head.layer}\`, is the ridge regression (${head.ridge}) of the labels of ` +
+      `${head.agents.map(({ agent }) => agent).join(', ')} on what it reads in the merged encoder, over all ${rows} rows ` +
+      'together ([He et al., 2025](https://arxiv.org/abs/2405.16240)).',
+  ];
 }
 
 /** Whose Grams are not of its own model. */

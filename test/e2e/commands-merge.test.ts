@@ -125,6 +125,49 @@ describe('regmean merge', () => {
     expect(refused.code).toBe(1);
   });
 
+  it('fits one head to the data of all agents, by sums that they make', async () => {
+    const fused = ['--model', at('fused')];
+    await json('merge', at('north'), at('south'), '--out', at('fused'));
+    const files: string[] = [];
+    for (const agent of ['north', 'south']) {
+      files.push(at(`${agent}-head.safetensors`));
+      const data = ['--task', text, '--data', at(`${agent}.jsonl`), '--agent', agent];
+      await json('head-stats', ...fused, ...data, '--out', files.at(-1) as string, ...threads);
+    }
+    const report = await json(
+      'head',
+      ...files,
+      ...fused,
+      '--out',
+      at('fitted'),
+      '--ridge',
+      '0.1',
+      ...threads,
+    );
+    expect(report).toMatchObject({
+      layer: 'classifier',
+      ridge: 0.1,
+      agents: [
+        { agent: 'north', examples: 64, rows: 64 },
+        { agent: 'south', examples: 64, rows: 64 },
+      ],
+    });
+    const written = JSON.parse(await readFile(at('fitted', 'merge-report.json'), 'utf8'));
+    expect(written.head).toEqual(report);
+    const [before, after] = [await readWeights(at('fused')), await readWeights(at('fitted'))];
+    for (const [name, { data }] of before) {
+      expect(
+        after.get(name)?.data.every((value, i) => value === data[i]),
+        name,
+      ).toBe(!/^classifier/.test(name));
+    }
+    expect(await readFile(at('fitted', 'README.md'), 'utf8')).toContain('is the ridge regression (0.1)');
+    const told = await runCommand([
+      ...['evaluate', '--model', at('fitted'), '--task', text, '--data', at('test.jsonl'), ...threads],
+    ]);
+    expect(told, told.stderr).toMatchObject({ code: 0 });
+  });
+
   it('chooses coefficients and alpha on validation data', async () => {
     const { code, stdout, stderr } = await runCommand([
       ...['merge', at('north'), at('south'), '--out', at('searched')],

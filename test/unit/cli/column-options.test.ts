@@ -21,7 +21,18 @@ describe('the options that name columns', () => {
       options.some(({ long }) => ['--data', '--train', '--validation'].includes(long ?? '')),
     );
     expect(readers.map((command) => command.name()).sort()).toEqual(
-      ['train', 'stats', 'predict', 'evaluate', 'questions', 'run', 'merge', 'match'].sort(),
+      [
+        'train',
+        'stats',
+        'head-stats',
+        'refine',
+        'predict',
+        'evaluate',
+        'questions',
+        'run',
+        'merge',
+        'match',
+      ].sort(),
     );
     for (const command of readers) {
       const own = command.options.map(({ long }) => long);
