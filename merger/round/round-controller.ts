@@ -384,8 +384,8 @@ export class RoundController {
         this.#files = { ...this.#files, scoring };
       } else {
         await this.#work.merge(contributed, tell);
-        // What cannot be removed now is when the round is started again. Only then it is merged: who
-        // looks at the state hears of its change at the same moment.
+        // What cannot be removed now is when the round is started again. Only then it is merged:
+        // who looks at the state hears of its change at the same moment.
         await removeUnchosen(this.round).catch(() => {});
         this.#files = { ...this.#files, merged: true };
       }
