@@ -18,8 +18,11 @@ import {
   type MergeReport,
   mergeReportFile,
 } from '../merge/merge-report.ts';
+import type { MergeSources } from '../merge/open-sources.ts';
+import { planSteps } from '../merge/plan-steps.ts';
 import { createStepResults } from '../merge/step-results.ts';
 import type { AutoMergeOptions } from './auto-options.ts';
+import type { MergeCandidate } from './candidates.ts';
 import { openCandidates, whyLeftOut } from './open-candidates.ts';
 
 /**
@@ -46,7 +49,7 @@ export async function mergeCandidates(
       out,
       async (folder) => {
         const failed: LeftOutCandidate[] = [];
-        const results = await createStepResults(folder);
+        const results = await createStepResults(folder, await keysOf(sources, candidates));
         for (const [index, candidate] of candidates.entries()) {
           progress.update(index, candidate.title);
           const own = { ...candidate.options, out: join(folder, candidate.name) };
@@ -76,6 +79,20 @@ export async function mergeCandidates(
   } finally {
     await close();
   }
+}
+
+/** The keys of all candidates' steps; one whose steps cannot be planned fails at its turn. */
+async function keysOf(
+  sources: MergeSources,
+  candidates: readonly MergeCandidate[],
+): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for (const { options } of candidates) {
+    try {
+      keys.push(...(await planSteps(sources, options)).keys);
+    } catch {}
+  }
+  return keys;
 }
 
 /**

@@ -132,13 +132,13 @@ function selectRows(
       if (!parameters.has(name)) return whole;
       return { shape: tensors.get(name)?.shape ?? [], data: gather(name, whole.data) };
     },
-    async readFloat32Range(name, start, end) {
-      if (!parameters.has(name)) return reader.readFloat32Range(name, start, end);
+    async readFloat32Range(name, start, end, into) {
+      if (!parameters.has(name)) return reader.readFloat32Range(name, start, end, into);
       return gather(name, (await reader.readFloat32(name)).data).slice(start, end);
     },
-    async readFloat64(name) {
-      const whole = await reader.readFloat64(name);
-      return parameters.has(name) ? gather(name, whole) : whole;
+    async readFloat64(name, into) {
+      if (!parameters.has(name)) return reader.readFloat64(name, into);
+      return gather(name, await reader.readFloat64(name));
     },
   };
 }

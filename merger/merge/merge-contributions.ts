@@ -4,19 +4,14 @@ import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { requireNoRank } from '../adapters/adapter-output.ts';
-import { classRowSteps } from '../heads/class-rows.ts';
-import { scaledStep } from '../methods/delta-scale.ts';
-import type { MergeInputs, MergeStep } from '../methods/merge-step.ts';
 import type { Need } from '../methods/needs.ts';
-import { baseStep, type ParameterSplit } from './excluded-parameters.ts';
-import type { HeadPlan } from './head-plan.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, type ResolvedMergeOptions, resolveMergeOptions } from './merge-options.ts';
 import { type ChoiceReport, type MergeReport, mergeReportFile, type SearchReport } from './merge-report.ts';
 import { modelCard } from './model-card.ts';
 import { type MergeSources, openSources } from './open-sources.ts';
+import { planSteps } from './plan-steps.ts';
 import type { StepResults } from './step-results.ts';
 import { writeMerged } from './write-merged.ts';
 
@@ -88,16 +83,15 @@ export async function mergeSources(
   context: RunContext,
   { search, choice, results }: MergeCircumstances & SharedResults = {},
 ): Promise<MergeReport> {
-  const { contributions, coefficients, gemm, heads, split, differences } = sources;
+  const { contributions, coefficients, heads, split, differences } = sources;
   const { merged, excluded } = split;
   const { needs } = options.prepared;
   if (sources.adapters === null) requireNoRank(options.rank);
   else requireDataFree(options.method.name, needs);
   const replace = await holdsEarlierMerge(options.out);
-  const layers = needs.includes('grams') || needs.includes('layers') ? await sources.layers() : null;
-  const base = sources.base?.weights;
-  const inputs = { contributions, coefficients, base, gemm, layers };
-  const steps = planSteps(options, heads, split, inputs, results);
+  const plan = await planSteps(sources, options);
+  const { layers } = plan;
+  const steps = plan.steps(results);
   return writeFolderAtomically(
     options.out,
     async (folder) => {
@@ -129,30 +123,6 @@ function requireDataFree(method: string, needs: readonly Need[]): void {
 export async function writeReport(folder: string, report: MergeReport): Promise<void> {
   await writeFile(join(folder, mergeReportFile), `${JSON.stringify(report, undefined, 2)}\n`);
   await writeFile(join(folder, 'README.md'), modelCard(report));
-}
-
-/** The steps of a merge: the method's, those of rows per class, and what the base keeps. */
-function planSteps(
-  { prepared, average, scale }: ResolvedMergeOptions,
-  { classRows, united }: HeadPlan,
-  { merged, excluded }: ParameterSplit,
-  inputs: Pick<MergeInputs, 'contributions' | 'coefficients' | 'base' | 'layers' | 'gemm'>,
-  results: StepResults | undefined,
-): readonly MergeStep[] {
-  const common = {
-    ...inputs,
-    allParameters: merged,
-    isAveraged: (parameter: string) => average.some((pattern) => pattern.test(parameter)),
-  };
-  const whole = merged.filter((name) => !classRows.has(name));
-  const byClass = merged.filter((name) => classRows.has(name));
-  return [
-    ...prepared
-      .steps({ ...common, parameters: whole })
-      .map((step) => scaledStep(results?.remembered(step) ?? step, inputs, scale)),
-    ...(united === null ? [] : classRowSteps(prepared.steps, { ...common, parameters: byClass }, united)),
-    ...excluded.map((parameter) => baseStep(inputs.base as TensorReader, parameter)),
-  ];
 }
 
 /** Whether `out` holds an earlier merge, which can be made again and so may be replaced. */

@@ -8,7 +8,10 @@ import type { LayerGroupReport, MergeOutput, MergeStep } from '../methods/merge-
 
 /** Results that are kept. */
 export interface StepResults {
-  /** A step that takes its results from those that are kept, or keeps them. */
+  /**
+   * A step that takes its results from those that are kept, or keeps them where they are wanted
+   * again.
+   */
   remembered(step: MergeStep): MergeStep;
   /** Gives the files back. */
   dispose(): Promise<void>;
@@ -30,14 +33,17 @@ interface KeptWrite {
 }
 
 /**
- * Keeps results of steps that have a key.
+ * Keeps results of steps that several merges have.
  *
  * @param folder where a folder for them is made; it is gone after `dispose`
+ * @param keys of all steps of all merges
  */
-export async function createStepResults(folder: string): Promise<StepResults> {
+export async function createStepResults(folder: string, keys: readonly string[]): Promise<StepResults> {
   const own = await mkdtemp(join(folder, '.steps-'));
   const file = await open(join(own, 'values'), 'w+');
   const known = new Map<string, KeptResult>();
+  const isSeveral = new Map<string, boolean>();
+  for (const key of keys) isSeveral.set(key, isSeveral.has(key));
   let end = 0;
   const keep = async (step: MergeStep, output: MergeOutput): Promise<KeptResult> => {
     const writes: KeptWrite[] = [];
@@ -56,7 +62,7 @@ export async function createStepResults(folder: string): Promise<StepResults> {
   return {
     remembered(step) {
       const { key } = step;
-      if (key === undefined) return step;
+      if (key === undefined || isSeveral.get(key) !== true) return step;
       return {
         ...step,
         async run(output) {

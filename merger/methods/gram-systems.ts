@@ -20,6 +20,11 @@ export interface GramSettings {
 export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerSystems {
   const { contributions } = inputs;
   const { groups, averaged } = groupLayers(inputs);
+  let memory = new Float64Array();
+  const squareOf = (dimension: number): Float64Array => {
+    if (memory.length < dimension ** 2) memory = new Float64Array(dimension ** 2);
+    return memory.subarray(0, dimension ** 2);
+  };
   return {
     averaged,
     systems: groups.map((group) => ({
@@ -32,7 +37,7 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
         return {
           add: async (index, deviation) =>
             accumulate({
-              gram: await readScaledGram(inputs, settings, index, group),
+              gram: await readScaledGram(inputs, settings, index, group, squareOf(group.dimension)),
               // The solution is measured from the last contribution.
               deviation: index === contributions.length - 1 ? undefined : deviation,
             }),
@@ -49,6 +54,7 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
  * entries times c, plus c r (section 3.3 and appendices A and C of the paper: both penalise the
  * distance to each agent's own weights).
  *
+ * @param into d^2 values that it is put into; new ones when absent
  * @returns [d, d]
  */
 async function readScaledGram(
@@ -56,12 +62,13 @@ async function readScaledGram(
   { alpha, ridge, gramScale }: GramSettings,
   index: number,
   { gramNames, dimension }: LayerGroup,
+  into?: Float64Array,
 ): Promise<Matrix> {
   const file = contributions[index]?.grams as GramFile;
   const name = gramNames[index] as string;
   const coefficient = coefficients[index] as number;
   const diagonal = coefficient * gramFactor(file, name, gramScale);
-  const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal });
+  const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal }, into);
   for (let at = 0; at < data.length; at += dimension + 1)
     data[at] = (data[at] as number) + coefficient * ridge;
   return { rows: dimension, columns: dimension, data };

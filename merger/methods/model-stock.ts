@@ -7,7 +7,7 @@
  */
 import { z } from '../../shared/zod.ts';
 import { defineMethod } from './method.ts';
-import { eachBlock, type TaskVectorSource, taskVectorSteps, weightedSum } from './task-vectors.ts';
+import { type TaskVectorSource, taskVectorSteps, weightedSum } from './task-vectors.ts';
 
 /** Below, changes have no direction, and the ratio no meaning. */
 const smallest = 1e-6;
@@ -51,10 +51,9 @@ function shareOfMean(products: readonly (readonly number[])[]): number {
 }
 
 /** tau_i . tau_j for j <= i. */
-async function innerProducts({ count, size, readBlock }: TaskVectorSource): Promise<number[][]> {
+async function innerProducts({ count, eachBlock }: TaskVectorSource): Promise<number[][]> {
   const products = Array.from({ length: count }, (_, i) => new Array<number>(i + 1).fill(0));
-  await eachBlock(size, async (start, end) => {
-    const vectors = await readBlock(start, end);
+  await eachBlock((vectors) => {
     for (const [i, row] of products.entries()) {
       for (const j of row.keys()) row[j] = (row[j] as number) + dot(vectors[i], vectors[j]);
     }

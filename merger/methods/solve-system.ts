@@ -29,7 +29,7 @@ export interface SystemSums {
   /**
    * Adds a contribution.
    *
-   * @param deviation its weights less the reference, [n, d]
+   * @param deviation its weights less the reference, [n, d]; not kept
    */
   add(index: number, deviation: Matrix): Promise<void>;
   /** See `NormalEquations.solve`. */
@@ -75,10 +75,10 @@ async function solveSystem(
   const outputs = outputsOf(system);
   const reference = await readStack(from, system);
   const sums = system.sums();
+  const deviation = zeros(outputs, dimension);
   for (const [index, { weights }] of contributions.entries()) {
-    const isReference = weights === from;
-    const deviation = isReference ? zeros(outputs, dimension) : await readStack(weights, system);
-    if (!isReference) addScaled(deviation, -1, reference);
+    await readStack(weights, system, deviation);
+    addScaled(deviation, -1, reference);
     await sums.add(index, deviation);
   }
   const meanDeviation = async (): Promise<Matrix> => {

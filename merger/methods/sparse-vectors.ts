@@ -2,7 +2,7 @@
 import { createRandom } from '../../shared/random.ts';
 import { z } from '../../shared/zod.ts';
 import { option } from './option.ts';
-import type { TaskVectors } from './task-vectors.ts';
+import type { TaskVectorSource, TaskVectors } from './task-vectors.ts';
 
 /** The share of entries that is kept. */
 export const densityOption = option(z.number().gt(0).max(1).default(0.2), {
@@ -14,61 +14,107 @@ export const densityOption = option(z.number().gt(0).max(1).default(0.2), {
   },
 });
 
-/** Makes entries of a vector zero; takes its blocks in their order. */
-export type Keep = (block: Float32Array) => Float32Array;
+/** So few entries are ordered: that is faster than to count all bits that there may be. */
+const mostToOrder = 1 << 14;
+
+/** Makes entries of a vector zero, in place; takes its blocks in their order. */
+export type Keep = (block: Float32Array) => void;
 
 /** The vectors of a block, each with the entries that its own `Keep` leaves. */
 export function keptOf(vectors: readonly Float32Array[], keeps: readonly Keep[]): readonly Float32Array[] {
-  return vectors.map((vector, index) => (keeps[index] as Keep)(vector));
+  for (const [index, vector] of vectors.entries()) keeps[index]?.(vector);
+  return vectors;
 }
 
 /**
- * Keeps the entries of largest magnitude, at least one, and makes the others zero. Of equal
- * magnitudes the first are kept.
+ * Keeps of each vector the entries of largest magnitude, at least one, and makes the others zero.
+ * Of equal magnitudes the first are kept.
+ *
+ * Bits of positive floats are ordered as they are: two walks, which count their halves, find the
+ * magnitude of a rank without ordering all.
  */
-export function keepLargest(whole: Float32Array, density: number): Keep {
-  const count = Math.max(1, Math.floor(density * whole.length));
-  if (count >= whole.length) return (block) => block;
-  const { threshold, above } = largestMagnitude(whole, count);
-  let ofThreshold = count - above;
-  return (block) =>
-    block.map((value) => {
-      const magnitude = Math.abs(value);
-      if (magnitude > threshold) return value;
-      return magnitude === threshold && ofThreshold-- > 0 ? value : 0;
+export async function keepLargest(
+  { size, count: vectorCount, eachBlock }: Pick<TaskVectorSource, 'size' | 'count' | 'eachBlock'>,
+  density: number,
+): Promise<readonly Keep[]> {
+  const count = Math.max(1, Math.floor(density * size));
+  if (count >= size) return Array.from({ length: vectorCount }, () => () => {});
+  if (size <= mostToOrder) {
+    const magnitudes = Array.from({ length: vectorCount }, () => new Float32Array(size));
+    let start = 0;
+    await eachBlock((vectors) => {
+      for (const [index, vector] of vectors.entries()) magnitudes[index]?.set(vector.map(Math.abs), start);
+      start += vectors[0]?.length ?? 0;
     });
+    return magnitudes.map((own) => keepFrom(...byOrder(own, count)));
+  }
+  const upper = Array.from({ length: vectorCount }, () => new Uint32Array(1 << 15));
+  await eachBlock((vectors) => {
+    for (const [index, vector] of vectors.entries()) countUpper(vector, upper[index] as Uint32Array);
+  });
+  const firsts = upper.map((bins) => rankIn(bins, count));
+  const lower = upper.map(() => new Uint32Array(1 << 16));
+  await eachBlock((vectors) => {
+    for (const [index, vector] of vectors.entries()) {
+      countLower(vector, (firsts[index] as Rank).bin, lower[index] as Uint32Array);
+    }
+  });
+  return firsts.map((first, index) => {
+    const second = rankIn(lower[index] as Uint32Array, count - first.above);
+    const [threshold = 0] = new Float32Array(Uint32Array.of((first.bin << 16) | second.bin).buffer);
+    return keepFrom(threshold, count - first.above - second.above);
+  });
 }
 
-/**
- * The magnitude of rank `count`, the largest being the first, and how many are above it. Bits of
- * positive floats are ordered as they are: two counts of their halves find the rank without
- * ordering all.
- */
-function largestMagnitude(
-  { buffer, byteOffset, length }: Float32Array,
-  count: number,
-): { readonly threshold: number; readonly above: number } {
-  const bits = new Uint32Array(buffer, byteOffset, length);
-  const upper = new Uint32Array(1 << 15);
-  for (let i = 0; i < length; i++) {
+/** The magnitude of rank `count`, and how many of its equals are among the first `count`. */
+function byOrder(magnitudes: Float32Array, count: number): readonly [threshold: number, equal: number] {
+  const ordered = magnitudes.sort();
+  const threshold = ordered[ordered.length - count] as number;
+  return [threshold, count - (ordered.length - 1 - ordered.lastIndexOf(threshold))];
+}
+
+/** Keeps magnitudes above a threshold, and the first few that are equal to it. */
+function keepFrom(threshold: number, equal: number): Keep {
+  let left = equal;
+  return (block) => {
+    for (let i = 0; i < block.length; i++) {
+      const magnitude = Math.abs(block[i] as number);
+      if (magnitude > threshold) continue;
+      if (magnitude === threshold && left > 0) left--;
+      else block[i] = 0;
+    }
+  };
+}
+
+function bitsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+function countUpper(vector: Float32Array, bins: Uint32Array): void {
+  const bits = bitsOf(vector);
+  for (let i = 0; i < bits.length; i++) {
     const half = ((bits[i] as number) & 0x7fffffff) >>> 16;
-    upper[half] = (upper[half] as number) + 1;
+    bins[half] = (bins[half] as number) + 1;
   }
-  const first = rankIn(upper, count);
-  const lower = new Uint32Array(1 << 16);
-  for (let i = 0; i < length; i++) {
+}
+
+function countLower(vector: Float32Array, upper: number, bins: Uint32Array): void {
+  const bits = bitsOf(vector);
+  for (let i = 0; i < bits.length; i++) {
     const own = (bits[i] as number) & 0x7fffffff;
-    if (own >>> 16 === first.bin) lower[own & 0xffff] = (lower[own & 0xffff] as number) + 1;
+    if (own >>> 16 === upper) bins[own & 0xffff] = (bins[own & 0xffff] as number) + 1;
   }
-  const second = rankIn(lower, count - first.above);
-  const found = Uint32Array.of((first.bin << 16) | second.bin);
-  return { threshold: new Float32Array(found.buffer)[0] as number, above: first.above + second.above };
+}
+
+interface Rank {
+  readonly bin: number;
+  readonly above: number;
 }
 
 /**
  * The bin that holds the entry of rank `count`, counted from the last bin, and how many are above.
  */
-function rankIn(bins: Uint32Array, count: number): { readonly bin: number; readonly above: number } {
+function rankIn(bins: Uint32Array, count: number): Rank {
   let above = 0;
   let bin = bins.length - 1;
   while (bin > 0 && above + (bins[bin] as number) < count) {
@@ -83,9 +129,11 @@ function rankIn(bins: Uint32Array, count: number): { readonly bin: number; reado
  * draws is the whole vector.
  */
 export function keepRandom(density: number, seed: number): Keep {
-  if (density >= 1) return (block) => block;
+  if (density >= 1) return () => {};
   const random = createRandom(seed);
-  return (block) => block.map((value) => (random() < density ? value / density : 0));
+  return (block) => {
+    for (let i = 0; i < block.length; i++) block[i] = random() < density ? (block[i] as number) / density : 0;
+  };
 }
 
 /**
@@ -93,23 +141,27 @@ export function keepRandom(density: number, seed: number): Keep {
  * zero there do not count. A sum of zero counts as positive.
  */
 export function meanOfElectedSign({ vectors, weights }: TaskVectors): Float64Array {
-  const result = new Float64Array(vectors[0]?.length ?? 0);
-  for (let i = 0; i < result.length; i++) {
-    let sum = 0;
-    for (let index = 0; index < vectors.length; index++) {
-      sum += (weights[index] as number) * ((vectors[index] as Float32Array)[i] as number);
+  const length = vectors[0]?.length ?? 0;
+  const sums = new Float64Array(length);
+  for (const [index, vector] of vectors.entries()) addTimes(sums, weights[index] as number, vector);
+  const kept = new Float64Array(length);
+  const divisors = new Float64Array(length);
+  for (const [index, vector] of vectors.entries()) {
+    const weight = weights[index] as number;
+    for (let i = 0; i < length; i++) {
+      const value = vector[i] as number;
+      if ((sums[i] as number) >= 0 ? value <= 0 : value >= 0) continue;
+      kept[i] = (kept[i] as number) + weight * value;
+      divisors[i] = (divisors[i] as number) + weight;
     }
-    const sign = sum >= 0 ? 1 : -1;
-    let kept = 0;
-    let divisor = 0;
-    for (let index = 0; index < vectors.length; index++) {
-      const weight = weights[index] as number;
-      const value = (vectors[index] as Float32Array)[i] as number;
-      if (value * sign <= 0) continue;
-      kept += weight * value;
-      divisor += weight;
-    }
-    result[i] = divisor === 0 ? 0 : kept / divisor;
   }
-  return result;
+  for (let i = 0; i < length; i++) {
+    const divisor = divisors[i] as number;
+    if (divisor !== 0) kept[i] = (kept[i] as number) / divisor;
+  }
+  return kept;
+}
+
+function addTimes(sums: Float64Array, factor: number, vector: Float32Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + factor * (vector[i] as number);
 }

@@ -17,14 +17,19 @@ export function outputsOf({ layers }: Pick<LayerStack, 'layers'>): number {
   return layers.reduce((sum, { outputs }) => sum + outputs, 0);
 }
 
-/** Weights of the layers on top of one another: [sum of outputs, d], float64. */
-export async function readStack(weights: TensorReader, stack: LayerStack): Promise<Matrix> {
-  const matrix = zeros(outputsOf(stack), stack.dimension);
+/**
+ * Weights of the layers on top of one another: [sum of outputs, d], float64.
+ *
+ * @param into a matrix of this size that they are put into and returned in
+ */
+export async function readStack(weights: TensorReader, stack: LayerStack, into?: Matrix): Promise<Matrix> {
+  const matrix = into ?? zeros(outputsOf(stack), stack.dimension);
   let offset = 0;
   for (const { weight: name, inputs, outputs, orientation } of stack.layers) {
-    const data = await weights.readFloat64(name);
+    const part = matrix.data.subarray(offset, offset + inputs * outputs);
+    const data = await weights.readFloat64(name, orientation === 'out-in' ? part : undefined);
     const own = orientation === 'out-in' ? data : transpose({ rows: inputs, columns: outputs, data }).data;
-    matrix.data.set(own, offset);
+    if (own !== part) part.set(own);
     offset += own.length;
   }
   return matrix;

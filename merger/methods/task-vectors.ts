@@ -2,7 +2,6 @@
  * @file Task vectors: what fine-tuning added to a parameter, tau_i = theta_i - theta_0. Methods
  *   that combine them entry by entry share how they are read, block by block, weighed and written.
  */
-import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { sizeOf } from '../../shared/tensor.ts';
 import { baseOf } from './base-values.ts';
 import { allFinite, notFinite } from './finite.ts';
@@ -18,10 +17,8 @@ export interface TaskVectorSource {
   readonly size: number;
   /** How many contributions. */
   readonly count: number;
-  /** tau_i as a whole. */
-  readWhole(index: number): Promise<Float32Array>;
-  /** Entries `start` to `end` (exclusive) of every tau_i. */
-  readBlock(start: number, end: number): Promise<readonly Float32Array[]>;
+  /** Walks over blocks of all tau_i, in their order; a block is overwritten by the next one. */
+  eachBlock(look: (vectors: readonly Float32Array[]) => void): Promise<void>;
 }
 
 /** Blocks of the task vectors of one parameter, at the same entries. */
@@ -32,15 +29,16 @@ export interface TaskVectors {
   readonly weights: readonly number[];
 }
 
-/** What is added to the base, of a block; blocks come in their order, each once. */
+/**
+ * What is added to the base, of a block; blocks come in their order, each once. The vectors may be
+ * overwritten.
+ */
 export type Combine = (block: TaskVectors) => Float64Array;
 
 /** How a method combines task vectors. */
 export interface TaskVectorMethod {
   /** Looks at a parameter as a whole. */
   begin(source: TaskVectorSource): Promise<Combine>;
-  /** How many float32 vectors as large as the parameter that takes; none when absent. */
-  readonly wholeVectors?: number;
 }
 
 /** A step for each parameter; see `taskVectorStep`. */
@@ -52,61 +50,78 @@ export function taskVectorSteps(inputs: MergeInputs, method: TaskVectorMethod): 
 export function taskVectorStep(
   inputs: MergeInputs,
   parameter: string,
-  { begin, wholeVectors = 0 }: TaskVectorMethod,
+  { begin }: TaskVectorMethod,
 ): MergeStep {
   const base = inputs.isAveraged(parameter) ? undefined : baseOf(inputs, parameter);
   if (base === undefined) return meanStep(inputs, parameter);
   const { contributions, coefficients } = inputs;
   const size = sizeOf(base.tensors.get(parameter)?.shape ?? [0]);
-  const baseRange = async (start: number, end: number): Promise<Float32Array> => {
-    const values = await base.readFloat32Range(parameter, start, end);
-    if (!allFinite(values)) throw notFinite(base.path, parameter);
-    return values;
-  };
-  const changeOf = async (index: number, start: number, from: Float32Array): Promise<Float32Array> => {
-    const { agent, weights } = contributions[index] as Contribution;
-    const values = await weights.readFloat32Range(parameter, start, start + from.length);
-    // Comparisons with NaN are false: a sparse vector would leave it out without a word.
-    if (!allFinite(values)) throw notFinite(agent, parameter);
-    for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) - (from[i] as number);
-    return values;
-  };
-  const changesOfAll = async (start: number, from: Float32Array): Promise<readonly Float32Array[]> => {
+  // One block for the base and one for each contribution, used again and again.
+  const blocks: Float32Array[] = [];
+  const readBlock = async (start: number): Promise<TaskVectorBlock> => {
+    const end = Math.min(size, start + blockValues);
+    const block = (at: number): Float32Array => {
+      blocks[at] ??= new Float32Array(Math.min(size, blockValues));
+      return blocks[at].subarray(0, end - start);
+    };
+    const from = await base.readFloat32Range(parameter, start, end, block(0));
+    if (!allFinite(from)) throw notFinite(base.path, parameter);
     const vectors: Float32Array[] = [];
-    for (const index of contributions.keys()) vectors.push(await changeOf(index, start, from));
-    return vectors;
+    for (const [index, { agent, weights }] of contributions.entries()) {
+      const values = await weights.readFloat32Range(parameter, start, end, block(index + 1));
+      // Comparisons with NaN are false: a sparse vector would leave it out without a word.
+      if (!subtract(values, from)) throw notFinite(agent, parameter);
+      vectors.push(values);
+    }
+    return { vectors, from, start };
+  };
+  const eachBlock = async (work: (block: TaskVectorBlock) => Promise<void> | void): Promise<void> => {
+    for (let start = 0; start < size; start += blockValues) await work(await readBlock(start));
   };
   return {
     name: parameter,
     parameters: [parameter],
     isCombined: true,
     // Blocks of the task vectors and the base in float32, of the result in float64.
-    bytes: 4 * wholeVectors * size + Math.min(size, blockValues) * (4 * (contributions.length + 1) + 2 * 8),
+    bytes: Math.min(size, blockValues) * (4 * (contributions.length + 1) + 2 * 8),
     async run(output) {
+      // What fits into a block is read once, however often it is looked at.
+      const only = size <= blockValues ? await readBlock(0) : undefined;
+      const walk: typeof eachBlock = async (work) => (only === undefined ? eachBlock(work) : work(only));
       const combine = await begin({
         ...{ parameter, size, count: contributions.length },
-        readWhole: async (index) => changeOf(index, 0, await baseRange(0, size)),
-        readBlock: async (start, end) => changesOfAll(start, await baseRange(start, end)),
+        eachBlock: (look) => walk(({ vectors }) => look(vectors)),
       });
       const weights = relativeToMean(coefficients);
-      await eachBlock(size, async (start, end) => {
-        const from = await baseRange(start, end);
-        const values = combine({ vectors: await changesOfAll(start, from), weights });
+      await walk(async ({ vectors, from, start }) => {
+        const values = combine({ vectors, weights });
         for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) + (from[i] as number);
         await output.write(parameter, values, start);
       });
+      blocks.length = 0;
       return undefined;
     },
   };
 }
 
-/** Walks over entries in blocks. */
-export async function eachBlock(
-  size: number,
-  work: (start: number, end: number) => Promise<void>,
-): Promise<void> {
-  for (let start = 0; start < size; start += blockValues)
-    await work(start, Math.min(size, start + blockValues));
+/** A block of the task vectors, and of the base. */
+interface TaskVectorBlock {
+  readonly vectors: readonly Float32Array[];
+  readonly from: Float32Array;
+  /** Position of its first entry. */
+  readonly start: number;
+}
+
+/** values <- values - from; whether all differences are finite. */
+function subtract(values: Float32Array, from: Float32Array): boolean {
+  let areFinite = true;
+  for (let i = 0; i < values.length; i++) {
+    const difference = (values[i] as number) - (from[i] as number);
+    values[i] = difference;
+    // Infinity and NaN less themselves are NaN.
+    if (difference - difference !== 0) areFinite = false;
+  }
+  return areFinite;
 }
 
 /** Coefficients divided by their mean, so that equal ones are 1. */

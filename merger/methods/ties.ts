@@ -5,7 +5,7 @@
  */
 import { z } from '../../shared/zod.ts';
 import { defineMethod } from './method.ts';
-import { densityOption, type Keep, keepLargest, keptOf, meanOfElectedSign } from './sparse-vectors.ts';
+import { densityOption, keepLargest, keptOf, meanOfElectedSign } from './sparse-vectors.ts';
 import { taskVectorSteps } from './task-vectors.ts';
 
 export const ties = defineMethod({
@@ -24,12 +24,8 @@ export const ties = defineMethod({
   settings: (options) => options,
   steps: (inputs, { density }) =>
     taskVectorSteps(inputs, {
-      wholeVectors: 1,
-      async begin({ count, readWhole }) {
-        const keeps: Keep[] = [];
-        for (let index = 0; index < count; index++) {
-          keeps.push(keepLargest(await readWhole(index), density));
-        }
+      async begin(source) {
+        const keeps = await keepLargest(source, density);
         return ({ vectors, weights }) => meanOfElectedSign({ vectors: keptOf(vectors, keeps), weights });
       },
     }),

@@ -25,6 +25,8 @@ import { centredRows, type WeightCovarianceSettings } from './weight-covariance.
 
 /** Float32 products need at least this share of the mean diagonal entry on the diagonal. */
 const leastShareOfFloat32 = 0.01;
+/** In smaller layers nothing is gained. */
+const leastSizeOfFloat32 = 1 << 14;
 /** Panels of the triangle: with more, less of the lower one is computed, by smaller products. */
 const mostPanels = 8;
 const leastPanel = 96;
@@ -41,14 +43,28 @@ export interface WeightSums {
   solve(system: string, nearest: () => Promise<Matrix>): Promise<SymmetricSolution>;
 }
 
+/** Memory for the work on one contribution, which may serve several layers, one after the other. */
+export interface WeightSumsMemory {
+  readonly singles: Scratch<Numbers>;
+  readonly doubles: Scratch<Numbers>;
+}
+
+/** None is taken before it is needed. */
+export function weightSumsMemory(): WeightSumsMemory {
+  return { singles: scratchOf(singles), doubles: scratchOf(doubles) };
+}
+
 /** Sums with no contribution yet, for a layer with d inputs and n outputs. */
 export function weightSums(
   gemm: Gemm,
   [d, n]: readonly [d: number, n: number],
   { covarianceEps, covarianceCentring, covarianceNormalize }: WeightCovarianceSettings,
+  memory: WeightSumsMemory = weightSumsMemory(),
 ): WeightSums {
   const left = zeros(d, d);
   const right = zeros(d, n);
+  const isSingle = covarianceEps >= leastShareOfFloat32 && n * d >= leastSizeOfFloat32;
+  const scratch = isSingle ? memory.singles : memory.doubles;
   return {
     async add(deviation, coefficient) {
       const rows = covarianceCentring === 'rows' ? centredRows(deviation) : deviation;
@@ -59,10 +75,10 @@ export function weightSums(
       const added = (factor * covarianceEps * trace) / d;
       // In units of its root mean square nothing overflows, however small the change.
       const unit = norm / Math.sqrt(n * d);
-      const make = covarianceEps >= leastShareOfFloat32 ? singles : doubles;
-      const z = scaledTranspose(rows, 1 / unit, make);
-      const change = rows === deviation ? z : scaledTranspose(deviation, 1 / unit, make);
-      await addProducts(gemm, { z, change, factor: factor * unit ** 2, unit, make }, left, right);
+      const z = scaledTranspose(rows, 1 / unit, scratch.take(zSlot, [d, n]));
+      const change =
+        rows === deviation ? z : scaledTranspose(deviation, 1 / unit, scratch.take(changeSlot, [d, n]));
+      await addProducts(gemm, { z, change, factor: factor * unit ** 2, unit, scratch }, left, right);
       for (let at = 0; at < left.data.length; at += d + 1) left.data[at] = (left.data[at] as number) + added;
       addEntries(right.data, added * unit, change.data);
     },
@@ -78,6 +94,31 @@ type Make<Data extends Numbers> = (length: number) => Data;
 const singles: Make<Numbers> = (length) => new Float32Array(length);
 const doubles: Make<Numbers> = (length) => new Float64Array(length);
 
+/** Memory for the work on one contribution, used again for the next. */
+interface Scratch<Data extends Numbers> {
+  /** One of several matrices; what it holds is from an earlier use. */
+  take(slot: number, size: readonly [rows: number, columns: number]): AnyMatrix<Data>;
+}
+
+/** A slot grows to what is taken of it. */
+function scratchOf<Data extends Numbers>(make: Make<Data>): Scratch<Data> {
+  const slots = new Map<number, Data>();
+  return {
+    take(slot, [rows, columns]) {
+      const known = slots.get(slot);
+      const data = known === undefined || known.length < rows * columns ? make(rows * columns) : known;
+      slots.set(slot, data);
+      return { rows, columns, data: data.subarray(0, rows * columns) as Data };
+    },
+  };
+}
+
+const [zSlot, changeSlot, productSlot, squareSlot, besideSlot, sharesSlot] = [0, 1, 2, 3, 4, 5];
+
+function panelSize(d: number): number {
+  return Math.max(leastPanel, Math.ceil(d / mostPanels));
+}
+
 /** left's upper triangle += f Z Z^T, right += f u Z Z^T D^T */
 async function addProducts<Data extends Numbers>(
   gemm: Gemm,
@@ -86,30 +127,31 @@ async function addProducts<Data extends Numbers>(
     change,
     factor,
     unit,
-    make,
+    scratch,
   }: {
     readonly z: AnyMatrix<Data>;
     readonly change: AnyMatrix<Data>;
     readonly factor: number;
     readonly unit: number;
-    readonly make: Make<Data>;
+    readonly scratch: Scratch<Data>;
   },
   left: Matrix,
   right: Matrix,
 ): Promise<void> {
   const [d, n] = [z.rows, z.columns];
-  const empty = (rows: number, columns: number): AnyMatrix<Data> => ({
-    ...{ rows, columns, data: make(rows * columns) },
-  });
-  const product = empty(d, n);
+  const empty = (slot: number, rows: number, columns: number): AnyMatrix<Data> => {
+    const matrix = scratch.take(slot, [rows, columns]);
+    matrix.data.fill(0);
+    return matrix;
+  };
+  const product = empty(productSlot, d, n);
   const isWide = 2 * n < d;
-  const size = Math.max(leastPanel, Math.ceil(d / mostPanels));
-  for (let top = 0; top < d; top += size) {
-    const bottom = Math.min(d, top + size);
+  for (let top = 0; top < d; top += panelSize(d)) {
+    const bottom = Math.min(d, top + panelSize(d));
     const own = rowSlice(z, top, bottom);
     const below = rowSlice(z, bottom, d);
-    const square = empty(bottom - top, bottom - top);
-    const beside = empty(bottom - top, d - bottom);
+    const square = empty(squareSlot, bottom - top, bottom - top);
+    const beside = empty(besideSlot, bottom - top, d - bottom);
     await gemm.accumulate(own, own, square, { transB: true });
     await gemm.accumulate(own, below, beside, { transB: true });
     addBlock(left, [top, top], factor, square);
@@ -122,21 +164,21 @@ async function addProducts<Data extends Numbers>(
     await gemm.accumulate(beside, rowSlice(change, top, bottom), rest, { transA: true });
   }
   if (isWide) {
-    const shares = empty(n, n);
+    const shares = empty(sharesSlot, n, n);
     await gemm.accumulate(z, change, shares, { transA: true });
     await gemm.accumulate(z, shares, product);
   }
   addEntries(right.data, factor * unit, product.data);
 }
 
-/** The transpose of a matrix times a factor, tile by tile so that it stays in the cache. */
+/** The transpose of a matrix times a factor, into another one, tile by tile so that it stays in the cache. */
 function scaledTranspose<Data extends Numbers>(
   { rows, columns, data }: Matrix,
   factor: number,
-  make: Make<Data>,
+  into: AnyMatrix<Data>,
 ): AnyMatrix<Data> {
   const tile = 16;
-  const result = make(data.length);
+  const result = into.data;
   for (let left = 0; left < columns; left += tile) {
     const right = Math.min(columns, left + tile);
     for (let top = 0; top < rows; top += tile) {
@@ -148,7 +190,7 @@ function scaledTranspose<Data extends Numbers>(
       }
     }
   }
-  return { rows: columns, columns: rows, data: result };
+  return into;
 }
 
 /** Adds a block times a factor at a row and a column. */

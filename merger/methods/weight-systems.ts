@@ -9,7 +9,7 @@ import type { SolvedLayer } from './layer-groups.ts';
 import type { MergeInputs } from './merge-step.ts';
 import type { LayerSystem, LayerSystems } from './solve-system.ts';
 import { type WeightCovarianceSettings, weightCovariance } from './weight-covariance.ts';
-import { weightSums } from './weight-sums.ts';
+import { type WeightSumsMemory, weightSums, weightSumsMemory } from './weight-sums.ts';
 
 /**
  * One system for each linear layer that the base holds, measured from the base's weights: every
@@ -17,13 +17,14 @@ import { weightSums } from './weight-sums.ts';
  */
 export function weightSystems(inputs: MergeInputs, settings: WeightCovarianceSettings): LayerSystems {
   const { held, averaged } = layersOfBase(inputs);
-  const systems = held.map(({ layer, base }) => systemOf(inputs, settings, layer, base));
+  const memory = weightSumsMemory();
+  const systems = held.map(({ layer, base }) => systemOf(inputs, { ...settings, memory }, layer, base));
   return { systems, averaged };
 }
 
 function systemOf(
   { contributions, coefficients, gemm }: MergeInputs,
-  settings: WeightCovarianceSettings,
+  settings: WeightCovarianceSettings & { readonly memory: WeightSumsMemory },
   layer: SolvedLayer,
   base: TensorReader,
 ): LayerSystem {
@@ -40,7 +41,7 @@ function systemOf(
     from: base,
     rows: contributions.map(() => null),
     sums() {
-      const sums = weightSums(gemm, [inputs, outputs], settings);
+      const sums = weightSums(gemm, [inputs, outputs], settings, settings.memory);
       return {
         async add(index, deviation) {
           await requireFinite(index, deviation);

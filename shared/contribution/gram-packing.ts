@@ -52,14 +52,15 @@ export interface GramFactors {
  * Unpacks a packed upper triangle into the full symmetric matrix, times factors (1 when left out).
  *
  * @param packed [d(d+1)/2]
+ * @param square [d, d], overwritten; made when absent
  * @returns [d, d] row-major, float64
  */
 export function unpackSymmetric(
   packed: Float32Array | Float64Array,
   dimension: number,
   { diagonal, offDiagonal }: GramFactors = { diagonal: 1, offDiagonal: 1 },
+  square: Float64Array = new Float64Array(dimension * dimension),
 ): Float64Array {
-  const square = new Float64Array(dimension * dimension);
   let position = 0;
   for (let row = 0; row < dimension; row++) {
     const start = row * dimension;

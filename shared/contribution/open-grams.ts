@@ -32,9 +32,10 @@ export interface GramFile {
   /**
    * The matrix [d, d] in float64, times factors. Square ones are as they are stored.
    *
+   * @param into d^2 values that they are put into and returned in
    * @throws RegmeanError `invalid-input` for a square one that is not symmetric up to rounding
    */
-  readSquare(name: string, factors: GramFactors): Promise<Float64Array>;
+  readSquare(name: string, factors: GramFactors, into?: Float64Array): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -92,14 +93,14 @@ function readersOf(
 ): Pick<GramFile, 'readStored' | 'readSquare'> {
   return {
     readStored: (name) => file.readFloat64(name),
-    async readSquare(name, factors) {
+    async readSquare(name, factors, into) {
       const entry = grams.get(name);
       if (entry === undefined) throw new RegmeanError('not-found', `${file.path}: no Gram ${name}`);
       const dtype = file.tensors.get(name)?.dtype ?? 'F32';
       const stored = dtype === 'F32' ? (await file.readFloat32(name)).data : await file.readFloat64(name);
-      if (entry.storage === 'packed') return unpackSymmetric(stored, entry.dimension, factors);
+      if (entry.storage === 'packed') return unpackSymmetric(stored, entry.dimension, factors, into);
       checkSymmetric(`${file.path}: Gram ${name}`, stored, entry.dimension, dtype, 'invalid-input');
-      return scaleSquare(stored, entry.dimension, factors);
+      return scaleSquare(stored, entry.dimension, factors, into);
     },
   };
 }
@@ -123,8 +124,8 @@ function scaleSquare(
   stored: Float32Array | Float64Array,
   dimension: number,
   { diagonal, offDiagonal }: GramFactors,
+  square: Float64Array = new Float64Array(stored.length),
 ): Float64Array {
-  const square = new Float64Array(stored.length);
   for (let i = 0; i < stored.length; i++) square[i] = (stored[i] as number) * offDiagonal;
   for (let i = 0; i < stored.length; i += dimension + 1) square[i] = (stored[i] as number) * diagonal;
   return square;

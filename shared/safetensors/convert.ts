@@ -12,7 +12,7 @@ import { narrowToBfloat16, narrowToFloat16, widenBfloat16, widenFloat16 } from '
  * Converts a run of elements to floating point numbers.
  *
  * @param where named in errors
- * @param bytes the elements' bytes, at any alignment
+ * @param bytes the elements' bytes, at any alignment; of wider targets they may be the last bytes
  * @param target one number per element
  * @throws RegmeanError `unsupported` for dtypes without a conversion; `invalid-input` for an
  *   integer beyond 2^53
@@ -25,7 +25,7 @@ export function decodeInto(
 ): void {
   const { buffer, byteOffset } = aligned(bytes, elementBytes(dtype));
   const length = bytes.byteLength / elementBytes(dtype);
-  if (dtype === 'F32') target.set(new Float32Array(buffer, byteOffset, length));
+  if (dtype === 'F32') copyNumbers(new Float32Array(buffer, byteOffset, length), target);
   else if (dtype === 'F64') target.set(new Float64Array(buffer, byteOffset, length));
   else if (dtype === 'F16') widenFloat16(new Uint16Array(buffer, byteOffset, length), target);
   else if (dtype === 'BF16') widenBfloat16(new Uint16Array(buffer, byteOffset, length), target);
@@ -78,8 +78,8 @@ function convertFloats(
   dtype: Dtype,
   part: Float32Array | Float64Array,
 ): Float32Array | Float64Array | Uint16Array {
-  if (dtype === 'F32') return Float32Array.from(part);
-  if (dtype === 'F64') return Float64Array.from(part);
+  if (dtype === 'F32') return new Float32Array(part);
+  if (dtype === 'F64') return new Float64Array(part);
   const narrow = dtype === 'F16' ? narrowToFloat16 : dtype === 'BF16' ? narrowToBfloat16 : undefined;
   if (narrow === undefined || part instanceof Float64Array) {
     throw new RegmeanError('usage', `${where}: a ${part.constructor.name} cannot be written as ${dtype}`);
@@ -87,6 +87,11 @@ function convertFloats(
   const bits = new Uint16Array(part.length);
   narrow(part, bits);
   return bits;
+}
+
+/** In their order, so that nothing is copied first where both are one piece of memory. */
+function copyNumbers(values: Float32Array, target: Float32Array | Float64Array): void {
+  for (let i = 0; i < values.length; i++) target[i] = values[i] as number;
 }
 
 function decodeInt64(where: string, values: BigInt64Array, target: Float32Array | Float64Array): void {

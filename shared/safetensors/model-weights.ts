@@ -87,8 +87,9 @@ async function openShards(folder: string): Promise<ModelWeights> {
       files: [weightsIndexFile, ...files],
       tensors,
       readFloat32: async (name) => shard(name).readFloat32(name),
-      readFloat32Range: async (name, start, end) => shard(name).readFloat32Range(name, start, end),
-      readFloat64: async (name) => shard(name).readFloat64(name),
+      readFloat32Range: async (name, start, end, into) =>
+        shard(name).readFloat32Range(name, start, end, into),
+      readFloat64: async (name, into) => shard(name).readFloat64(name, into),
       readBytes: async (name) => shard(name).readBytes(name),
       close,
     };

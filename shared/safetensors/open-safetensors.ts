@@ -12,8 +12,8 @@ import { lengthPrefixBytes, parseHeader, parseHeaderLength, type TensorEntry } f
 const maxReadBytes = 1 << 28;
 
 /**
- * Elements that need a conversion are read in blocks of this size, so that the bytes never lie in
- * memory whole.
+ * Elements that are narrowed are read in blocks of this size, so that the bytes never lie in memory
+ * whole.
  */
 const conversionBlockBytes = 1 << 22;
 
@@ -26,10 +26,18 @@ export interface TensorReader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Values of an F32, F16, BF16 or F64 tensor as float32. */
   readFloat32(name: string): Promise<FloatTensor>;
-  /** Values `start` to `end` (exclusive) of such a tensor, counted in row-major order. */
-  readFloat32Range(name: string, start: number, end: number): Promise<Float32Array>;
-  /** Values of a floating point or integer tensor as float64; exact. */
-  readFloat64(name: string): Promise<Float64Array>;
+  /**
+   * Values `start` to `end` (exclusive) of such a tensor, counted in row-major order.
+   *
+   * @param into an array of as many values that they may be put into and returned in
+   */
+  readFloat32Range(name: string, start: number, end: number, into?: Float32Array): Promise<Float32Array>;
+  /**
+   * Values of a floating point or integer tensor as float64; exact.
+   *
+   * @param into as in `readFloat32Range`
+   */
+  readFloat64(name: string, into?: Float64Array): Promise<Float64Array>;
   /** The tensor's bytes as stored. */
   readBytes(name: string): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -86,15 +94,15 @@ function readersOf(
       await readNumbers(file, `${path}: tensor ${name}`, entry, 'F32', data);
       return { shape: entry.shape, data };
     },
-    async readFloat32Range(name, start, end) {
+    async readFloat32Range(name, start, end, into) {
       const where = `${path}: tensor ${name}`;
-      const data = new Float32Array(end - start);
+      const data = into ?? new Float32Array(end - start);
       await readNumbers(file, where, rangeOf(where, floatEntryOf(name), start, end), 'F32', data);
       return data;
     },
-    async readFloat64(name) {
+    async readFloat64(name, into) {
       const entry = entryOf(name);
-      const data = new Float64Array(sizeOf(entry.shape));
+      const data = into ?? new Float64Array(sizeOf(entry.shape));
       await readNumbers(file, `${path}: tensor ${name}`, entry, 'F64', data);
       return data;
     },
@@ -129,8 +137,16 @@ async function readNumbers(
     const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
     return readFully(file, where, bytes, entry.byteOffset);
   }
-  const block = new Uint8Array(Math.min(conversionBlockBytes, entry.byteLength));
   const width = elementBytes(entry.dtype);
+  if (width < target.BYTES_PER_ELEMENT) {
+    // The bytes are put at the end of the target: as values are widened in their order, none is
+    // overwritten before it was read.
+    const offset = target.byteOffset + target.byteLength - entry.byteLength;
+    const bytes = new Uint8Array(target.buffer, offset, entry.byteLength);
+    await readFully(file, where, bytes, entry.byteOffset);
+    return decodeInto(where, entry.dtype, bytes, target);
+  }
+  const block = new Uint8Array(Math.min(conversionBlockBytes, entry.byteLength));
   for (let done = 0; done < entry.byteLength; done += block.length) {
     const bytes = block.subarray(0, Math.min(block.length, entry.byteLength - done));
     await readFully(file, where, bytes, entry.byteOffset + done);

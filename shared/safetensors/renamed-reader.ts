@@ -23,8 +23,9 @@ export function renamedReader(reader: TensorReader, storedNames: ReadonlyMap<str
     path: reader.path,
     tensors,
     readFloat32: async (name) => reader.readFloat32(stored(name)),
-    readFloat32Range: async (name, start, end) => reader.readFloat32Range(stored(name), start, end),
-    readFloat64: async (name) => reader.readFloat64(stored(name)),
+    readFloat32Range: async (name, start, end, into) =>
+      reader.readFloat32Range(stored(name), start, end, into),
+    readFloat64: async (name, into) => reader.readFloat64(stored(name), into),
     readBytes: async (name) => reader.readBytes(stored(name)),
     close: () => reader.close(),
   };

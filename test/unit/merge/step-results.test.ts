@@ -41,7 +41,7 @@ async function written(step: MergeStep) {
 
 describe('results of steps', () => {
   it('are computed once for a key, and are the same to the last bit', async () => {
-    const results = await createStepResults(folder);
+    const results = await createStepResults(folder, ['x', 'y', 'x', 'y']);
     const [one, again, other] = [counted('x'), counted('x'), counted('y')];
     const first = await written(results.remembered(one.step));
     expect(first).toEqual(await written(one.step));
@@ -52,15 +52,14 @@ describe('results of steps', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('are not kept of a step without a key', async () => {
-    const results = await createStepResults(folder);
-    const { step } = counted();
-    expect(results.remembered(step)).toBe(step);
+  it('are not kept of a step without a key, and of one that no other merge has', async () => {
+    const results = await createStepResults(folder, ['x', 'y', 'y']);
+    for (const { step } of [counted(), counted('x')]) expect(results.remembered(step)).toBe(step);
     await results.dispose();
   });
 
   it('are not kept of a step that failed', async () => {
-    const results = await createStepResults(folder);
+    const results = await createStepResults(folder, ['x', 'x']);
     const broken = { ...counted('x').step, run: () => Promise.reject(new RegmeanError('numerical', 'no')) };
     await expect(written(results.remembered(broken))).rejects.toThrow('no');
     const { step, state } = counted('x');

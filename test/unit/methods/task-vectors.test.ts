@@ -101,13 +101,26 @@ describe('values that are not finite', () => {
 });
 
 describe('entries that are kept', () => {
-  it('are the largest, of equal ones the first, over all blocks of a vector', () => {
+  /** The entries of one vector that are kept of the largest, when it comes in blocks. */
+  async function largest(density: number, ...blocks: Float32Array[]): Promise<number[]> {
+    const size = blocks.reduce((sum, { length }) => sum + length, 0);
+    const eachBlock = async (look: (vectors: readonly Float32Array[]) => void): Promise<void> => {
+      for (const block of blocks) look([block]);
+    };
+    const [keep] = await keepLargest({ size, count: 1, eachBlock }, density);
+    return blocks.flatMap((block) => {
+      const own = block.slice();
+      keep?.(own);
+      return [...own];
+    });
+  }
+
+  it('are the largest, of equal ones the first, over all blocks of a vector', async () => {
     const whole = Float32Array.of(1, -2, 2, 3, 2, 0.5);
-    const keep = keepLargest(whole, 0.5);
-    expect([...keep(whole.subarray(0, 2)), ...keep(whole.subarray(2))]).toEqual([0, -2, 2, 3, 0, 0]);
+    expect(await largest(0.5, whole.subarray(0, 2), whole.subarray(2))).toEqual([0, -2, 2, 3, 0, 0]);
   });
 
-  it('are those that an order of all magnitudes gives', () => {
+  it('are those that an order of all magnitudes gives', async () => {
     const random = createRandom(3);
     const whole = Float32Array.from({ length: 5000 }, (_, i) =>
       i % 7 === 0 ? 0 : (i % 5 === 0 ? 0.25 : normal(random)) * 10 ** ((i % 60) - 40),
@@ -118,27 +131,28 @@ describe('entries that are kept', () => {
         (a, b) => Math.abs(whole[b] as number) - Math.abs(whole[a] as number) || a - b,
       );
       const wanted = new Set(order.slice(0, count));
-      expect(keepLargest(whole, density)(whole)).toEqual(
-        whole.map((value, i) => (wanted.has(i) ? value : 0)),
-      );
+      expect(await largest(density, whole)).toEqual([
+        ...whole.map((value, i) => (wanted.has(i) ? value : 0)),
+      ]);
     }
   });
 
-  it('are one at least', () => {
-    const whole = Float32Array.of(1, -2);
-    expect([...keepLargest(whole, 0.01)(whole)]).toEqual([0, -2]);
+  it('are one at least', async () => {
+    expect(await largest(0.01, Float32Array.of(1, -2))).toEqual([0, -2]);
   });
 
   it('are drawn alike for a seed, whatever the blocks, and keep the mean', () => {
-    const whole = new Float32Array(20_000).fill(1);
-    const kept = keepRandom(0.25, 7)(whole);
+    const drawn = (seed: number, ...blocks: Float32Array[]): number[] => {
+      const keep = keepRandom(0.25, seed);
+      for (const block of blocks) keep(block);
+      return blocks.flatMap((block) => [...block]);
+    };
+    const ones = (length: number): Float32Array => new Float32Array(length).fill(1);
+    const kept = drawn(7, ones(20_000));
     expect(new Set(kept)).toEqual(new Set([0, 4]));
-    expect(kept.reduce((sum, value) => sum + value, 0) / whole.length).toBeCloseTo(1, 1);
-    const inBlocks = keepRandom(0.25, 7);
-    expect([...inBlocks(whole.subarray(0, 5)), ...inBlocks(whole.subarray(5, 20))]).toEqual([
-      ...kept.subarray(0, 20),
-    ]);
-    expect(keepRandom(0.25, 8)(whole)).not.toEqual(kept);
+    expect(kept.reduce((sum, value) => sum + value, 0) / kept.length).toBeCloseTo(1, 1);
+    expect(drawn(7, ones(5), ones(15))).toEqual(kept.slice(0, 20));
+    expect(drawn(8, ones(20_000))).not.toEqual(kept);
   });
 });
 
