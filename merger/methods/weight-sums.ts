@@ -171,7 +171,10 @@ async function addProducts<Data extends Numbers>(
   addEntries(right.data, factor * unit, product.data);
 }
 
-/** The transpose of a matrix times a factor, into another one, tile by tile so that it stays in the cache. */
+/**
+ * The transpose of a matrix times a factor, into another one, tile by tile so that it stays in the
+ * cache.
+ */
 function scaledTranspose<Data extends Numbers>(
   { rows, columns, data }: Matrix,
   factor: number,
