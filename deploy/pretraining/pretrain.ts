@@ -13,22 +13,24 @@ import { outliveReaders } from '../../shared/cli/closed-pipes.ts';
 import { commandContext } from '../../shared/cli/command-context.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { createModel, type Model, saveModel } from '../../shared/models/model-folder.ts';
-import { buildModelGraph } from '../../shared/models/model-graph.ts';
-import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
-import type { Compute } from '../../shared/runtime/compute.ts';
+import { createRandom, deriveSeed } from '../../shared/random.ts';
 import { stopIfAsked } from '../../shared/runtime/run-context.ts';
-import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
 import { formatDuration } from '../../shared/text/amounts.ts';
 import { pretrainingTexts } from './corpus.ts';
 import { maskTokens } from './mask-tokens.ts';
+import {
+  batches,
+  batchSize,
+  maskedAccuracy,
+  maxLength,
+  seed,
+  specialTokens,
+  vocabulary,
+} from './masked-batches.ts';
 import { setSinusoidalPositions } from './sinusoidal-positions.ts';
 import { learnVocabulary } from './train-tokenizer.ts';
 import { writeTokenizer } from './write-tokenizer.ts';
 
-const seed = 20_231;
-const vocabularySize = 8192;
-const maxLength = 128;
-const batchSize = 32;
 const peakLearningRate = 1e-3;
 const warmupRatio = 0.06;
 /**
@@ -37,17 +39,10 @@ const warmupRatio = 0.06;
  */
 const beta2 = 0.98;
 const saveEverySteps = 500;
-/**
- * Batches of this many sequences times the batch size are sorted by length, so that little is
- * padded.
- */
-const bucketBatches = 32;
-const specialTokens = { pad: 0, unknown: 1, cls: 2, sep: 3, mask: 4, firstOrdinary: 5 } as const;
-
 const baseConfig = {
   model_type: 'bert',
   architectures: ['BertForMaskedLM'],
-  vocab_size: vocabularySize,
+  vocab_size: vocabulary.size,
   hidden_size: 256,
   num_hidden_layers: 4,
   num_attention_heads: 4,
@@ -62,13 +57,6 @@ const baseConfig = {
   pad_token_id: specialTokens.pad,
 } as const;
 
-const vocabulary = {
-  size: vocabularySize,
-  padTokenId: specialTokens.pad,
-  maskTokenId: specialTokens.mask,
-  firstOrdinaryId: specialTokens.firstOrdinary,
-};
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { out: { type: 'string' }, epochs: { type: 'string', default: '5' } },
@@ -79,7 +67,7 @@ async function main(): Promise<void> {
   const context = commandContext();
   await mkdir(values.out, { recursive: true });
   const texts = pretrainingTexts();
-  await writeTokenizer(values.out, learnVocabulary(texts.train, vocabularySize), maxLength);
+  await writeTokenizer(values.out, learnVocabulary(texts.train, vocabulary.size), maxLength);
   const tokenizer = Tokenizer.fromFile(`${values.out}/tokenizer.json`);
   const train = await encodeTexts(tokenizer, texts.train);
   const heldOut = await encodeTexts(tokenizer, texts.heldOut);
@@ -112,7 +100,11 @@ async function main(): Promise<void> {
   let steps = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
     const random = createRandom(deriveSeed(seed, 'epoch', epoch));
-    for (const batch of batches(train, createRandom(deriveSeed(seed, 'order', epoch)))) {
+    for (const batch of batches(
+      train,
+      (sequence) => sequence.length,
+      createRandom(deriveSeed(seed, 'order', epoch)),
+    )) {
       stopIfAsked(context, () => `pretraining stopped at step ${steps}`);
       const loss = await step.run(maskTokens(batch, vocabulary, random));
       optimizer.step(linearSchedule(steps, { totalSteps, warmupRatio, peak: peakLearningRate }));
@@ -122,7 +114,7 @@ async function main(): Promise<void> {
       progress.update(tokens, `epoch ${epoch + 1}/${epochs} · loss ${averageLoss.toFixed(3)}`);
       if (steps % saveEverySteps === 0) await saveModel(values.out, model, { dtype: 'F16' });
     }
-    const { accuracy, loss } = await maskedAccuracy(model, parameters.tensors, heldOut, context.compute);
+    const { accuracy, loss } = await maskedAccuracy(model, heldOut, context.compute);
     process.stdout.write(
       `epoch ${epoch + 1}: held-out masked accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)}\n`,
     );
@@ -138,49 +130,6 @@ async function encodeTexts(tokenizer: Tokenizer, texts: readonly string[]): Prom
   tokenizer.setTruncation(maxLength);
   const encodings = await tokenizer.encodeBatch([...texts]);
   return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
-}
-
-/** All sequences in shuffled batches of similar length. */
-function batches(sequences: readonly Int32Array[], random: () => number): Int32Array[][] {
-  const order = shuffle([...sequences], random);
-  const planned: Int32Array[][] = [];
-  const bucket = bucketBatches * batchSize;
-  for (let start = 0; start < order.length; start += bucket) {
-    const sorted = order.slice(start, start + bucket).sort((a, b) => a.length - b.length);
-    for (let at = 0; at < sorted.length; at += batchSize) planned.push(sorted.slice(at, at + batchSize));
-  }
-  return shuffle(planned, random);
-}
-
-/** Share of masked tokens that the model predicts exactly, with the same masks at every call. */
-async function maskedAccuracy(
-  model: Model,
-  parameters: ReadonlyMap<string, RunTensor>,
-  sequences: readonly Int32Array[],
-  compute: Compute,
-): Promise<{ accuracy: number; loss: number }> {
-  const built = buildModelGraph(model, { withLoss: true, dropoutSeed: null });
-  built.graph.output('logits', built.logits);
-  if (built.loss !== null) built.graph.output('loss', built.loss);
-  const session = await createSession(built.graph, compute);
-  const random = createRandom(deriveSeed(seed, 'held-out'));
-  let correct = 0;
-  let predicted = 0;
-  let lossSum = 0;
-  for (const batch of batches(sequences, createRandom(seed))) {
-    const feeds = maskTokens(batch, vocabulary, random);
-    const results = await session.run(new Map([...parameters, ...feeds]));
-    const logits = results.get('logits')?.data as Float32Array;
-    const labels = feeds.get('labels')?.data as Int32Array;
-    for (const [row, label] of labels.entries()) {
-      const scores = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-      if (scores.indexOf(scores.reduce((a, b) => Math.max(a, b))) === label) correct++;
-    }
-    predicted += labels.length;
-    lossSum += Number(results.get('loss')?.data[0]) * labels.length;
-  }
-  await session.dispose();
-  return { accuracy: correct / predicted, loss: lossSum / predicted };
 }
 
 outliveReaders();

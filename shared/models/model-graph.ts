@@ -23,6 +23,8 @@ export interface ModelIdentity extends HeadOutputs {
  */
 export interface ModelGraph {
   readonly graph: Graph;
+  /** What the backbone returns: the last hidden states, [batch*seq, hidden] of encoders. */
+  readonly hidden: Value;
   /** [rows, labels] or, for language tasks, [rows, vocab]; `logitRowsOf` says what the rows are. */
   readonly logits: Value;
   /** A scalar; null in graphs for inference. */
@@ -76,7 +78,7 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     attentionMask: inputs.attentionMask,
   });
   const loss = labels === null ? null : taskLoss(model.task, logits, labels);
-  return { graph, logits, loss, parameters: build.declarations };
+  return { graph, hidden, logits, loss, parameters: build.declarations };
 }
 
 function requireTask({ architecture, task }: ModelIdentity): void {
