@@ -1,7 +1,7 @@
 /**
- * @file Trains the small base model further, to have the hidden states of a larger one averaged over
- *   words and sentences beside the masked-LM loss: `npm run distill -- --teacher DIR --out DIR`.
- *   Some hours on two cores.
+ * @file Trains the small base model further, to have the hidden states of a larger one, averaged
+ *   over words and sentences, beside the masked-LM loss: `npm run distill -- --teacher DIR --out
+ *   DIR`. Some hours on two cores.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** @file What both trainings of the small base have in common: its vocabulary, batches, accuracy. */
+/** @file What both trainings of the small base share: its vocabulary, batches, accuracy. */
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createRandom, deriveSeed, type Random, shuffle } from '../../shared/random.ts';
