@@ -5,7 +5,7 @@ import type { TaskKind } from '../../shared/task.ts';
 interface AdapterFlags {
   readonly model: string;
   readonly base?: string;
-  readonly task: TaskKind;
+  readonly task?: TaskKind;
   readonly labels?: string[];
   readonly out: string;
   readonly json?: boolean;
@@ -21,8 +21,12 @@ export function registerAdapterCommand(program: Command): void {
       '--base <dir>',
       'base model (default: the folder that adapter_config.json names, a relative one seen from the adapter folder)',
     )
-    .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
-    .option('--labels <names>', 'classes in the order of the head, separated by commas', parse.nameList)
+    .option('--task <kind>', 'task of the model (default: that of training.json)', parse.taskKind)
+    .option(
+      '--labels <names>',
+      'classes in the order of the head, separated by commas (default: those of training.json)',
+      parse.nameList,
+    )
     .requiredOption('--out <dir>', 'model folder to write')
     .option('--json', 'print the result as JSON')
     .addHelpText(

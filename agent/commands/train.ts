@@ -3,10 +3,15 @@ import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
+import { RegmeanError } from '../../shared/errors.ts';
 import { cutRows } from '../../shared/examples/cut-rows.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { counted, formatDuration } from '../../shared/text/amounts.ts';
-import { trainingDefaults as defaults } from '../training/training-options.ts';
+import {
+  trainingDefaults as defaults,
+  type LowRankOptions,
+  learningRateFor,
+} from '../training/training-options.ts';
 
 interface TrainFlags extends ColumnNames {
   readonly model: string;
@@ -17,7 +22,10 @@ interface TrainFlags extends ColumnNames {
   readonly labels?: string[];
   readonly epochs: number;
   readonly batchSize: number;
-  readonly lr: number;
+  readonly lr?: number;
+  readonly lora?: number;
+  readonly loraAlpha?: number;
+  readonly loraTargets?: string[];
   readonly warmupRatio: number;
   readonly weightDecay: number;
   readonly maxLength?: number;
@@ -44,7 +52,11 @@ export function registerTrainCommand(program: Command): void {
     .option('--labels <names>', 'classes in the order of the head, separated by commas', parse.nameList)
     .option('--epochs <n>', 'passes over the training data', parse.positiveInteger, defaults.epochs)
     .option('--batch-size <n>', 'examples per step', parse.positiveInteger, defaults.batchSize)
-    .option('--lr <rate>', 'highest learning rate', parse.positiveNumber, defaults.learningRate)
+    .option(
+      '--lr <rate>',
+      `highest learning rate (default: ${learningRateFor(undefined, undefined)}; ${learningRateFor(undefined, { rank: 1 })} with --lora)`,
+      parse.positiveNumber,
+    )
     .option(
       '--warmup-ratio <share>',
       'share of steps with a rising rate',
@@ -60,18 +72,49 @@ export function registerTrainCommand(program: Command): void {
       parse.nonNegativeInteger,
       defaults.headSeed,
     )
+    .option(
+      '--lora <rank>',
+      'train updates of this rank and the head alone; the result is an adapter of Hugging Face PEFT',
+      parse.positiveInteger,
+    )
+    .option(
+      '--lora-alpha <alpha>',
+      'updates are multiplied by alpha / rank (default: twice the rank)',
+      parse.positiveNumber,
+    )
+    .option(
+      '--lora-targets <names>',
+      'layers with an update, by ends of their names, separated by commas (default: every linear layer of the encoder)',
+      parse.nameList,
+    )
     .option('--freeze <regex>', 'parameters that stay as they are; may be repeated', parse.patternList, [])
     .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned',
+      '\nExample:\n  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --out tuned\n' +
+        '  regmean train --model base --task text-classification --train train.jsonl --dev dev.jsonl --lora 8 --out lora',
     )
     .action(async (flags: TrainFlags) => {
       const { trainModel } = await import('../steps/train-model.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
-      const { train, dev, lr, json, threads, ...rest } = gatherColumns(flags);
-      const options = { ...rest, trainFiles: train, devFiles: dev, learningRate: lr };
+      const {
+        train,
+        dev,
+        lr,
+        json,
+        threads,
+        lora: rank,
+        loraAlpha,
+        loraTargets,
+        ...rest
+      } = gatherColumns(flags);
+      const lora = lowRankOptions(rank, loraAlpha, loraTargets);
+      const options = {
+        ...rest,
+        ...{ trainFiles: train, devFiles: dev, learningRate: learningRateFor(lr, lora) },
+        ...(lora === undefined ? {} : { lora }),
+      };
       const result = await trainModel(options, commandContext({ threads }));
       if (json === true) {
         process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -86,9 +129,31 @@ export function registerTrainCommand(program: Command): void {
           ? `epoch ${result.epoch} kept, on dev: ${metrics.join(', ')}`
           : `epoch ${result.epoch} kept`,
         ...(result.truncatedExamples > 0 ? [cutRows(result.truncatedExamples)] : []),
-        `model: ${result.out}`,
+        `${lora === undefined ? 'model' : 'adapter'}: ${result.out}`,
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
   addColumnOptions(command);
+}
+
+/**
+ * The updates that flags ask for; undefined where none are.
+ *
+ * @throws RegmeanError `usage` when only details of them are given
+ */
+function lowRankOptions(
+  rank: number | undefined,
+  alpha: number | undefined,
+  targets: readonly string[] | undefined,
+): LowRankOptions | undefined {
+  if (rank !== undefined) {
+    return {
+      rank,
+      ...(alpha === undefined ? {} : { alpha }),
+      ...(targets === undefined ? {} : { targets }),
+    };
+  }
+  const detail = alpha !== undefined ? '--lora-alpha' : targets !== undefined ? '--lora-targets' : null;
+  if (detail === null) return undefined;
+  throw new RegmeanError('usage', `${detail}: needs --lora RANK`);
 }

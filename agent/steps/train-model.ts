@@ -1,3 +1,4 @@
+import { RegmeanError } from '../../shared/errors.ts';
 import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { formatOf } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
@@ -9,7 +10,11 @@ import type { TrainingOptions } from '../training/training-options.ts';
  * project's engine.
  */
 export async function trainModel(options: TrainingOptions, context: RunContext): Promise<TrainingResult> {
-  const train = await trainers[(await formatOf(options.model)).engine]();
+  const { engine } = await formatOf(options.model);
+  if (options.lora !== undefined && engine !== 'graph') {
+    throw new RegmeanError('unsupported', `--lora: ${options.model} must be a Hugging Face model`);
+  }
+  const train = await trainers[engine]();
   return train(options, context);
 }
 

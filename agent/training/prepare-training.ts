@@ -27,6 +27,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type AdamW, adamWDefaults, createAdamW } from './adamw.ts';
 import { restoreCheckpoint, type TrainingProgress } from './checkpoint.ts';
 import { checkKeptHead, classesInBaseOrder, classesOfFixedHead } from './head-classes.ts';
+import { withUpdates } from './low-rank-training.ts';
 import { createArena, fillArena, type ParameterArena } from './parameter-arena.ts';
 import type { TrainingOptions } from './training-options.ts';
 
@@ -88,21 +89,25 @@ async function prepareFrom(
   for (const note of onData) context.note(note);
   const dev = devData === null ? [] : (await encode(devData)).examples;
 
-  const trained = [...loaded.model.weights].filter(([name]) => !options.freeze.some((p) => p.test(name)));
+  const lowRank = options.lora === undefined ? null : await withUpdates(base, loaded, options, options.lora);
+  const whole = lowRank?.model ?? loaded.model;
+  const trained = [...whole.weights].filter(
+    ([name]) => (lowRank?.trained.has(name) ?? true) && !options.freeze.some((p) => p.test(name)),
+  );
   if (trained.length === 0)
     throw new RegmeanError('usage', '--freeze: at least one parameter must be trained');
   const shapes = new Map(trained.map(([name, tensor]) => [name, tensor.shape]));
   const parameters = createArena(shapes);
-  fillArena(parameters, loaded.model.weights);
+  fillArena(parameters, whole.weights);
   const gradients = createArena(shapes);
   const optimizer = createAdamW(
     { parameters, gradients },
     { ...adamWDefaults, weightDecay: options.weightDecay },
   );
   const weights = new Map(
-    [...loaded.model.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
+    [...whole.weights].map(([name, tensor]) => [name, parameters.tensors.get(name) ?? tensor]),
   );
-  const model: Model = { ...loaded.model, weights };
+  const model: Model = { ...whole, weights };
   const fingerprint = await base.fingerprint();
   const files = [...(await trainData.digests()), ...((await devData?.digests()) ?? [])];
   const identity = identityOf(options, { labels: classes, fingerprint, files });

@@ -1,4 +1,5 @@
 /** @file Fine-tunes a model folder on data files into a new model folder. */
+import { saveAdapter } from '../../shared/adapters/save-adapter.ts';
 import { writeTrainingRecord } from '../../shared/contribution/training-record.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchesOf } from '../../shared/examples/batches-of.ts';
@@ -188,7 +189,10 @@ async function evaluateEpoch(
   epoch: number,
   context: RunContext,
 ): Promise<TrainingProgress> {
-  const write = () => saveModel(options.out, run.model, { sideFilesFrom: run.baseFolder });
+  const write = () =>
+    run.model.updates === undefined
+      ? saveModel(options.out, run.model, { sideFilesFrom: run.baseFolder })
+      : saveAdapter(options.out, run.model, run.model.updates, run.parameters.tensors.keys(), run.baseFolder);
   if (run.scorer === null) {
     if (epoch === options.epochs) await write();
     return { ...progress, evaluatedEpochs: epoch };

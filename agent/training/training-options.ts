@@ -31,6 +31,17 @@ export interface TrainingOptions {
   readonly headSeed: number;
   /** Parameters that stay as they are in the base. */
   readonly freeze: readonly RegExp[];
+  /** Trains updates of low rank and the head alone, when given: the result is an adapter. */
+  readonly lora?: LowRankOptions;
+}
+
+/** Which weights get an update of low rank. */
+export interface LowRankOptions {
+  readonly rank: number;
+  /** The updates are multiplied by alpha / rank; twice the rank when absent. */
+  readonly alpha?: number;
+  /** Modules, or ends of their names; every linear layer of the encoder when absent. */
+  readonly targets?: readonly string[];
 }
 
 /** The paper's settings for encoders (Appendix B). */
@@ -43,3 +54,11 @@ export const trainingDefaults = {
   seed: 42,
   headSeed: 42,
 } as const;
+
+/** What updates of low rank are trained with: they begin at zero, and only they move. */
+const lowRankLearningRate = 3e-4;
+
+/** The learning rate, where none is given the default of what is trained. */
+export function learningRateFor(given: number | undefined, lora: LowRankOptions | undefined): number {
+  return given ?? (lora === undefined ? trainingDefaults.learningRate : lowRankLearningRate);
+}

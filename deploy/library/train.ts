@@ -1,6 +1,10 @@
 import { trainModel } from '../../agent/steps/train-model.ts';
 import type { TrainingResult } from '../../agent/training/run-training.ts';
-import { type TrainingOptions, trainingDefaults } from '../../agent/training/training-options.ts';
+import {
+  learningRateFor,
+  type TrainingOptions,
+  trainingDefaults,
+} from '../../agent/training/training-options.ts';
 import { createRunContext, type RunContextOptions } from '../../shared/runtime/run-context.ts';
 import type { WithDefaults } from './with-defaults.ts';
 
@@ -16,6 +20,7 @@ export type TrainRequest = WithDefaults<
  * @throws RegmeanError `interrupted` when the signal stopped it: the same call continues
  */
 export async function train(request: TrainRequest, run: RunContextOptions = {}): Promise<TrainingResult> {
-  const options = { ...trainingDefaults, devFiles: [], freeze: [], ...request };
+  const learningRate = learningRateFor(request.learningRate, request.lora);
+  const options = { ...trainingDefaults, devFiles: [], freeze: [], ...request, learningRate };
   return trainModel(options, createRunContext(run));
 }

@@ -11,6 +11,7 @@ import {
 } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { requireFinishedTraining } from '../formats/unfinished-training.ts';
 import type { Matrix } from '../linalg/matrix.ts';
 import { adapterConfigFile, configFile } from '../models/config-json.ts';
 import type { SafetensorsFile } from '../safetensors/open-safetensors.ts';
@@ -84,6 +85,7 @@ export async function openAdapterFactors(
   folder: string,
   { base: givenBase, task: givenTask, labels: givenLabels }: AdapterRequest = {},
 ): Promise<AdapterFactors> {
+  await requireFinishedTraining(folder);
   const names = (await listFolder(folder)) ?? [];
   const config = await readAdapterConfig(folder);
   const manifest = names.includes(manifestFile) ? await readManifest(folder) : undefined;

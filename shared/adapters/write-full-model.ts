@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { baseIdentity } from '../contribution/base-identity.ts';
-import { writeTrainingRecord } from '../contribution/training-record.ts';
-import { requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import {
+  readTrainingRecord,
+  trainingRecordFile,
+  writeTrainingRecord,
+} from '../contribution/training-record.ts';
+import { RegmeanError } from '../errors.ts';
+import { listFolder, requireNewFolder, writeFolderAtomically } from '../files/atomic-folder.ts';
+import { requireFinishedTraining } from '../formats/unfinished-training.ts';
 import { copySideFiles } from '../models/side-files.ts';
 import { headMembers, writeConfig } from '../models/written-config.ts';
 import { weightsFile } from '../safetensors/model-weights.ts';
@@ -11,7 +17,7 @@ import { readAdapterConfig } from './adapter-config.ts';
 import { openAdapterTensors } from './adapter-tensors.ts';
 import { baseFolderOf, openBaseModel } from './base-model.ts';
 import { changedValues, requireFittingTensors, type ValueSources } from './changed-values.ts';
-import { type FullModelPlan, planFullModel } from './full-model-plan.ts';
+import { type FullModelPlan, type PlanRequest, planFullModel } from './full-model-plan.ts';
 import { sideFilesFor } from './side-files-for.ts';
 
 /** Which adapter, of which model. */
@@ -20,9 +26,11 @@ export interface FullModelOptions {
   readonly adapter: string;
   /** Folder of the base model; what adapter_config.json names when absent. */
   readonly base?: string;
-  readonly task: TaskKind;
+  /** What training.json of the adapter says when absent. */
+  readonly task?: TaskKind;
   /**
-   * Names of the classes, in the order of the head; LABEL_0 .. when absent and the base has none.
+   * Names of the classes, in the order of the head; when absent those of training.json, else
+   * LABEL_0 .. where the base has none.
    */
   readonly labels?: readonly string[];
   readonly out: string;
@@ -48,8 +56,10 @@ export interface FullModel {
  * @throws RegmeanError when the base is not found, a key of adapter_config.json cannot be applied,
  *   or a tensor of the adapter does not fit the base, naming the key or the tensor
  */
-export async function writeFullModel(options: FullModelOptions): Promise<FullModel> {
-  await requireNewFolder(options.out);
+export async function writeFullModel(given: FullModelOptions): Promise<FullModel> {
+  await requireNewFolder(given.out);
+  await requireFinishedTraining(given.adapter);
+  const options = { ...given, ...(await purposeOf(given)) };
   const config = await readAdapterConfig(options.adapter);
   const adapter = await openAdapterTensors(options.adapter);
   try {
@@ -94,6 +104,18 @@ export async function writeFullModel(options: FullModelOptions): Promise<FullMod
   } finally {
     await adapter.file.close();
   }
+}
+
+/** The task and classes: those given, else those that the adapter was trained for here. */
+async function purposeOf({ adapter, task, labels }: FullModelOptions): Promise<PlanRequest> {
+  const names = (await listFolder(adapter)) ?? [];
+  const record = names.includes(trainingRecordFile) ? await readTrainingRecord(adapter) : undefined;
+  const own = task ?? record?.task;
+  if (own === undefined) {
+    throw new RegmeanError('usage', `--task: needed, ${adapter} has no ${trainingRecordFile}`);
+  }
+  const classes = labels ?? (record?.task === own ? record.labels : undefined);
+  return { task: own, ...(classes === undefined ? {} : { labels: classes }) };
 }
 
 async function writeWeights(folder: string, sources: ValueSources, plan: FullModelPlan): Promise<void> {

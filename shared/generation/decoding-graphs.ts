@@ -108,20 +108,20 @@ export async function createDecodingGraphs(
   };
 }
 
-function rootOf(graph: Graph): ModuleScope {
-  return { build: { graph, dropout: null, declarations: new Map() }, prefix: '', inHead: false };
+function rootOf(graph: Graph, { updates }: Pick<ModelIdentity, 'updates'>): ModuleScope {
+  return { build: { graph, dropout: null, declarations: new Map(), updates }, prefix: '', inHead: false };
 }
 
 type MemoryShapes = ReadonlyMap<string, Shape>;
 
 /** The session of what the input gives; none for families without an encoder. */
 async function createMemorySession(
-  { config }: ModelIdentity,
+  model: ModelIdentity,
   decoding: Decoding,
   compute: Compute,
 ): Promise<{ session: Session | null; shapes: MemoryShapes }> {
   const graph = new Graph();
-  const memory = decoding.memory(rootOf(graph), config, {
+  const memory = decoding.memory(rootOf(graph, model), model.config, {
     inputIds: graph.input('input_ids', 'int32', ['batch', 'seq']),
     attentionMask: graph.input('attention_mask', 'int32', ['batch', 'seq']),
     tokenTypeIds: graph.input('token_type_ids', 'int32', ['batch', 'seq']),
@@ -134,13 +134,14 @@ async function createMemorySession(
 }
 
 function createStepSession(
-  { architecture, config, task }: ModelIdentity,
+  model: ModelIdentity,
   decoding: Decoding,
   memoryShapes: MemoryShapes,
   compute: Compute,
 ): Promise<Session> {
+  const { architecture, config, task } = model;
   const graph = new Graph();
-  const root = rootOf(graph);
+  const root = rootOf(graph, model);
   const inputIds = graph.input('decoder_input_ids', 'int32', ['batch', 'target']);
   const attentionMask = graph.input('attention_mask', 'int32', ['batch', 'seq']);
   const parents = graph.input('parents', 'int32', ['batch']);

@@ -8,6 +8,7 @@ import type { TaskKind } from '../task.ts';
 import type { Architecture, ModelConfig } from './architecture.ts';
 import type { HeadOutputs } from './classes.ts';
 import { labelsInput, taskLoss } from './loss.ts';
+import type { WeightUpdates } from './low-rank.ts';
 import type { ModelBuild, ParameterDeclaration } from './scope.ts';
 
 /** Which model: family, configuration, and the task that its head is for. */
@@ -15,6 +16,8 @@ export interface ModelIdentity extends HeadOutputs {
   readonly architecture: Architecture;
   readonly config: ModelConfig;
   readonly task: TaskKind;
+  /** Weights that have an update of low rank beside them; none when absent. */
+  readonly updates?: WeightUpdates;
 }
 
 /**
@@ -67,6 +70,7 @@ export function buildModelGraph(model: ModelIdentity, purpose: ModelGraphPurpose
     graph,
     dropout: purpose.dropoutSeed === null ? null : { seed: purpose.dropoutSeed },
     declarations: new Map(),
+    updates: model.updates,
   };
   const scope = { build, prefix: '', inHead: false };
   const hidden = model.architecture.backbone(scope, model.config, inputs);

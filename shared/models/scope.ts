@@ -6,6 +6,7 @@
 import { RegmeanError } from '../errors.ts';
 import type { Graph, Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
+import { factorNames, factorShapes, updatedWeight, type WeightUpdates } from './low-rank.ts';
 
 /** How a new parameter begins; `normal` with the model's initializer range. */
 export type Initializer = 'normal' | 'zeros' | 'ones';
@@ -30,6 +31,8 @@ export interface ModelBuild {
   readonly graph: Graph;
   readonly dropout: DropoutSeed | null;
   readonly declarations: Map<string, ParameterDeclaration>;
+  /** Weights that have an update of low rank; none when absent. */
+  readonly updates?: WeightUpdates | undefined;
 }
 
 /** One module of a model: where parameters are declared. */
@@ -60,9 +63,19 @@ export function parameter(
   const full = scope.prefix + name;
   const known = scope.build.declarations.get(full);
   if (known !== undefined) return known.value;
-  const value = scope.build.graph.parameter(full, shape);
-  scope.build.declarations.set(full, { value, initializer, inHead: scope.inHead });
-  return value;
+  const declare = (own: string, ownShape: readonly number[], begins: Initializer): Value => {
+    const value = scope.build.graph.parameter(own, ownShape);
+    scope.build.declarations.set(own, { value, initializer: begins, inHead: scope.inHead });
+    return value;
+  };
+  const value = declare(full, shape, initializer);
+  const update = scope.build.updates?.get(full);
+  if (update === undefined) return value;
+  const [names, shapes] = [factorNames(full), factorShapes([shape[0] ?? 0, shape[1] ?? 0], update)];
+  const factors = { a: declare(names.a, shapes.a, 'normal'), b: declare(names.b, shapes.b, 'zeros') };
+  const updated = updatedWeight(value, factors, update);
+  scope.build.declarations.set(full, { value: updated, initializer, inHead: scope.inHead });
+  return updated;
 }
 
 /** Whether a module has a bias, PyTorch's `bias=`. */
