@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import type { CandidateScores } from '../../shared/candidates/candidate-scores.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -14,6 +15,7 @@ import type { MergerConnection } from '../../shared/wire/connection.ts';
 import type { Candidate__Output } from '../../shared/wire/generated/regmean/v1/Candidate.ts';
 import { getRound } from '../../shared/wire/get-round.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
+import { fetchBase } from './fetch-base.ts';
 import { fetchFolder } from './fetch-folder.ts';
 import { roundTask } from './round-task.ts';
 import { sendScores } from './send-scores.ts';
@@ -27,6 +29,8 @@ export interface ScoreCandidatesOptions {
   readonly dataFiles: readonly string[];
   /** What their columns are called, where neither the usual names nor the round say it. */
   readonly columns?: ColumnNames | undefined;
+  /** The round's base, where it was fetched: adapters are scored on it. */
+  readonly base?: string;
   /** Folder that each candidate lies in while it is scored. */
   readonly folder: string;
 }
@@ -70,14 +74,17 @@ export async function scoreCandidates(
     const files = createSharedData({ task, columns: withAdvice(options.columns, round.data) });
     const data = { task, files, dataFiles, maxLength: round.training?.maxLength };
     const scores: CandidateScores['scores'] = [];
+    let { base } = options;
+    if (base === undefined && round.training?.lora) {
+      base = join(folder, 'base');
+      bytesReceived += (await fetchBase(connection, round.base, { ...retry, out: base })).bytesReceived;
+    }
     for (const [index, candidate] of candidates.entries()) {
       const out = join(folder, candidate.name);
       const label = `fetching candidate ${index + 1} of ${candidates.length}, ${candidate.title}`;
       bytesReceived += await fetchCandidate(connection, retry, { candidate, name, out, label }, context);
-      const { main, metrics, examples } = await scoreFolder(
-        { folder: out, name: candidate.title },
-        data,
-        withoutProgress(context),
+      const { main, metrics, examples } = await withWholeModel(out, { base, task }, (model) =>
+        scoreFolder({ folder: model, name: candidate.title }, data, withoutProgress(context)),
       );
       const value = metrics[main] ?? Number.NaN;
       context.note(`${candidate.title}: ${main} ${value.toFixed(4)} on ${examples} examples`);

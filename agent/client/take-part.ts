@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LowRankOptions } from '../../shared/adapters/lora-plan.ts';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { isTrained } from '../../shared/contribution/training-record.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
@@ -15,7 +16,7 @@ import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 import { type StatisticsOptions, statisticsDefaults } from '../statistics/statistics-options.ts';
 import { collectStatistics } from '../steps/collect-statistics.ts';
 import { trainModel } from '../steps/train-model.ts';
-import { type TrainingOptions, trainingDefaults } from '../training/training-options.ts';
+import { learningRateFor, type TrainingOptions, trainingDefaults } from '../training/training-options.ts';
 import { contribute } from './contribute.ts';
 import { eventNotes } from './event-notes.ts';
 import { fetchBase } from './fetch-base.ts';
@@ -110,7 +111,9 @@ export async function takePart(
 
   const contribution = await stepFolder(work, 'contribution', { ...ofModel, statistics }, context);
   if (!(await exists(contribution))) {
-    const source = { ...statistics, model, dataFiles: trainFiles, out: contribution };
+    // An adapter needs no statistics.
+    const dataFiles = training.lora === undefined ? trainFiles : [];
+    const source = { ...statistics, model, dataFiles, out: contribution };
     await collectStatistics(source, context);
   }
   const statisticsSeconds = clock();
@@ -128,6 +131,7 @@ export async function takePart(
     name: options.name,
     dataFiles: options.scoreCandidates ? devFiles : [],
     columns: options.columns,
+    base,
     folder: join(work, 'candidates'),
   };
   const following = { ...retry, onEvent: eventNotes(context) };
@@ -187,20 +191,30 @@ function trainingOf(
 ): Omit<TrainingOptions, 'model' | 'out' | 'trainFiles' | 'devFiles'> {
   const { epochs, batchSize, learningRate, warmupRatio, weightDecay, maxLength, seed, freeze } =
     round.training ?? {};
+  const lora = lowRankOf(round);
   return {
     task: roundTask(round),
     columns: withAdvice(options.columns, round.data),
     labels: round.labels,
     epochs: epochs ?? trainingDefaults.epochs,
     batchSize: batchSize ?? trainingDefaults.batchSize,
-    learningRate: learningRate ?? trainingDefaults.learningRate,
+    learningRate: learningRateFor(learningRate, lora),
     warmupRatio: warmupRatio ?? trainingDefaults.warmupRatio,
     weightDecay: weightDecay ?? trainingDefaults.weightDecay,
     seed: seed ?? trainingDefaults.seed,
     headSeed: round.headSeed,
     freeze: (freeze ?? []).map((pattern) => new RegExp(pattern)),
     ...(maxLength === undefined ? {} : { maxLength }),
+    ...(lora === undefined ? {} : { lora }),
   };
+}
+
+/** The updates that the round wants trained; undefined where it wants whole models. */
+function lowRankOf({ training }: RoundInfo): LowRankOptions | undefined {
+  const lora = training?.lora;
+  if (!lora) return undefined;
+  const { rank, alpha, targets } = lora;
+  return { rank, alpha, targets: targets.length === 0 ? undefined : targets };
 }
 
 /** Which statistics the round wants of the agent's model. */

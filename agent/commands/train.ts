@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { LowRankOptions } from '../../shared/adapters/lora-plan.ts';
 import * as parse from '../../shared/cli/arguments.ts';
 import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options.ts';
 import { threadsOption } from '../../shared/cli/compute-option.ts';
@@ -7,11 +8,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { cutRows } from '../../shared/examples/cut-rows.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import { counted, formatDuration } from '../../shared/text/amounts.ts';
-import {
-  trainingDefaults as defaults,
-  type LowRankOptions,
-  learningRateFor,
-} from '../training/training-options.ts';
+import { trainingDefaults as defaults, learningRateFor } from '../training/training-options.ts';
 
 interface TrainFlags extends ColumnNames {
   readonly model: string;
@@ -146,13 +143,7 @@ function lowRankOptions(
   alpha: number | undefined,
   targets: readonly string[] | undefined,
 ): LowRankOptions | undefined {
-  if (rank !== undefined) {
-    return {
-      rank,
-      ...(alpha === undefined ? {} : { alpha }),
-      ...(targets === undefined ? {} : { targets }),
-    };
-  }
+  if (rank !== undefined) return { rank, alpha, targets };
   const detail = alpha !== undefined ? '--lora-alpha' : targets !== undefined ? '--lora-targets' : null;
   if (detail === null) return undefined;
   throw new RegmeanError('usage', `${detail}: needs --lora RANK`);

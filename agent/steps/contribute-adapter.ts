@@ -3,12 +3,12 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAdapterFactors } from '../../shared/adapters/adapter-factors.ts';
 import { adapterWeightsFile } from '../../shared/adapters/adapter-tensors.ts';
+import { copyAdapterConfig } from '../../shared/adapters/write-adapter-config.ts';
 import { baseIdentity } from '../../shared/contribution/base-identity.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import { hasClasses } from '../../shared/models/classes.ts';
-import { adapterConfigFile } from '../../shared/models/config-json.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 
 /** Which adapter, and what is said of it. */
@@ -41,9 +41,8 @@ export async function contributeAdapter(options: AdapterContribution): Promise<v
     }
     await writeContribution(options.out, {
       writeModel: async (folder) => {
-        for (const name of [adapterConfigFile, adapterWeightsFile]) {
-          await copyFile(join(model, name), join(folder, name));
-        }
+        await copyAdapterConfig(folder, adapter.config);
+        await copyFile(join(model, adapterWeightsFile), join(folder, adapterWeightsFile));
       },
       grams: [],
       layers: new Map(),

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { planLora } from '../../shared/adapters/lora-plan.ts';
 import { type BaseIdentity, identified } from '../../shared/contribution/base-identity.ts';
 import type { ReadData } from '../../shared/data/read-rows.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -89,7 +90,11 @@ async function prepareFrom(
   for (const note of onData) context.note(note);
   const dev = devData === null ? [] : (await encode(devData)).examples;
 
-  const lowRank = options.lora === undefined ? null : await withUpdates(base, loaded, options, options.lora);
+  const { lora, freeze, headSeed } = options;
+  const lowRank =
+    lora === undefined
+      ? null
+      : withUpdates(loaded.model, await planLora(base, { task, classes, freeze }, lora), headSeed);
   const whole = lowRank?.model ?? loaded.model;
   const trained = [...whole.weights].filter(
     ([name]) => (lowRank?.trained.has(name) ?? true) && !options.freeze.some((p) => p.test(name)),

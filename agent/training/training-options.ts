@@ -1,3 +1,4 @@
+import type { LowRankOptions } from '../../shared/adapters/lora-plan.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
@@ -33,15 +34,6 @@ export interface TrainingOptions {
   readonly freeze: readonly RegExp[];
   /** Trains updates of low rank and the head alone, when given: the result is an adapter. */
   readonly lora?: LowRankOptions;
-}
-
-/** Which weights get an update of low rank. */
-export interface LowRankOptions {
-  readonly rank: number;
-  /** The updates are multiplied by alpha / rank; twice the rank when absent. */
-  readonly alpha?: number;
-  /** Modules, or ends of their names; every linear layer of the encoder when absent. */
-  readonly targets?: readonly string[];
 }
 
 /** The paper's settings for encoders (Appendix B). */

@@ -1,6 +1,7 @@
 /** @file One merge of several, chosen at once: by scores that are there already, or without any. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { scoreFolder } from '../../shared/inference/score-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
@@ -105,10 +106,9 @@ async function mergeByValidation(
     const progress = context.progress({ label: 'scoring', total: set.candidates.length, unit: 'candidates' });
     for (const [index, { name, title }] of set.candidates.entries()) {
       progress.update(index, title);
-      const { main, metrics, examples } = await scoreFolder(
-        { folder: join(merged, name), name: title },
-        validation,
-        withoutProgress(context),
+      const whole = { base: options.base, task: validation.task };
+      const { main, metrics, examples } = await withWholeModel(join(merged, name), whole, (folder) =>
+        scoreFolder({ folder, name: title }, validation, withoutProgress(context)),
       );
       results.set(name, { metric: main, value: metrics[main] ?? Number.NaN, examples });
     }

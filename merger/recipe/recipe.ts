@@ -31,6 +31,14 @@ export const trainingSchema = z.strictObject({
   maxLength: z.int().min(2).optional(),
   seed: seed.optional(),
   freeze: z.array(patternSchema).default([]),
+  /** Agents train updates of low rank and the head alone, and contribute adapters. */
+  lora: z
+    .strictObject({
+      rank: z.int().min(1).max(4096),
+      alpha: z.number().positive().optional(),
+      targets: z.array(z.string().min(1)).min(1).optional(),
+    })
+    .optional(),
 });
 
 /** Fisher information that is collected; see the agent's `stats --fisher`. */
@@ -102,12 +110,28 @@ export const recipeSchema = z
       // Options that are wrong were complained of.
       const needs = options.safeParse(own).success ? prepare(own).needs : [];
       const who = [...path, `the ${own.method} method`].join(': ');
+      const lacking = needs.find((need) => need === 'grams' || need === 'fisher');
+      if (value.training.lora !== undefined) {
+        if (lacking === undefined) continue;
+        const what = lacking === 'grams' ? 'Grams' : 'Fisher information';
+        complain(
+          ['merge'],
+          `must need no data where agents train adapters (training.lora), ${who} needs ${what}`,
+        );
+        continue;
+      }
       if (needs.includes('grams') && !value.statistics.grams) {
         complain(['statistics', 'grams'], `must be true, ${who} needs Grams`);
       }
       if (needs.includes('fisher') && value.statistics.fisher === undefined) {
         complain(['statistics', 'fisher'], `must have a variant, ${who} needs Fisher information`);
       }
+    }
+    if (value.training.lora !== undefined && value.merge.heads === 'separate') {
+      complain(
+        ['merge', 'heads'],
+        'must be united where agents train adapters (training.lora), got separate',
+      );
     }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {

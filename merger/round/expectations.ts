@@ -1,5 +1,6 @@
 /** @file What a round asks of a contribution. */
 import { join } from 'node:path';
+import type { AdapterExpectations } from '../../shared/adapters/validate-adapter.ts';
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -48,4 +49,22 @@ function isSolvedFor(parameter: string, { merge: { average, include, exclude } }
   const matches = (patterns: readonly string[]): boolean =>
     patterns.some((pattern) => new RegExp(pattern).test(parameter));
   return !matches(average) && !matches(exclude) && (include.length === 0 || matches(include));
+}
+
+/**
+ * The round's demands on the adapter of `agent`.
+ *
+ * @param lora how the recipe wants adapters trained
+ */
+export function adapterExpectationsOf(
+  { paths, recipe, base }: StoredRound,
+  agent: string,
+  lora: NonNullable<Recipe['training']['lora']>,
+): AdapterExpectations {
+  const { task, labels, training } = recipe;
+  return {
+    ...{ agent, task, labels, base: paths.base, baseFingerprint: base.fingerprint },
+    lora,
+    freeze: training.freeze.map((pattern) => new RegExp(pattern)),
+  };
 }

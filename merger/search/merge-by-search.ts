@@ -5,6 +5,7 @@
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { scoreFolder } from '../../shared/inference/score-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
@@ -67,7 +68,10 @@ export async function mergeBySearch(
       const isFirst = index === 0;
       const checks = { checkFiles: isFirst, checkBase: isFirst };
       const report = await mergeContributions(folders, own, ofTrial, checks);
-      const result = await scoreFolder({ folder: out, name: 'the merged model' }, validation, ofTrial);
+      const whole = { base: options.base, task: validation.task };
+      const result = await withWholeModel(out, whole, (folder) =>
+        scoreFolder({ folder, name: 'the merged model' }, validation, ofTrial),
+      );
       const score = result.metrics[result.main] ?? Number.NaN;
       ({ examples, main: metric } = result);
       tried.push({ coefficients, alpha: report.alpha, options: values, score });

@@ -1,6 +1,7 @@
 /** @file The central developer's own labelled data, that merged models are scored on. */
-import { openContribution } from '../../shared/contribution/open-contribution.ts';
+import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { listFolder } from '../../shared/files/atomic-folder.ts';
 import type { ScoringData } from '../../shared/inference/score-folder.ts';
 import { createSharedData } from '../../shared/inference/shared-data.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -22,9 +23,8 @@ export async function openValidation(
 
 async function declaredTask(folders: readonly string[]): Promise<TaskKind> {
   for (const folder of folders) {
-    const contribution = await openContribution(folder);
-    await contribution.close();
-    if (contribution.manifest !== undefined) return contribution.manifest.task;
+    const names = (await listFolder(folder)) ?? [];
+    if (names.includes(manifestFile)) return (await readManifest(folder)).task;
   }
   throw new RegmeanError('usage', '--task: needed with --validation, no contribution says its task');
 }

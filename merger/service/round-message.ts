@@ -7,6 +7,7 @@ import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/M
 import type { Refining__Output } from '../../shared/wire/generated/regmean/v1/Refining.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { Scoring__Output } from '../../shared/wire/generated/regmean/v1/Scoring.ts';
+import type { TrainingHints__Output } from '../../shared/wire/generated/regmean/v1/TrainingHints.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { autoMethod } from '../auto/auto-options.ts';
 import { candidatesOf, defaultCandidates } from '../auto/candidates.ts';
@@ -79,7 +80,7 @@ export function roundMessage({
     ...(deadline === undefined ? {} : { deadlineUnixMs: deadline }),
     base: { fingerprint: base.fingerprint, files: [...base.files] },
     data: withoutUndefined(recipe.data),
-    training: withoutUndefined(recipe.training),
+    training: trainingMessage(recipe),
     statistics: withoutUndefined(recipe.statistics),
     merge: mergeMessage(recipe),
     agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
@@ -87,6 +88,15 @@ export function roundMessage({
     agentModels: agentModelsMessage(agentModels),
     ...(interim === undefined ? {} : { refining: refiningMessage(interim, standing) }),
     ...(candidates === undefined ? {} : { scoring: scoringMessage(candidates, standing) }),
+  };
+}
+
+function trainingMessage({ training: { lora, ...training } }: Recipe): TrainingHints__Output {
+  return {
+    ...withoutUndefined(training),
+    ...(lora === undefined
+      ? {}
+      : { lora: { ...withoutUndefined({ ...lora, targets: lora.targets ?? [] }) } }),
   };
 }
 

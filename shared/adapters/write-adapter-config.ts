@@ -1,5 +1,5 @@
 /** @file adapter_config.json of an adapter that is made here. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { readJson } from '../files/read-json.ts';
 import { adapterConfigFile } from '../models/config-json.ts';
@@ -24,4 +24,15 @@ export async function writeAdapterConfig(folder: string, like: AdapterConfig, ra
     init_lora_weights: true,
     inference_mode: true,
   });
+}
+
+/**
+ * Copies the configuration of an adapter without a path of this machine: of a folder that is the
+ * base its name is left.
+ */
+export async function copyAdapterConfig(folder: string, { path }: AdapterConfig): Promise<void> {
+  const json = await readJson(path, z.record(z.string(), z.unknown()));
+  const { base_model_name_or_path: name } = json;
+  const told = typeof name === 'string' && /^(\/|\.|[A-Za-z]:[\\/])/.test(name) ? basename(name) : name;
+  await writeJsonAtomically(join(folder, adapterConfigFile), { ...json, base_model_name_or_path: told });
 }

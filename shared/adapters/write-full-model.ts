@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { baseIdentity } from '../contribution/base-identity.ts';
 import {
   readTrainingRecord,
+  type TrainingRecord,
   trainingRecordFile,
   writeTrainingRecord,
 } from '../contribution/training-record.ts';
@@ -59,7 +60,8 @@ export interface FullModel {
 export async function writeFullModel(given: FullModelOptions): Promise<FullModel> {
   await requireNewFolder(given.out);
   await requireFinishedTraining(given.adapter);
-  const options = { ...given, ...(await purposeOf(given)) };
+  const record = await recordOf(given.adapter);
+  const options = { ...given, ...purposeOf(given, record) };
   const config = await readAdapterConfig(options.adapter);
   const adapter = await openAdapterTensors(options.adapter);
   try {
@@ -85,6 +87,7 @@ export async function writeFullModel(given: FullModelOptions): Promise<FullModel
           ),
         });
         await writeTrainingRecord(folder, {
+          ...record,
           task: options.task,
           labels: [...plan.labels],
           ...(await baseIdentity(base.folder)),
@@ -106,10 +109,17 @@ export async function writeFullModel(given: FullModelOptions): Promise<FullModel
   }
 }
 
-/** The task and classes: those given, else those that the adapter was trained for here. */
-async function purposeOf({ adapter, task, labels }: FullModelOptions): Promise<PlanRequest> {
+/** training.json of an adapter that was trained here. */
+async function recordOf(adapter: string): Promise<TrainingRecord | undefined> {
   const names = (await listFolder(adapter)) ?? [];
-  const record = names.includes(trainingRecordFile) ? await readTrainingRecord(adapter) : undefined;
+  return names.includes(trainingRecordFile) ? readTrainingRecord(adapter) : undefined;
+}
+
+/** The task and classes: those given, else those that the adapter was trained for here. */
+function purposeOf(
+  { adapter, task, labels }: FullModelOptions,
+  record: TrainingRecord | undefined,
+): PlanRequest {
   const own = task ?? record?.task;
   if (own === undefined) {
     throw new RegmeanError('usage', `--task: needed, ${adapter} has no ${trainingRecordFile}`);

@@ -73,7 +73,7 @@ export async function validateContribution(
   try {
     const { manifest } = contribution;
     if (manifest === undefined) throw refused(`${folder}: must hold ${manifestFile}`);
-    checkManifest(folder, manifest, expectations);
+    checkContributionManifest(folder, manifest, expectations);
     checkLabels(contribution, manifest);
     await checkTensors(contribution, expectations);
     if (expectations.grams === true && contribution.grams === undefined) {
@@ -90,7 +90,7 @@ export async function validateContribution(
         checkAllLayers(contribution.grams, known, expectations.needsGram ?? (() => true));
       }
     }
-    await checkFiles(folder, manifest);
+    await checkListedFiles(folder, manifest);
     if (expectations.networkOf !== undefined)
       await checkNetwork(contribution, expectations.networkOf, expectations.allowDifferent ?? []);
     await checkWeightValues(contribution);
@@ -102,7 +102,12 @@ export async function validateContribution(
   }
 }
 
-function checkManifest(
+/**
+ * Checks what a manifest says against what is expected.
+ *
+ * @throws RegmeanError `refused` naming the field
+ */
+export function checkContributionManifest(
   folder: string,
   manifest: ContributionManifest,
   expected: ContributionExpectations,
@@ -245,7 +250,12 @@ async function checkFisherValues(fisher: FisherFile): Promise<void> {
   }
 }
 
-async function checkFiles(folder: string, manifest: ContributionManifest): Promise<void> {
+/**
+ * Checks that a folder holds the files that its manifest lists, with their bytes, and no others.
+ *
+ * @throws RegmeanError `refused` naming the file
+ */
+export async function checkListedFiles(folder: string, manifest: ContributionManifest): Promise<void> {
   for (const name of (await listFolder(folder)) ?? []) {
     if (name !== manifestFile && manifest.files[name] === undefined) {
       throw refused(`${join(folder, name)}: is not listed in ${manifestFile}`);

@@ -16,6 +16,8 @@ export interface FolderFile {
 const travellingNames: ReadonlySet<string> = new Set([
   ...sideFiles,
   'README.md',
+  'adapter_config.json',
+  'adapter_model.safetensors',
   'config.json',
   'contribution.json',
   'fisher.safetensors',

@@ -132,7 +132,7 @@ describe('training updates of low rank', () => {
     });
     const bad = await toyOptions('token-classification', { lora: { rank: 3, targets: ['q_proj'] } });
     await expect(runTraining(bad, quietContext)).rejects.toThrow(
-      '--lora-targets: must match linear layers, q_proj matches none',
+      'lora targets: must match linear layers, q_proj matches none',
     );
   });
 

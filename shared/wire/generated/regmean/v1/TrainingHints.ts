@@ -1,5 +1,6 @@
 // Original file: proto/regmean/v1/round.proto
 
+import type { LowRankTraining as _regmean_v1_LowRankTraining, LowRankTraining__Output as _regmean_v1_LowRankTraining__Output } from '../../regmean/v1/LowRankTraining.ts';
 
 /**
  * What the agents should train with. An absent field leaves the choice to the agent.
@@ -19,6 +20,11 @@ export interface TrainingHints {
    * Regular expressions of parameter names that are not trained.
    */
   'freeze'?: (string)[];
+  /**
+   * Agents train updates of low rank and the head alone, and contribute an adapter; absent where
+   * they fine-tune the whole model.
+   */
+  'lora'?: (_regmean_v1_LowRankTraining | null);
   '_epochs'?: "epochs";
   '_batchSize'?: "batchSize";
   '_learningRate'?: "learningRate";
@@ -26,6 +32,7 @@ export interface TrainingHints {
   '_weightDecay'?: "weightDecay";
   '_maxLength'?: "maxLength";
   '_seed'?: "seed";
+  '_lora'?: "lora";
 }
 
 /**
@@ -46,6 +53,11 @@ export interface TrainingHints__Output {
    * Regular expressions of parameter names that are not trained.
    */
   'freeze': (string)[];
+  /**
+   * Agents train updates of low rank and the head alone, and contribute an adapter; absent where
+   * they fine-tune the whole model.
+   */
+  'lora'?: (_regmean_v1_LowRankTraining__Output | null);
   '_epochs'?: "epochs";
   '_batchSize'?: "batchSize";
   '_learningRate'?: "learningRate";
@@ -53,4 +65,5 @@ export interface TrainingHints__Output {
   '_weightDecay'?: "weightDecay";
   '_maxLength'?: "maxLength";
   '_seed'?: "seed";
+  '_lora'?: "lora";
 }
