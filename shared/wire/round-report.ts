@@ -15,7 +15,7 @@ export function roundJson(round: RoundInfo): Record<string, unknown> {
     quorum: round.quorum,
     deadline: formatDeadline(round) ?? null,
     base: round.base,
-    training: withoutOneofKeys(training),
+    training: trainingJson(training),
     statistics: withoutOneofKeys(statistics),
     merge: { ...withoutOneofKeys(merge), options: optionsOf(round) },
     agents: round.agents.map((agent) => ({ ...agent, state: plainWord(agent.state) })),
@@ -34,6 +34,7 @@ export function formatRound(round: RoundInfo): string {
     `round     ${round.name}, ${plainWord(round.state)}${failure}`,
     `task      ${round.task}${round.labels.length === 0 ? '' : ` (${round.labels.join(', ')})`}`,
     `base      ${round.base.fingerprint.slice(0, 16)}, ${formatBytes(baseBytes)}`,
+    ...(round.training?.lora ? [`training  adapters of rank ${round.training.lora.rank}`] : []),
     `merge     ${[round.merge?.method ?? '?', ...describeOptions(round)].join(', ')}`,
     `quorum    ${round.quorum} of ${round.agents.length}, deadline ${formatDeadline(round) ?? 'none'}`,
     ...round.agents.map((agent) => {
@@ -52,6 +53,12 @@ export function formatRound(round: RoundInfo): string {
     ...(round.scoring?.candidates ?? []).map(({ name, title }) => `candidate ${name}: ${title}`),
   ];
   return lines.join('\n');
+}
+
+/** How agents train, their adapters' parts included. */
+function trainingJson(training: RoundInfo['training']): Record<string, unknown> {
+  const { lora, ...rest } = training ?? {};
+  return { ...withoutOneofKeys(rest), ...(lora ? { lora: withoutOneofKeys(lora) } : {}) };
 }
 
 /** What agents score, and until when; null when they do not. */
