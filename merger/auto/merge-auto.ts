@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
+import type { CandidateScores } from '../../shared/candidates/candidate-scores.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { scoreFolder } from '../../shared/inference/score-folder.ts';
 import { type RunContext, withoutProgress } from '../../shared/runtime/run-context.ts';
@@ -20,6 +21,8 @@ import { readScoreFiles } from './read-scores.ts';
 export interface ChoiceEvidence {
   /** Files with what `regmean evaluate --json` said to agents; see `readScoreFiles`. */
   readonly scoreFiles?: readonly string[];
+  /** What agents of a round sent; it counts where it is of the same candidates. */
+  readonly stored?: ReadonlyMap<string, CandidateScores>;
   /** The central developer's own labelled data. */
   readonly validation?: ValidationSource;
 }
@@ -35,7 +38,7 @@ export interface ChoiceEvidence {
 export async function mergeAuto(
   folders: readonly string[],
   options: AutoMergeOptions & { readonly out: string },
-  { scoreFiles = [], validation }: ChoiceEvidence,
+  { scoreFiles = [], stored = new Map(), validation }: ChoiceEvidence,
   context: RunContext,
   files: SourceChecks = {},
 ): Promise<MergeReport> {
@@ -50,9 +53,14 @@ export async function mergeAuto(
   const open = await openCandidates(folders, auto, context, files);
   try {
     const agents = open.sources.contributions.map(({ agent }) => agent);
-    const scores = (await readScoreFiles(scoreFiles, agents)).map(({ agent, message }) =>
-      acceptScores(open.set, agent, message),
+    const given = await readScoreFiles(scoreFiles, agents);
+    const sent = [...stored].flatMap(([agent, message]) =>
+      message.set === open.set.digest ? [{ agent, message }] : [],
     );
+    if (stored.size > 0 && sent.length === 0) {
+      context.note('the scores that agents sent are of other candidates than these: the order decides');
+    }
+    const scores = [...given, ...sent].map(({ agent, message }) => acceptScores(open.set, agent, message));
     const choice = chooseCandidate(open.set, scores, { rule: options.choose ?? defaultRule });
     return await mergeFirst(open, choice, out, context);
   } finally {

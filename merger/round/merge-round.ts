@@ -9,6 +9,7 @@ import type { MergeChoice } from '../recipe/merge-section.ts';
 import { type Refinement, refinementsOf } from '../recipe/recipe.ts';
 import { latestContribution } from './refinement-store.ts';
 import type { StoredRound } from './round-store.ts';
+import { readScores } from './scoring-store.ts';
 
 /** What a merge of a round takes. */
 export interface MergeRoundOptions {
@@ -27,7 +28,8 @@ export interface MergeRoundOptions {
 
 /**
  * Merges stored contributions of a round into a model folder. The order of the agents is the
- * recipe's, so that the result does not depend on who came first.
+ * recipe's, so that the result does not depend on who came first. Where one of several candidates
+ * is to be chosen, scores that agents sent choose if they are of these candidates.
  *
  * @throws RegmeanError when an agent is not one of the round, or the merge cannot be done
  */
@@ -57,7 +59,12 @@ export async function mergeRound(
     out,
     base: paths.base,
   };
-  if (isAuto(merge)) return mergeAuto(folders, { ...merge, ...circumstances }, {}, context);
+  if (isAuto(merge)) {
+    const stored = new Map(
+      [...(await readScores(paths))].flatMap(([name, own]) => (own === null ? [] : [[name, own]])),
+    );
+    return mergeAuto(folders, { ...merge, ...circumstances }, { stored }, context);
+  }
   const { rounds: _, ...options } = merge;
   return mergeContributions(folders, { ...options, ...circumstances }, context);
 }

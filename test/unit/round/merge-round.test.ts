@@ -6,10 +6,13 @@ import { statisticsDefaults } from '../../../agent/statistics/statistics-options
 import { collectStatistics } from '../../../agent/steps/collect-statistics.ts';
 import { runTraining } from '../../../agent/training/run-training.ts';
 import { trainingDefaults } from '../../../agent/training/training-options.ts';
+import { isAuto } from '../../../merger/auto/auto-options.ts';
 import { parseRecipe } from '../../../merger/recipe/read-recipe.ts';
+import { makeRoundCandidates } from '../../../merger/round/candidate-merge.ts';
 import { expectationsOf } from '../../../merger/round/expectations.ts';
 import { mergeRound } from '../../../merger/round/merge-round.ts';
 import { openRound, type StoredRound } from '../../../merger/round/round-store.ts';
+import { storeScores } from '../../../merger/round/scoring-store.ts';
 import { readManifest } from '../../../shared/contribution/manifest.ts';
 import { validateContribution } from '../../../shared/contribution/validate-contribution.ts';
 import { baseFingerprint } from '../../../shared/formats/base-fingerprint.ts';
@@ -25,13 +28,19 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function startRound(name: string, task: TaskKind, labels: readonly string[]): Promise<StoredRound> {
+async function startRound(
+  name: string,
+  task: TaskKind,
+  labels: readonly string[],
+  more: readonly string[] = [],
+): Promise<StoredRound> {
   const yaml = [
     `name: ${name}`,
     `base: ${base}`,
     `task: ${task}`,
     `labels: [${labels.join(', ')}]`,
     'agents: [north, south]',
+    ...more,
   ];
   const recipe = parseRecipe(`${yaml.join('\n')}\n`, join(folder, `${name}.yaml`));
   return openRound(join(folder, 'store'), recipe, baseFingerprint);
@@ -105,5 +114,43 @@ describe('a round of regression', () => {
     await contribute(round, 'south', toyRows('regression', 12, 2));
     expect((await readManifest(north)).labels).toEqual([]);
     expect(await merge(round, 'values')).toMatchObject({ task: 'regression', labels: [], classes: null });
+  });
+});
+
+describe('a round whose agents have scored candidates', () => {
+  it('is merged again by what they said of the same candidates, and by the order for others', async () => {
+    const rows = [
+      'merge:',
+      '  method: auto',
+      '  candidates: [{ method: simple }, { method: simple, scale: 0.5 }]',
+    ];
+    const round = await startRound('scored', 'regression', [], rows);
+    for (const [index, agent] of ['north', 'south'].entries()) {
+      await contribute(round, agent, toyRows('regression', 12, index));
+    }
+    const { merge: own, agents } = round.recipe;
+    if (!isAuto(own)) throw new TypeError('the recipe must choose');
+    const { digest, candidates } = await makeRoundCandidates({ ...round, agents, merge: own }, quietContext);
+    await mkdir(round.paths.scores);
+    const scores = candidates.map(({ name }, index) => ({
+      ...{ candidate: name, metric: 'pearson', value: index / 2, examples: 12 },
+    }));
+    await storeScores(round.paths, 'north', { set: digest, scores });
+    await storeScores(round.paths, 'south', null);
+
+    expect((await merge(round, 'scored')).choice).toMatchObject({
+      by: 'scores',
+      chosen: candidates[1]?.name,
+    });
+    const notes: string[] = [];
+    const alone = await mergeRound(
+      round,
+      { agents: ['north'], out: join(folder, 'alone') },
+      { ...quietContext, note: (message) => notes.push(message) },
+    );
+    expect(alone.choice).toMatchObject({ by: 'order', chosen: candidates[0]?.name });
+    expect(notes).toContain(
+      'the scores that agents sent are of other candidates than these: the order decides',
+    );
   });
 });
