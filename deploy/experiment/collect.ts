@@ -55,7 +55,7 @@ export async function collect(
   const { batchSize, fisher, batches: usual } = context.experiment.statistics;
   const batches = given ?? usual;
   // Part of what the model depends on, and so of its key.
-  const { maxLength } = context.experiment.training;
+  const { maxLength, lora } = context.experiment.training;
   const request = {
     ...(kind === 'fisher' ? {} : { batches }),
     ...(kind === 'grams' ? {} : fisher),
@@ -66,12 +66,13 @@ export async function collect(
   if (!existsSync(join(folder, manifestFile))) {
     const merged = await inputsFrom?.folder();
     const where = merged === undefined ? '' : ' in the first merge';
-    context.note(`collecting ${nameOf[kind]} of ${model.name}${where}`);
+    if (lora === undefined) context.note(`collecting ${nameOf[kind]} of ${model.name}${where}`);
     await collectStatistics(
       {
         model: model.folder,
         task: model.task,
-        dataFiles: model.train,
+        // An adapter has no statistics.
+        dataFiles: lora === undefined ? model.train : [],
         ...(model.columns === undefined ? {} : { columns: model.columns }),
         out: folder,
         agent: model.name,

@@ -13,6 +13,7 @@ import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { plainNameSchema } from '../../shared/plain-name.ts';
 import { languageTasks, taskKinds } from '../../shared/task.ts';
 import { z } from '../../shared/zod.ts';
+import { complaintsAboutAdapters } from './adapter-complaints.ts';
 import { settings } from './results.ts';
 
 const task = z.enum(taskKinds).exclude(languageTasks);
@@ -180,6 +181,9 @@ export const experimentSchema = z
     const again = methods.find(({ rounds }) => rounds === 2);
     if (value.matching !== undefined && again !== undefined) {
       complain(['matching'], `must be absent where a method has two rounds, as ${again.label} has`);
+    }
+    if (value.training.lora !== undefined) {
+      for (const { path, message } of complaintsAboutAdapters(value)) complain([...path], message);
     }
     if (value.heads.merging === 'separate' && value.settings.includes('multi-task')) {
       complain(['settings'], 'must not hold multi-task: agents with heads of their own have no common task');

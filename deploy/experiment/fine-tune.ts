@@ -1,6 +1,6 @@
 /** @file The models of an experiment, each fine-tuned once. */
 import { trainModel } from '../../agent/steps/train-model.ts';
-import { trainingDefaults } from '../../agent/training/training-options.ts';
+import { learningRateFor, trainingDefaults } from '../../agent/training/training-options.ts';
 import { isTrained, readTrainingRecord } from '../../shared/contribution/training-record.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -50,6 +50,7 @@ export async function fineTune(
       {
         ...trainingDefaults,
         ...withoutUndefined(training),
+        learningRate: learningRateFor(training.learningRate, training.lora),
         model: context.base,
         task: agent.task,
         labels: agent.labels,

@@ -2,6 +2,8 @@
  * @file Scores of models on test sets. Examples are read once a run; every score is kept in the
  *   cache.
  */
+
+import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { LabelledExamples } from '../../shared/examples/labelled-examples.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -11,6 +13,7 @@ import { openPredictor } from '../../shared/inference/open-predictor.ts';
 import { scoreModels } from '../../shared/inference/score.ts';
 import { metricsFor } from '../../shared/metrics/metrics-for.ts';
 import { stopIfAsked, withoutProgress } from '../../shared/runtime/run-context.ts';
+import type { TaskKind } from '../../shared/task.ts';
 import type { TestSet } from '../datasets/experiment-data.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
 import { readScore, writeScore } from './score-cache.ts';
@@ -83,7 +86,16 @@ export function createExperimentScorer(context: ExperimentContext): ExperimentSc
   const predict = async (folder: string, parts: readonly ScoredPart[]): Promise<ModelLogits[]> => {
     const [first] = parts;
     if (first === undefined) return [];
-    const { model, predictor } = await openPredictor(folder, first.testSet.task, context);
+    const { task } = first.testSet;
+    return withWholeModel(folder, { base: context.base, task }, (whole) => predictIn(whole, task, parts));
+  };
+
+  const predictIn = async (
+    folder: string,
+    task: TaskKind,
+    parts: readonly ScoredPart[],
+  ): Promise<ModelLogits[]> => {
+    const { model, predictor } = await openPredictor(folder, task, context);
     try {
       const results: ModelLogits[] = [];
       for (const part of parts) {

@@ -260,4 +260,31 @@ methods: [{ label: Simple, method: simple }]
     expect(missing.code).toBe(1);
     expect(missing.stderr).toContain('must be an experiment file, cannot be read');
   });
+
+  it('trains adapters and merges them as adapters, where its training says so', async () => {
+    await writeExperiment({
+      seeds: '[1]',
+      training: '{ epochs: 1, batchSize: 8, learningRate: 1e-2, lora: { rank: 2 } }',
+      methods: `
+  - { label: Simple, method: simple }
+  - { label: RegMean from weights, method: regmean, covariance: weights }`,
+      settings: '[single, all]',
+      sweeps: null,
+      matching: null,
+    });
+    const result = await runCommand([
+      ...['experiment', file, '--out', join(folder, 'adapters'), '--threads', '1'],
+    ]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    const report = await readFile(join(folder, 'adapters', 'results.json'), 'utf8');
+    const { measurements }: ExperimentResults = JSON.parse(report);
+    expect(measurements.map(({ method, setting }) => `${method} ${setting}`)).toEqual(
+      expect.arrayContaining(['Simple all', 'RegMean from weights all']),
+    );
+    for (const { scores } of measurements) expect(Object.keys(scores).length).toBeGreaterThan(0);
+    const [contribution = ''] = await readdir(join(folder, 'adapters', 'cache', 'contributions'));
+    expect(await readdir(join(folder, 'adapters', 'cache', 'contributions', contribution))).toContain(
+      'adapter_model.safetensors',
+    );
+  });
 });

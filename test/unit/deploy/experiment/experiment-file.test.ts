@@ -56,6 +56,16 @@ describe('an experiment file', () => {
       'data.domains[0].task: must be given here or in data',
     ],
     [
+      'adapters merged by Grams',
+      `${minimal.replace('method: simple', 'method: regmean')}training: { lora: { rank: 8 } }\n`,
+      'methods[0]: must need no data where agents train adapters (training.lora), the regmean method does',
+    ],
+    [
+      'adapters with heads of their own',
+      `${minimal}training: { lora: { rank: 8 } }\nheads: { merging: separate }\n`,
+      'heads.merging: must be united where agents train adapters (training.lora), got separate',
+    ],
+    [
       'a second round without Grams',
       minimal.replace('method: simple', 'method: simple, rounds: 2'),
       'methods[0].rounds: must be 1, the simple method as it is chosen reads no Grams',
