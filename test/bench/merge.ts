@@ -1,11 +1,12 @@
 /**
  * @file RegMean of models with the shapes of RoBERTa-base, from contributions on disk to a model on
- *   disk, beside the usual way in PyTorch, which holds everything in memory and inverts in float32.
- *   Each of our merges runs in a process of its own, for its peak memory. Usage: node
- *   dist/test/bench/merge.js [layers] [agents..]
+ *   disk: with Grams, and with covariances from weights, which needs none; beside the usual way in
+ *   PyTorch, which holds everything in memory and inverts in float32. Each of our merges runs in a
+ *   process of its own, for its peak memory, in turns. Usage: node dist/test/bench/merge.js
+ *   [layers] [agents..]
  */
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,10 +16,12 @@ import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { type GramToWrite, gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
 import { zeros } from '../../shared/linalg/matrix.ts';
-import { createRandom } from '../../shared/random.ts';
+import { createRandom, deriveSeed } from '../../shared/random.ts';
 import { createRunContext } from '../../shared/runtime/run-context.ts';
 import type { TensorToWrite } from '../../shared/safetensors/write-safetensors.ts';
+import { sizeOf } from '../../shared/tensor.ts';
 import { writeContributionFolder } from '../support/contribution-folder.ts';
+import { mediansOfAlternating } from './support/alternate.ts';
 import { againstTarget, printReport } from './support/report.ts';
 import { startTorch } from './support/torch.ts';
 
@@ -39,8 +42,27 @@ const linears = [
   ['output.dense', intermediate, hidden, 'output.dense'],
 ] as const;
 
+/** Turns that count. */
+const rounds = 3;
+
+const config = (layers: number): object => ({
+  ...{ model_type: 'roberta', vocab_size: vocabulary, hidden_size: hidden, num_hidden_layers: layers },
+  ...{ num_attention_heads: 12, intermediate_size: intermediate, max_position_embeddings: 514 },
+  ...{ type_vocab_size: 1, hidden_act: 'gelu', layer_norm_eps: 1e-5, pad_token_id: 1 },
+});
+
+/** How our merges differ. */
+const ways = {
+  grams: { method: 'regmean', alpha },
+  weights: { method: 'regmean', covariance: 'weights' },
+} as const;
+
+type Way = keyof typeof ways;
+
 interface MergeMeasurement {
   readonly seconds: number;
+  /** Processor time of all threads. */
+  readonly cpuSeconds: number;
   readonly peakBytes: number;
   readonly residual: number;
 }
@@ -50,20 +72,40 @@ function uniform(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, () => random() - 0.5);
 }
 
+/** A model with random weights. */
+async function writeModel(folder: string, layers: number, seed: number): Promise<void> {
+  const tensors: TensorToWrite[] = [];
+  const add = (name: string, ...shape: number[]): void => {
+    const data = uniform(sizeOf(shape), deriveSeed(seed, name));
+    tensors.push({ name: `roberta.${name}`, shape, data });
+  };
+  const addNorm = (name: string): void => {
+    add(`${name}.weight`, hidden);
+    add(`${name}.bias`, hidden);
+  };
+  add('embeddings.word_embeddings.weight', vocabulary, hidden);
+  add('embeddings.position_embeddings.weight', 514, hidden);
+  add('embeddings.token_type_embeddings.weight', 1, hidden);
+  addNorm('embeddings.LayerNorm');
+  for (let layer = 0; layer < layers; layer++) {
+    const prefix = `encoder.layer.${layer}`;
+    for (const [module, inputs, outputs] of linears) {
+      add(`${prefix}.${module}.weight`, outputs, inputs);
+      add(`${prefix}.${module}.bias`, outputs);
+    }
+    addNorm(`${prefix}.attention.output.LayerNorm`);
+    addNorm(`${prefix}.output.LayerNorm`);
+  }
+  await writeContributionFolder(folder, { tensors, config: config(layers) });
+}
+
 /**
  * A contribution with random weights. One random Gram per dimension serves all layers; PyTorch gets
  * it square.
  */
 async function writeAgent(folder: string, layers: number, seed: number): Promise<void> {
-  const tensors: TensorToWrite[] = [
-    {
-      name: 'roberta.embeddings.word_embeddings.weight',
-      shape: [vocabulary, hidden],
-      data: uniform(vocabulary * hidden, seed),
-    },
-  ];
+  await writeModel(folder, layers, seed);
   const packed = new Map<number, Float32Array>();
-  await mkdir(folder);
   for (const dimension of [hidden, intermediate]) {
     const square = await randomGram(dimension, seed);
     packed.set(dimension, packUpper(square, dimension));
@@ -76,10 +118,8 @@ async function writeAgent(folder: string, layers: number, seed: number): Promise
   const gramOfLayer = new Map<string, string>();
   for (let layer = 0; layer < layers; layer++) {
     const prefix = `roberta.encoder.layer.${layer}`;
-    for (const [module, inputs, outputs, shared] of linears) {
+    for (const [module, inputs, , shared] of linears) {
       const name = `${prefix}.${module}`;
-      const data = uniform(inputs * outputs, seed + layer);
-      tensors.push({ name: `${name}.weight`, shape: [outputs, inputs], data });
       gramOfLayer.set(name, `${prefix}.${shared}`);
       const gram = packed.get(inputs);
       if (module === shared && gram !== undefined) {
@@ -87,7 +127,6 @@ async function writeAgent(folder: string, layers: number, seed: number): Promise
       }
     }
   }
-  await writeContributionFolder(folder, { tensors, config: { model_type: 'roberta' } });
   await writeGrams(join(folder, gramsFile), grams, gramOfLayer);
 }
 
@@ -102,25 +141,41 @@ async function randomGram(dimension: number, seed: number): Promise<Float64Array
 }
 
 /** One merge in this process, which does nothing else: its result goes to standard output. */
-async function measureHere(out: string, folders: readonly string[]): Promise<void> {
+async function measureHere(way: Way, root: string, folders: readonly string[]): Promise<void> {
   const startedAt = performance.now();
   const context = createRunContext({ compute: { threads } });
-  const report = await mergeContributions(folders, { method: 'regmean', alpha, out }, context);
+  const options = { ...ways[way], base: join(root, 'base'), out: join(root, 'merged') };
+  const report = await mergeContributions(folders, options, context);
+  const { user, system } = process.cpuUsage();
   const measurement: MergeMeasurement = {
     seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds: (user + system) / 1e6,
     peakBytes: process.resourceUsage().maxRSS * 1024,
     residual: largestResidual(report),
   };
   process.stdout.write(JSON.stringify(measurement));
 }
 
-function measureInChild(out: string, folders: readonly string[]): MergeMeasurement {
+function measureInChild(way: Way, root: string, folders: readonly string[]): MergeMeasurement {
   const self = fileURLToPath(import.meta.url);
-  const child = spawnSync(process.execPath, [self, '--here', out, ...folders], {
+  const child = spawnSync(process.execPath, [self, '--here', way, root, ...folders], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return JSON.parse(child.stdout) as MergeMeasurement;
+}
+
+/** Two merges in turns: medians of their times, and the largest of everything else. */
+async function compareOurs(root: string, folders: readonly string[]) {
+  const worst = { peakBytes: 0, residual: 0 };
+  const timed = (way: Way) => async () => {
+    const { seconds, cpuSeconds, peakBytes, residual } = measureInChild(way, root, folders);
+    worst.peakBytes = Math.max(worst.peakBytes, peakBytes);
+    worst.residual = Math.max(worst.residual, residual);
+    return { [way]: seconds, [`${way} cpu`]: cpuSeconds };
+  };
+  const median = await mediansOfAlternating(rounds, [timed('grams'), timed('weights')]);
+  return { median, worst };
 }
 
 async function compare(root: string, layers: number, folders: readonly string[]): Promise<void> {
@@ -133,16 +188,20 @@ async function compare(root: string, layers: number, folders: readonly string[])
   const torch = await startTorch('merge.py', settings);
   const torchSeconds = await torch?.time('merge');
   torch?.close();
-  const { seconds, peakBytes, residual } = measureInChild(join(root, 'merged'), folders);
+  const { median, worst } = await compareOurs(root, folders);
+  const times = (way: Way): string =>
+    `${median(way).toFixed(1)} s, ${median(`${way} cpu`).toFixed(1)} s of processor time`;
   printReport(`merging ${folders.length} agents, ${layers} layers of RoBERTa-base, alpha ${alpha}`, [
-    ['regmean', `${seconds.toFixed(1)} s`],
-    ['peak memory', `${(peakBytes / 2 ** 20).toFixed(0)} MiB (target: flat in the number of agents)`],
-    ['largest relative residual', `${residual.toExponential(1)} (target: under 1e-9)`],
+    ['regmean', times('grams')],
+    ['regmean, covariance weights', times('weights')],
+    ['the second to the first, processor time', (median('weights cpu') / median('grams cpu')).toFixed(2)],
+    ['peak memory', `${(worst.peakBytes / 2 ** 20).toFixed(0)} MiB (target: flat in the number of agents)`],
+    ['largest relative residual', `${worst.residual.toExponential(1)} (target: under 1e-9)`],
     ...(torchSeconds === undefined
       ? []
       : ([
           ['PyTorch', `${torchSeconds.toFixed(1)} s`],
-          ['PyTorch to regmean', againstTarget(torchSeconds / seconds, 'at least 3')],
+          ['PyTorch to regmean', againstTarget(torchSeconds / median('grams'), 'at least 3')],
         ] as const)),
   ]);
 }
@@ -152,6 +211,7 @@ async function main([layers = 12, ...counts]: readonly number[]): Promise<void> 
   const root = await mkdtemp(join(tmpdir(), 'regmean-bench-merge-'));
   try {
     const folders: string[] = [];
+    await writeModel(join(root, 'base'), layers, 1);
     for (const count of agentCounts.toSorted((a, b) => a - b)) {
       while (folders.length < count) {
         const folder = join(root, `agent-${folders.length}`);
@@ -165,6 +225,6 @@ async function main([layers = 12, ...counts]: readonly number[]): Promise<void> 
   }
 }
 
-const [mode, out, ...folders] = process.argv.slice(2);
-if (mode === '--here' && out !== undefined) await measureHere(out, folders);
+const [mode, way, root, ...folders] = process.argv.slice(2);
+if (mode === '--here' && root !== undefined) await measureHere(way as Way, root, folders);
 else await main(process.argv.slice(2).map(Number));
