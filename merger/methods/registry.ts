@@ -9,6 +9,7 @@ import { simple } from './simple.ts';
 import { taskArithmetic } from './task-arithmetic.ts';
 import { ties } from './ties.ts';
 import { tsvMerge } from './tsv-merge.ts';
+import { wudi } from './wudi.ts';
 
 export const mergeMethods = [
   simple,
@@ -21,6 +22,7 @@ export const mergeMethods = [
   isoC,
   isoCts,
   tsvMerge,
+  wudi,
 ] as const;
 
 /** What `--method` takes. */
