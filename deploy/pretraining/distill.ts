@@ -25,7 +25,7 @@ import { createImitationStep } from './imitation-step.ts';
 import { maskTokens } from './mask-tokens.ts';
 import { batches, batchSize, maskedAccuracy, maxLength, seed, vocabulary } from './masked-batches.ts';
 import { openTeacher, type SpannedText } from './teacher.ts';
-import { poolingMatrix, spansOf, type TokenOffsets, tokensOfSpans } from './word-pooling.ts';
+import { poolingMatrix, type TokenOffsets, textSpansOf, tokensOfSpans } from './word-pooling.ts';
 
 const peakLearningRate = 5e-4;
 const warmupRatio = 0.06;
@@ -126,7 +126,7 @@ async function lessonsOf(
     stopIfAsked(context, () => `distillation stopped at sequence ${start}`);
     const part = texts
       .slice(start, start + batchSize)
-      .map((text): SpannedText => ({ text, spans: spansOf(text, mostWords) }));
+      .map((text): SpannedText => ({ text, spans: textSpansOf(text, mostWords) }));
     const states = await teacher.statesOf(part);
     const encodings = await tokenizer.encodeBatch(part.map(({ text }) => text));
     for (const [index, encoding] of encodings.entries()) {

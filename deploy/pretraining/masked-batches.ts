@@ -16,14 +16,14 @@ export const maxLength = 128;
 export const batchSize = 32;
 
 /** Ids of the tokens that are no text. */
-export const specialTokens = { pad: 0, unknown: 1, cls: 2, sep: 3, mask: 4, firstOrdinary: 5 } as const;
+export const specialTokenIds = { pad: 0, unknown: 1, cls: 2, sep: 3, mask: 4, firstOrdinary: 5 } as const;
 
 /** What masking has to know of the vocabulary. */
 export const vocabulary = {
   size: 8192,
-  padTokenId: specialTokens.pad,
-  maskTokenId: specialTokens.mask,
-  firstOrdinaryId: specialTokens.firstOrdinary,
+  padTokenId: specialTokenIds.pad,
+  maskTokenId: specialTokenIds.mask,
+  firstOrdinaryId: specialTokenIds.firstOrdinary,
 } as const;
 
 /**

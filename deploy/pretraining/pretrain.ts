@@ -24,7 +24,7 @@ import {
   maskedAccuracy,
   maxLength,
   seed,
-  specialTokens,
+  specialTokenIds,
   vocabulary,
 } from './masked-batches.ts';
 import { setSinusoidalPositions } from './sinusoidal-positions.ts';
@@ -54,7 +54,7 @@ const baseConfig = {
   type_vocab_size: 2,
   initializer_range: 0.05,
   layer_norm_eps: 1e-12,
-  pad_token_id: specialTokens.pad,
+  pad_token_id: specialTokenIds.pad,
 } as const;
 
 async function main(): Promise<void> {

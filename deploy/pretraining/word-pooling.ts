@@ -24,7 +24,7 @@ const separator = '[SEP]';
  * The spans of a text: at most `mostWords` words, evenly drawn, then every run of words between
  * separators.
  */
-export function spansOf(text: string, mostWords: number): readonly TextSpan[] {
+export function textSpansOf(text: string, mostWords: number): readonly TextSpan[] {
   const pieces = [...text.matchAll(/\S+/g)].map((match) => ({
     start: match.index,
     end: match.index + match[0].length,

@@ -7,7 +7,7 @@ const speakers = [
   /^shared\/cli\//,
   /^deploy\/bin\//,
   /^deploy\/(demo|experiment)\/command\.ts$/,
-  /^deploy\/pretraining\/pretrain\.ts$/,
+  /^deploy\/pretraining\/(pretrain|distill)\.ts$/,
   /^merger\/service\/log\.ts$/,
 ];
 

@@ -1,17 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { poolingMatrix, spansOf, tokensOfSpans } from '../../../../deploy/pretraining/word-pooling.ts';
+import { poolingMatrix, textSpansOf, tokensOfSpans } from '../../../../deploy/pretraining/word-pooling.ts';
 
 const text = 'one two, three [SEP] four';
 const textOf = ({ start, end }: { start: number; end: number }) => text.slice(start, end);
 
 describe('spans of a text', () => {
   it('are its words, then every run of words between separators', () => {
-    expect(spansOf(text, 10).map(textOf)).toEqual(['one', 'two,', 'three', 'four', 'one two, three', 'four']);
+    expect(textSpansOf(text, 10).map(textOf)).toEqual([
+      'one',
+      'two,',
+      'three',
+      'four',
+      'one two, three',
+      'four',
+    ]);
   });
 
   it('are at most so many words, from all over the text', () => {
-    expect(spansOf(text, 2).map(textOf)).toEqual(['one', 'three', 'one two, three', 'four']);
-    expect(spansOf('[SEP]', 2)).toEqual([]);
+    expect(textSpansOf(text, 2).map(textOf)).toEqual(['one', 'three', 'one two, three', 'four']);
+    expect(textSpansOf('[SEP]', 2)).toEqual([]);
   });
 });
 
@@ -29,7 +36,7 @@ describe('tokens of spans', () => {
   ];
 
   it('are those within, special tokens left out', () => {
-    const spans = spansOf(text, 10);
+    const spans = textSpansOf(text, 10);
     expect(tokensOfSpans(spans, offsets)).toEqual([[1], [2, 3], [4, 5], [], [1, 2, 3, 4, 5], []]);
   });
 
