@@ -1,4 +1,6 @@
 /** @file An agent's part of a head that is fitted to the data of all agents. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { writeHeadStatistics } from '../../shared/contribution/head-statistics.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
@@ -55,6 +57,7 @@ export function collectHeadStatistics(
     noteCutRows(dataFiles.join(', '), truncated, context);
     const head = await collectHead(model, examples, { batchSize }, context);
     const description = { agent, task, classes: [...model.classes], model: await opened.fingerprint() };
+    await mkdir(dirname(out), { recursive: true });
     await writeHeadStatistics(out, { ...description, ...head, examples: examples.length });
     return { out, layer: head.layer, examples: examples.length, rows: head.rows };
   });

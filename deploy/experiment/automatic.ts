@@ -64,7 +64,9 @@ export function candidateRows(
   experiment: Rows,
 ): readonly CandidateRow[] {
   const candidates: readonly GivenCandidate[] = given ?? defaultCandidates;
-  const once = fixedMethods(experiment).filter(({ rounds }) => rounds !== 2);
+  const once = fixedMethods(experiment).filter(
+    ({ rounds, ridgeHead }) => rounds !== 2 && ridgeHead === undefined,
+  );
   const rows = new Map(once.map((row) => [identityOf(row), row]));
   return candidatesOf(candidates, sharedOf(shared)).map(({ name, title }, index) => {
     const own = { ...shared, ...candidates[index], label: title } as FixedMethod;
@@ -74,7 +76,7 @@ export function candidateRows(
 }
 
 /** All that a merge depends on, defaults filled in. */
-function identityOf({ label: _, rounds: __, ...method }: FixedMethod): string {
+function identityOf({ label: _, rounds: __, ridgeHead: ___, ...method }: FixedMethod): string {
   const shared = sharedOf(method);
   const given = Object.entries(method).filter(([key]) => !(key in sharedOptions.shape));
   const merges = candidatesOf([Object.fromEntries(given) as never], shared).map(describeMerge);

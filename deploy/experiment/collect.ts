@@ -25,6 +25,8 @@ export interface StoredContribution {
   readonly agent: string;
   readonly key: string;
   readonly folder: string;
+  /** Whose it is. */
+  readonly model: FineTuned;
 }
 
 /**
@@ -88,5 +90,5 @@ export async function collect(
       context,
     );
   }
-  return { agent: model.name, key, folder };
+  return { agent: model.name, key, folder, model };
 }

@@ -6,7 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { foreignOfChoice, givenAutoOptions, methodChoices } from '../../merger/auto/auto-options.ts';
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
 import { givenOptions, type NumberOptionKey, numberOptions } from '../../merger/methods/merge-keys.ts';
-import { complaintAboutRounds, roundsSchema } from '../../merger/methods/rounds.ts';
+import { complaintsAboutRefinements, refinementOptions } from '../../merger/methods/refinement-options.ts';
 import { fisherSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
@@ -87,8 +87,7 @@ const method = z
     ...givenOptions.method,
     ...givenAutoOptions,
     ...common,
-    /** 2: merged again, with Grams that agents collect in the first merge. */
-    rounds: roundsSchema.optional(),
+    ...refinementOptions,
     /** By agent: merges of pairs and of some agents take theirs. */
     coefficients: coefficientsByAgent.optional(),
   })
@@ -98,8 +97,9 @@ const method = z
     };
     const foreign = foreignOfChoice(value.method, value);
     if (foreign !== undefined) complain(foreign.key, foreign.complaint);
-    const ofRounds = complaintAboutRounds(value);
-    if (ofRounds !== undefined) complain('rounds', ofRounds);
+    for (const [key, complaint] of Object.entries(complaintsAboutRefinements(value))) {
+      complain(key, complaint);
+    }
   });
 
 /** Values of options that are tried one by one, and of what the Grams are made from. */
@@ -178,9 +178,13 @@ export const experimentSchema = z
     }
     const twice = methods.find(({ label }, index) => methods.findIndex((m) => m.label === label) < index);
     if (twice !== undefined) complain(['methods'], `must differ, got ${twice.label} twice`);
-    const again = methods.find(({ rounds }) => rounds === 2);
+    const again = methods.find(({ rounds, ridgeHead }) => rounds === 2 || ridgeHead !== undefined);
     if (value.matching !== undefined && again !== undefined) {
-      complain(['matching'], `must be absent where a method has two rounds, as ${again.label} has`);
+      complain(['matching'], `must be absent where agents are asked again, as ${again.label} does`);
+    }
+    for (const [index, { ridgeHead }] of methods.entries()) {
+      if (ridgeHead === undefined || value.heads.merging !== 'separate') continue;
+      complain(['methods', index, 'ridgeHead'], 'must be absent with separate heads');
     }
     if (value.training.lora !== undefined) {
       for (const { path, message } of complaintsAboutAdapters(value)) complain([...path], message);

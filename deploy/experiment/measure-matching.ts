@@ -101,7 +101,7 @@ async function match(
     );
   }
   return {
-    contribution: { agent: right.agent, key, folder: join(out, matchedFolder) },
+    contribution: { ...right, key, folder: join(out, matchedFolder) },
     report: await readJson(join(out, matchReportFile), matchReportSchema),
   };
 }

@@ -3,6 +3,7 @@
  *   (paper, Appendix C).
  */
 import { foreignOption, methodNamed, needsOf, numberOptions } from '../../merger/methods/merge-keys.ts';
+import { refinementOptions } from '../../merger/methods/refinement-options.ts';
 import { defaultMethod, type MethodName } from '../../merger/methods/registry.ts';
 import { type FixedMethod, fixedMethods } from './automatic.ts';
 import type { Measurement } from './results.ts';
@@ -65,6 +66,7 @@ function titleOf(name: MethodName): string {
 
 /** A method without values for options that are numbers. */
 function withoutNumbers(method: FixedMethod): FixedMethod {
-  const isNumber = (key: string): boolean => key === 'rounds' || numberOptions.some((own) => own.key === key);
+  const isNumber = (key: string): boolean =>
+    key in refinementOptions || numberOptions.some((own) => own.key === key);
   return Object.fromEntries(Object.entries(method).filter(([key]) => !isNumber(key))) as FixedMethod;
 }

@@ -9,6 +9,7 @@ import { withoutProgress } from '../../shared/runtime/run-context.ts';
 import type { FixedMethod } from './automatic.ts';
 import type { StoredContribution } from './collect.ts';
 import { artifactKey, type ExperimentContext } from './context.ts';
+import { replaceHead } from './joint-head.ts';
 import type { ExperimentScorer, ScoredPart } from './score.ts';
 
 /** The merge of contributions, which is made when it is first asked for. */
@@ -29,18 +30,26 @@ export function planMerge(
   method: FixedMethod,
 ): PlannedMerge {
   const options = optionsOf(context, method);
-  const key = artifactKey({ contributions: contributions.map((own) => own.key), options });
+  const { ridgeHead } = method;
+  const key = artifactKey({ contributions: contributions.map((own) => own.key), options, ridgeHead });
   const out = join(context.cache, 'merged', key);
   const separate = context.experiment.heads.merging === 'separate';
-  let made: Promise<unknown> | undefined;
-  const merge = (): Promise<unknown> => {
+  let made: Promise<void> | undefined;
+  const merge = async (): Promise<void> => {
     context.note(`merging ${contributions.map(({ agent }) => agent).join(', ')}: ${method.label}`);
-    return mergeContributions(
+    await mergeContributions(
       contributions.map(({ folder }) => folder),
       { ...options, out, base: context.base },
       withoutProgress(context),
       // The contributions are of this base: their keys are made of its fingerprint.
       { checkBase: false },
+    );
+    if (ridgeHead === undefined) return;
+    await replaceHead(
+      context,
+      out,
+      contributions.map(({ model }) => model),
+      ridgeHead,
     );
   };
   return {
@@ -72,7 +81,7 @@ export function scoreMerge(
 /** What the result of a merge depends on: knobs that the file leaves out are left out here too. */
 function optionsOf(
   { experiment }: ExperimentContext,
-  { label: _, rounds: __, method, ...knobs }: FixedMethod,
+  { label: _, rounds: __, ridgeHead: ___, method, ...knobs }: FixedMethod,
 ): Omit<MergeOptions, 'out'> {
   const given = Object.entries({ ...knobs, heads: experiment.heads.merging });
   return { method, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };

@@ -18,7 +18,8 @@ export async function collectInMerge(
   requests: readonly CollectRequest[],
   method: FixedMethod,
 ): Promise<readonly StoredContribution[]> {
-  const merge = planMerge(context, contributions, method);
+  const { ridgeHead: _, ...first } = method;
+  const merge = planMerge(context, contributions, first);
   const again: StoredContribution[] = [];
   try {
     for (const request of requests) {

@@ -20,8 +20,12 @@ import {
   methodNamed,
   unmetCondition,
 } from '../methods/merge-keys.ts';
+import {
+  complaintsAboutRefinements,
+  type RefinementOptions,
+  refinementOptions,
+} from '../methods/refinement-options.ts';
 import { defaultMethod, type MethodName } from '../methods/registry.ts';
-import { complaintAboutRounds, roundsSchema } from '../methods/rounds.ts';
 
 /** The base is the round's. */
 const { base: _, ...common } = givenOptions.common;
@@ -36,8 +40,7 @@ export const mergeSection = z
     ...givenOptions.method,
     ...givenAutoOptions,
     ...common,
-    /** 2: merged again, with Grams that agents collect in the first merge. */
-    rounds: roundsSchema.optional(),
+    rounds: refinementOptions.rounds,
     /** By agent: which of them contribute is not known yet. */
     coefficients: coefficientsByAgent.optional(),
   })
@@ -47,8 +50,9 @@ export const mergeSection = z
     };
     const foreign = foreignOfChoice(value.method, withoutDefaults(value));
     if (foreign !== undefined) complain(foreign.key, foreign.complaint);
-    const ofRounds = complaintAboutRounds(value);
-    if (ofRounds !== undefined) complain('rounds', ofRounds);
+    for (const [key, complaint] of Object.entries(complaintsAboutRefinements(value))) {
+      complain(key, complaint);
+    }
   })
   .transform(({ method, coefficients, candidates, choose = defaultRule, rounds, ...given }) => {
     const { base: __, coefficients: ___, ...ofAll } = commonOptions.parse(given);
@@ -57,8 +61,11 @@ export const mergeSection = z
       const { scale: ____, ...shared } = ofAll;
       return { method, ...(candidates === undefined ? {} : { candidates }), choose, ...shared, ...byAgent };
     }
+    const refinements: RefinementOptions = {
+      ...(rounds === 2 ? { rounds } : {}),
+    };
     const own: MethodOptions = methodNamed(method).options.parse(given);
-    return { method, ...own, ...ofAll, ...byAgent, ...(rounds === 2 ? { rounds } : {}) };
+    return { method, ...own, ...ofAll, ...byAgent, ...refinements };
   });
 
 /** A checked section. */
@@ -66,7 +73,7 @@ export type MergeSection = z.output<typeof mergeSection>;
 
 /** A method and values of options, of which the others have their defaults. */
 export type MergeChoice =
-  | (Omit<GivenOptions, 'base'> & { readonly method: MethodName; readonly rounds?: number | undefined })
+  | (Omit<GivenOptions, 'base'> & RefinementOptions & { readonly method: MethodName })
   | Omit<AutoMergeOptions, 'base'>;
 
 /**

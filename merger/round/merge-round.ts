@@ -65,6 +65,6 @@ export async function mergeRound(
     );
     return mergeAuto(folders, { ...merge, ...circumstances }, { stored }, context);
   }
-  const { rounds: _, ...options } = merge;
+  const { rounds: _, ridgeHead: __, ...options } = merge;
   return mergeContributions(folders, { ...options, ...circumstances }, context);
 }

@@ -179,12 +179,14 @@ describe('regmean experiment', () => {
     expect(choices[0]?.scores).not.toEqual(chosen[0]?.scores);
   });
 
-  it('measures a second merge, with Grams collected in the first', async () => {
+  it('measures a second merge, with Grams collected in the first, and a head fitted to all data', async () => {
     await writeExperiment({
       seeds: '[1]',
       methods: `
   - { label: RegMean 0.9, method: regmean, alpha: 0.9 }
-  - { label: RegMean++, method: regmean, alpha: 0.9, rounds: 2 }`,
+  - { label: RegMean++, method: regmean, alpha: 0.9, rounds: 2 }
+  - { label: Fitted head, method: regmean, alpha: 0.9, ridgeHead: 1 }
+  - { label: Both, method: regmean, alpha: 0.9, rounds: 2, ridgeHead: 1 }`,
       settings: '[all]',
       sweeps: '{}',
       matching: null,
@@ -193,7 +195,7 @@ describe('regmean experiment', () => {
     expect(second, second.stderr).toMatchObject({ code: 0 });
     expect(second.stderr.match(/^collecting Grams of \w+ in the first merge/gm)).toHaveLength(3);
     const labels = (await results()).measurements.map(({ method }) => method);
-    expect(labels).toEqual(['RegMean 0.9', 'RegMean++', 'ensemble']);
+    expect(labels).toEqual(['RegMean 0.9', 'RegMean++', 'Fitted head', 'Both', 'ensemble']);
     expect((await run()).stderr).not.toMatch(/collecting|merging/);
     expect(await readdir(join(folder, 'out', 'cache', 'merged'))).toEqual([]);
   });

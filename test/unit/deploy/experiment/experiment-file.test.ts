@@ -71,6 +71,11 @@ describe('an experiment file', () => {
       'methods[0].rounds: must be 1, the simple method as it is chosen reads no Grams',
     ],
     [
+      'a fitted head beside heads of agents’ own',
+      `${minimal.replace('method: simple', 'method: simple, ridgeHead: 1')}heads: { merging: separate }\n`,
+      'methods[0].ridgeHead: must be absent with separate heads',
+    ],
+    [
       'more rounds than two',
       minimal.replace('method: simple', 'method: regmean, rounds: 3'),
       'methods[0].rounds: ',
@@ -78,7 +83,7 @@ describe('an experiment file', () => {
     [
       'matching with a second round',
       `${minimal.replace('method: simple', 'method: regmean, rounds: 2')}matching: { agents: [north, south] }\n`,
-      'matching: must be absent where a method has two rounds, as Simple has',
+      'matching: must be absent where agents are asked again, as Simple does',
     ],
     [
       'two methods of one label',
