@@ -4,6 +4,7 @@
  *   again.
  */
 import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -13,7 +14,7 @@ import type { Refining__Output } from '../../shared/wire/generated/regmean/v1/Re
 import { getRound } from '../../shared/wire/get-round.ts';
 import type { RetryOptions } from '../../shared/wire/with-retries.ts';
 import { statisticsDefaults } from '../statistics/statistics-options.ts';
-import { collectAgain } from '../steps/collect-again.ts';
+import { collectAgain, collectWithHead } from '../steps/collect-again.ts';
 import { contribute } from './contribute.ts';
 import { fetchFolder } from './fetch-folder.ts';
 import { roundTask } from './round-task.ts';
@@ -26,7 +27,7 @@ export interface RefineOptions {
   readonly name: string;
   /** The contribution that it sent. */
   readonly contribution: string;
-  /** The data that its Grams are of. */
+  /** The data that it was fine-tuned on. */
   readonly dataFiles: readonly string[];
   /** What their columns are called, where neither the usual names nor the round say it. */
   readonly columns?: ColumnNames | undefined;
@@ -59,7 +60,7 @@ export async function refine(
   const { refining, agents } = round;
   const hasRefined = agents.some((agent) => agent.name === name && agent.hasRefined);
   if (!refining || hasRefined) return { isSent: false, bytesSent: 0, bytesReceived: 0 };
-  requireKnown(refining);
+  const wanted = knownWanted(refining);
   const own = refining.agentModels.find(({ agent }) => agent === name);
   const files = own?.files ?? refining.files;
   const { batchSize = statisticsDefaults.batchSize, maxLength } = round.training ?? {};
@@ -76,7 +77,7 @@ export async function refine(
   try {
     const made = { model: files, sent: contribution, data: await checksumsOf(dataFiles), options };
     const interim = await stepFolder(work, 'interim', { files }, context);
-    const again = await stepFolder(work, 'refined', made, context);
+    const again = await stepFolder(work, answerFolders[wanted], made, context);
     if (!(await exists(again))) {
       const fetching = transferProgress('fetching the interim model', context);
       const what = {
@@ -87,7 +88,9 @@ export async function refine(
       } as const;
       bytesReceived = (await fetchFolder(connection, { ...retry, ...fetching, ...what })).bytesReceived;
       fetching.finish();
-      await collectAgain({ ...options, contribution, inputsFrom: interim, out: again }, context);
+      const before = await latestOf(work, contribution, wanted);
+      const answer = { ...options, contribution: before, inputsFrom: interim, out: again };
+      await answers[wanted](answer, context);
     }
     const sending = transferProgress('uploading', context);
     bytesSent = (await contribute(connection, { ...retry, ...sending, agent: name, dir: again })).bytesSent;
@@ -95,27 +98,40 @@ export async function refine(
     await rm(interim, { recursive: true, force: true });
     return { isSent: true, bytesSent, bytesReceived };
   } catch (error) {
-    if (!(await isTooLate(error, connection, retry))) throw error;
-    context.note(`${name}: the round no longer awaits ${refining.wanted}`);
+    if (!(await isTooLate(error, wanted, connection, retry))) throw error;
+    context.note(`${name}: the round no longer awaits ${wanted}`);
     return { isSent: false, bytesSent, bytesReceived };
   }
 }
 
-function requireKnown({ wanted }: Refining__Output): void {
-  if (wanted === 'grams') return;
-  throw new RegmeanError('unsupported', `the round must ask for grams, asks for ${wanted}`, {
+/** What a round may ask for, and where it is made. */
+const answerFolders = { grams: 'refined-grams', head: 'refined-head' } as const;
+
+const answers = { grams: collectAgain, head: collectWithHead } as const;
+
+function knownWanted({ wanted }: Refining__Output): keyof typeof answers {
+  if (wanted === 'grams' || wanted === 'head') return wanted;
+  const known = Object.keys(answers).join(' or ');
+  throw new RegmeanError('unsupported', `the round must ask for ${known}, asks for ${wanted}`, {
     hint: 'take part with a newer version of regmean',
   });
+}
+
+/** What the agent sent last: what is asked for comes beside all else of it. */
+async function latestOf(work: string, contribution: string, wanted: keyof typeof answers): Promise<string> {
+  const before = join(work, answerFolders.grams);
+  return wanted === 'head' && (await exists(before)) ? before : contribution;
 }
 
 /** Whether something was refused because the round has gone on. */
 async function isTooLate(
   error: unknown,
+  wanted: string,
   connection: MergerConnection,
   retry: Omit<RetryOptions, 'address'>,
 ): Promise<boolean> {
   if (!(error instanceof RegmeanError) || error.code !== 'refused') return false;
-  return (await getRound(connection, retry)).state !== 'ROUND_STATE_REFINING';
+  return (await getRound(connection, retry)).refining?.wanted !== wanted;
 }
 
 async function exists(path: string): Promise<boolean> {

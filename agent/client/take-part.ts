@@ -25,7 +25,7 @@ import { refine } from './refine.ts';
 import { roundTask } from './round-task.ts';
 import { scoreCandidates } from './score-candidates.ts';
 import { transferProgress } from './transfer-progress.ts';
-import { waitForMerge, waitForState } from './wait-for-merge.ts';
+import { waitToBeAsked } from './wait-for-merge.ts';
 import { checksumsOf, stepFolder } from './work-folder.ts';
 
 /** What an agent brings to a round. */
@@ -135,23 +135,23 @@ export async function takePart(
     folder: join(work, 'candidates'),
   };
   const following = { ...retry, onEvent: eventNotes(context) };
-  const asking = ['ROUND_STATE_SCORING', 'ROUND_STATE_REFINING', 'ROUND_STATE_MERGED'] as const;
-  const reached = await waitForState(connection, asking, following);
-  const waitSeconds = clock();
-  const scored =
-    reached === 'ROUND_STATE_SCORING'
-      ? await scoreCandidates(connection, retry, scoring, context)
-      : { bytesReceived: 0 };
-  const scoringSeconds = clock();
   const { name, columns } = options;
   const again = { name, contribution, dataFiles: trainFiles, columns, work };
-  const refined =
-    reached === 'ROUND_STATE_REFINING'
-      ? await refine(connection, retry, again, context)
-      : { bytesSent: 0, bytesReceived: 0 };
-  const refiningSeconds = clock();
-  await waitForMerge(connection, following);
-  const mergeSeconds = clock();
+  const asked = { wait: 0, scoring: 0, refining: 0, bytesSent: 0, bytesReceived: 0 };
+  for (let state = await waitToBeAsked(connection, name, following); state !== 'ROUND_STATE_MERGED'; ) {
+    asked.wait += clock();
+    if (state === 'ROUND_STATE_SCORING') {
+      asked.bytesReceived += (await scoreCandidates(connection, retry, scoring, context)).bytesReceived;
+      asked.scoring += clock();
+    } else {
+      const answer = await refine(connection, retry, again, context);
+      asked.bytesSent += answer.bytesSent;
+      asked.bytesReceived += answer.bytesReceived;
+      asked.refining += clock();
+    }
+    state = await waitToBeAsked(connection, name, following);
+  }
+  asked.wait += clock();
   const fusedProgress = transferProgress('fetching the fused model', context);
   const fetchedFused = await fetchFused(connection, {
     ...retry,
@@ -164,19 +164,16 @@ export async function takePart(
     out: options.out,
     model,
     contribution,
-    bytesSent: sent.bytesSent + refined.bytesSent,
-    bytesReceived: [fetchedBase, scored, refined, fetchedFused].reduce(
-      (sum, own) => sum + own.bytesReceived,
-      0,
-    ),
+    bytesSent: sent.bytesSent + asked.bytesSent,
+    bytesReceived: [fetchedBase, asked, fetchedFused].reduce((sum, own) => sum + own.bytesReceived, 0),
     seconds: {
       base: baseSeconds,
       training: trainingSeconds,
       statistics: statisticsSeconds,
       upload: uploadSeconds,
-      wait: waitSeconds + mergeSeconds,
-      scoring: scoringSeconds,
-      refining: refiningSeconds,
+      wait: asked.wait,
+      scoring: asked.scoring,
+      refining: asked.refining,
       fused: clock(),
     },
   };

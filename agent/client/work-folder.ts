@@ -14,7 +14,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { z } from '../../shared/zod.ts';
 
 /** The steps that leave a folder of their name. */
-export type RoundStep = 'base' | 'model' | 'contribution' | 'interim' | 'refined';
+export type RoundStep = 'base' | 'model' | 'contribution' | 'interim' | 'refined-grams' | 'refined-head';
 
 const stepsFile = 'steps.json';
 const stepsSchema = z.record(z.string(), z.string());

@@ -1,6 +1,7 @@
-/** @file A contribution once more, with Grams of what its layers read in a merged model. */
+/** @file A contribution once more, with what is collected in a merged model. */
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { headFile } from '../../shared/contribution/head-statistics.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { gramsFile } from '../../shared/contribution/write-grams.ts';
@@ -9,6 +10,7 @@ import { withModel } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { StatisticsOptions } from '../statistics/statistics-options.ts';
 import { collectGramsIn } from './grams-in-model.ts';
+import { collectHeadStatistics } from './head-statistics.ts';
 
 /** Which contribution, and how its Grams are collected. */
 export interface CollectAgainOptions
@@ -40,10 +42,44 @@ export async function collectAgain(
   );
   const { grams, layers, weights, examples, tokens, batches } = collected;
   await writeContribution(out, {
-    writeModel: async (folder) => {
-      for (const name of kept) await copyFile(join(contribution, name), join(folder, name));
-    },
+    writeModel: (folder) => copyAll(kept, contribution, folder),
     ...{ grams, layers, weights },
     manifest: { ...manifest, statistics: { examples, tokens, batches, inputsFrom } },
   });
+}
+
+/**
+ * Writes a contribution that is another one with what its agent's data say of a merged model's
+ * head; all other files are the same bytes.
+ *
+ * @param context stops the pass between two batches; nothing is written then
+ */
+export async function collectWithHead(
+  {
+    contribution,
+    inputsFrom: model,
+    out,
+    task,
+    dataFiles,
+    columns,
+    batchSize,
+    maxLength,
+  }: CollectAgainOptions,
+  context: RunContext,
+): Promise<void> {
+  await requireNewFolder(out);
+  const { format: _, files, ...manifest } = await readManifest(contribution);
+  const { agent } = manifest;
+  await writeContribution(out, {
+    writeModel: async (folder) => {
+      await copyAll(Object.keys(files), contribution, folder);
+      const head = { model, task, dataFiles, columns, out: join(folder, headFile), agent };
+      await collectHeadStatistics({ ...head, batchSize, maxLength }, context);
+    },
+    ...{ grams: [], layers: new Map(), manifest },
+  });
+}
+
+async function copyAll(names: readonly string[], from: string, to: string): Promise<void> {
+  for (const name of names) await copyFile(join(from, name), join(to, name));
 }

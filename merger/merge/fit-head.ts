@@ -79,6 +79,35 @@ async function requireOneHead({ folder, kinds }: OpenModel): Promise<void> {
   throw new RegmeanError('unsupported', `${folder}: must hold ${weightsFile}, as merged ${kinds} do`);
 }
 
+/**
+ * Checks statistics of an agent before they are kept: that they are of a model, and fit it.
+ *
+ * @param path of the model
+ * @throws RegmeanError naming the file and the rule
+ */
+export async function checkHeadStatistics(
+  path: string,
+  file: string,
+  wanted: Pick<HeadStatistics, 'agent' | 'task' | 'classes'>,
+): Promise<void> {
+  const own = await readHeadStatistics(file);
+  for (const key of ['agent', 'task', 'classes'] as const) {
+    const [got, expected] = [JSON.stringify(own[key]), JSON.stringify(wanted[key])];
+    if (got !== expected)
+      throw new RegmeanError('refused', `${file}: ${key} must be ${expected}, got ${got}`);
+  }
+  await withModel(path, async (model) => {
+    await requireTogether(model, [file], [own]);
+    const { inputs, outputs } = await layerOf(model, own);
+    if (own.inputs === inputs && own.outputs === outputs) return;
+    const got = `${own.inputs} and ${own.outputs}`;
+    throw new RegmeanError(
+      'refused',
+      `${file}: ${own.layer} must have ${inputs} inputs and ${outputs} outputs, got ${got}`,
+    );
+  });
+}
+
 async function requireTogether(
   model: OpenModel,
   paths: readonly string[],

@@ -1,9 +1,9 @@
 /**
  * @file What agents can be asked for again, about a merge of what they sent:
  *
- *   - `rounds: 2`, Grams of what layers read in the first merge, with which their weights are merged
- *     again (Nguyen et al.: "RegMean++: Enhancing Effectiveness and Generalization of Regression
- *     Mean for Model Merging", https://arxiv.org/abs/2508.03121);
+ *   - `rounds: 2`, Grams of what layers read in the first merge, with which their weights are
+ *     merged again (Nguyen et al.: "RegMean++: Enhancing Effectiveness and Generalization of
+ *     Regression Mean for Model Merging", https://arxiv.org/abs/2508.03121);
  *   - `ridgeHead`, what their data say of the merged model's head, which is then fitted to the data
  *     of all (He et al.: "AFL: A Single-Round Analytic Approach for Federated Learning with
  *     Pre-trained Models", https://arxiv.org/abs/2405.16240).

@@ -40,7 +40,7 @@ export const mergeSection = z
     ...givenOptions.method,
     ...givenAutoOptions,
     ...common,
-    rounds: refinementOptions.rounds,
+    ...refinementOptions,
     /** By agent: which of them contribute is not known yet. */
     coefficients: coefficientsByAgent.optional(),
   })
@@ -54,7 +54,7 @@ export const mergeSection = z
       complain(key, complaint);
     }
   })
-  .transform(({ method, coefficients, candidates, choose = defaultRule, rounds, ...given }) => {
+  .transform(({ method, coefficients, candidates, choose = defaultRule, rounds, ridgeHead, ...given }) => {
     const { base: __, coefficients: ___, ...ofAll } = commonOptions.parse(given);
     const byAgent = coefficients === undefined ? {} : { coefficients };
     if (method === autoMethod) {
@@ -63,6 +63,7 @@ export const mergeSection = z
     }
     const refinements: RefinementOptions = {
       ...(rounds === 2 ? { rounds } : {}),
+      ...(ridgeHead === undefined ? {} : { ridgeHead }),
     };
     const own: MethodOptions = methodNamed(method).options.parse(given);
     return { method, ...own, ...ofAll, ...byAgent, ...refinements };

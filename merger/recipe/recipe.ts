@@ -6,9 +6,10 @@ import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts
 import { plainNameSchema } from '../../shared/plain-name.ts';
 import { isLanguageTask, taskKinds } from '../../shared/task.ts';
 import { z } from '../../shared/zod.ts';
-import { autoMethod } from '../auto/auto-options.ts';
+import { autoMethod, isAuto } from '../auto/auto-options.ts';
 import { patternSchema } from '../methods/common-options.ts';
 import { type MethodOptions, methodNamed } from '../methods/merge-keys.ts';
+import type { RefinementOptions } from '../methods/refinement-options.ts';
 import type { MethodName } from '../methods/registry.ts';
 import { type MergeChoice, type MergeSection, mergeSection } from './merge-section.ts';
 
@@ -133,6 +134,12 @@ export const recipeSchema = z
         'must be united where agents train adapters (training.lora), got separate',
       );
     }
+    if (!isAuto(value.merge) && value.merge.ridgeHead !== undefined) {
+      if (isLanguageTask(value.task)) complain(['merge', 'ridgeHead'], `must be absent for ${value.task}`);
+      if (value.training.lora !== undefined) {
+        complain(['merge', 'ridgeHead'], 'must be absent where agents train adapters (training.lora)');
+      }
+    }
     const { coefficients } = value.merge;
     if (coefficients !== undefined) {
       for (const name of value.agents.filter((agent) => !(agent in coefficients))) {
@@ -169,7 +176,7 @@ export function scoringTimeOf({ scoring }: Recipe): number {
 }
 
 /** What agents can be asked for about a merge of what they sent. */
-export const refinements = ['grams'] as const;
+export const refinements = ['grams', 'head'] as const;
 
 /** One of `refinements`. */
 export type Refinement = (typeof refinements)[number];
@@ -180,7 +187,11 @@ export function refinementsOf({
 }: {
   readonly merge: MergeSection | MergeChoice;
 }): readonly Refinement[] {
-  return 'rounds' in merge && merge.rounds === 2 ? ['grams'] : [];
+  const { rounds, ridgeHead }: RefinementOptions = isAuto(merge) ? {} : merge;
+  return [
+    ...(rounds === 2 ? (['grams'] as const) : []),
+    ...(ridgeHead === undefined ? [] : (['head'] as const)),
+  ];
 }
 
 /** How long agents are awaited that are asked again, in milliseconds. */

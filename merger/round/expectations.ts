@@ -1,10 +1,12 @@
 /** @file What a round asks of a contribution. */
 import { join } from 'node:path';
 import type { AdapterExpectations } from '../../shared/adapters/validate-adapter.ts';
+import { headFile } from '../../shared/contribution/head-statistics.ts';
 import type { ContributionExpectations } from '../../shared/contribution/validate-contribution.ts';
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { headFolder } from '../../shared/wire/agent-models.ts';
+import { checkHeadStatistics } from '../merge/fit-head.ts';
 import type { Recipe, Refinement } from '../recipe/recipe.ts';
 import { refinementPaths } from './refinement-store.ts';
 import type { RoundPaths } from './round-paths.ts';
@@ -36,6 +38,25 @@ export async function expectationsOf(
     allowDifferent: recipe.merge.allowDifferent,
     ...(wanted === 'grams' ? { inputsFrom: await interimFingerprint(paths, recipe, agent) } : {}),
   };
+}
+
+/**
+ * Checks what an agent was asked for about the head.
+ *
+ * @throws RegmeanError that names the rule
+ */
+export async function checkHead(
+  { paths, recipe }: StoredRound,
+  agent: string,
+  folder: string,
+): Promise<void> {
+  const { model } = refinementPaths(paths, 'head');
+  const { task } = recipe;
+  const classes = await withModel(model, (own) => own.classNames(task));
+  await checkHeadStatistics(model, join(folder, headFile), {
+    ...{ agent, task },
+    classes: task === 'regression' ? [] : [...(classes ?? recipe.labels)],
+  });
 }
 
 /** Which model an agent collects Grams in: where heads are kept apart, the one with its own. */

@@ -5,11 +5,13 @@
 
 import { createHash } from 'node:crypto';
 import { otherVersionHint } from '../../shared/contribution/base-identity.ts';
+import { headFile } from '../../shared/contribution/head-statistics.ts';
 import {
   type ContributionManifest,
   manifestFile as contributionFile,
   manifestSchema as contributionSchema,
 } from '../../shared/contribution/manifest.ts';
+import { gramsFile } from '../../shared/contribution/write-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { jsonProblem, parseJson } from '../../shared/files/json-text.ts';
 import { digestOfFiles, type FolderFile, mayTravel } from '../../shared/wire/folder-files.ts';
@@ -116,7 +118,7 @@ export function checkDeclaration(manifest: UploadManifest, expected: Declaration
 }
 
 /** The only files in which a contribution may differ from the one before, by what was wanted. */
-const wantedFiles: Readonly<Record<Refinement, string>> = { grams: 'grams.safetensors' };
+const wantedFiles: Readonly<Record<Refinement, string>> = { grams: gramsFile, head: headFile };
 
 /**
  * Checks that what an agent sends when it is asked again is what it sent before, except for what

@@ -7,6 +7,7 @@ import { createRunContext } from '../../shared/runtime/run-context.ts';
 import { isAuto } from '../auto/auto-options.ts';
 import { type Refinement, refinementsOf } from '../recipe/recipe.ts';
 import { makeRoundCandidates, takeBestCandidate } from '../round/candidate-merge.ts';
+import { fitRoundHead } from '../round/fit-round-head.ts';
 import { mergeRound } from '../round/merge-round.ts';
 import { refinementPaths } from '../round/refinement-store.ts';
 import type { StoredRound } from '../round/round-store.ts';
@@ -41,6 +42,10 @@ serveWorker(
       const refinements = order.slice(0, order.indexOf(result.wanted));
       const { model: out } = refinementPaths(paths, result.wanted);
       await mergeRound(round, { agents, out, refinements }, context);
+      return;
+    }
+    if (refinementsOf(recipe).includes('head')) {
+      await fitRoundHead(round, context);
       return;
     }
     if (!isAuto(merge)) {

@@ -124,7 +124,7 @@ const fieldsOfOptions = ['alpha', 'ridge', 'gramScale', 'fisherSmoothing', 'fish
 
 function mergeMessage({ merge }: Recipe): MergePlan__Output {
   const { method, coefficients, coefficientScale, heads, exclude, include, average, allowDifferent } = merge;
-  const { scale, rounds, settings } = planOf(merge);
+  const { scale, rounds, ridgeHead, settings } = planOf(merge);
   const fields = fieldsOfOptions.flatMap((key) =>
     settings[key] === undefined ? [] : [[key, settings[key]]],
   );
@@ -134,6 +134,7 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
     allowDifferent: [...allowDifferent],
     scale,
     rounds,
+    ...(ridgeHead === undefined ? {} : { ridgeHead }),
     ...Object.fromEntries(fields),
     options: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])),
   };
@@ -143,11 +144,12 @@ function mergeMessage({ merge }: Recipe): MergePlan__Output {
 function planOf(merge: MergeSection): {
   readonly scale: number;
   readonly rounds: number;
+  readonly ridgeHead?: number | undefined;
   readonly settings: Readonly<Record<string, unknown>>;
 } {
   if (merge.method !== autoMethod) {
-    const { scale, rounds = 1 } = merge;
-    return { scale, rounds, settings: methodNamed(merge.method).prepare(merge).settings };
+    const { scale, rounds = 1, ridgeHead } = merge;
+    return { scale, rounds, ridgeHead, settings: methodNamed(merge.method).prepare(merge).settings };
   }
   const { candidates = defaultCandidates, choose } = merge;
   // Each candidate has a scale of its own, which its name says.

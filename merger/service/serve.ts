@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { RegmeanError } from '../../shared/errors.ts';
 import { baseFingerprint } from '../../shared/formats/base-fingerprint.ts';
+import { requireGraphModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { type ServerSecurity, serverCredentials } from '../../shared/wire/credentials.ts';
 import { readRecipe } from '../recipe/read-recipe.ts';
+import { refinementsOf } from '../recipe/recipe.ts';
 import { claimRound } from '../round/round-claim.ts';
 import { startRound } from '../round/round-controller.ts';
 import type { RoundEvent } from '../round/round-events.ts';
@@ -111,7 +113,11 @@ async function aborted(signal: AbortSignal): Promise<void> {
  * @throws RegmeanError `unsupported`
  */
 async function requireKnownTensors({ paths, recipe }: StoredRound): Promise<void> {
-  await withModel(paths.base, (base) => base.tensorsFor(recipe.task, recipe.labels));
+  await withModel(paths.base, async (base) => {
+    await base.tensorsFor(recipe.task, recipe.labels);
+    if (!refinementsOf(recipe).includes('head')) return;
+    requireGraphModel(base, (kinds) => `heads of ${kinds} cannot be fitted, leave merge.ridgeHead out`);
+  });
 }
 
 async function limitsOf(round: StoredRound): Promise<UploadLimits> {

@@ -6,7 +6,7 @@ import type { ContributionManifest } from '../../shared/contribution/manifest.ts
 import { validateContribution } from '../../shared/contribution/validate-contribution.ts';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import type { Refinement } from '../recipe/recipe.ts';
-import { adapterExpectationsOf, expectationsOf } from '../round/expectations.ts';
+import { adapterExpectationsOf, checkHead, expectationsOf } from '../round/expectations.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import { serveWorker } from './run-in-worker.ts';
 
@@ -38,6 +38,7 @@ serveWorker(async ({ round, folder, agent, wanted }: ValidateInput) => {
       : () => validateAdapter(folder, adapterExpectationsOf(round, agent, lora));
   try {
     await validate();
+    if (wanted === 'head') await checkHead(round, agent, folder);
   } catch (error) {
     if (!(error instanceof RegmeanError)) throw error;
     // The merger's own paths mean nothing to the agent.

@@ -20,6 +20,9 @@ import { sha256Schema } from './base-identity.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { packedLength, unpackSymmetric } from './gram-packing.ts';
 
+/** Name of the file in a contribution folder. */
+export const headFile = 'head.safetensors';
+
 const headFormat = 'regmean-head/1';
 
 const headSchema = z.strictObject({

@@ -22,6 +22,7 @@ const travellingNames: ReadonlySet<string> = new Set([
   'contribution.json',
   'fisher.safetensors',
   'grams.safetensors',
+  'head.safetensors',
   'merge-report.json',
   'model.json',
   'model.onnx',

@@ -96,6 +96,7 @@ function describeOptions(round: RoundInfo): string[] {
   return [
     ...Object.entries(optionsOf(round)).map(([key, value]) => `${key} ${value}`),
     ...((round.merge?.rounds ?? 1) > 1 ? [`in ${round.merge?.rounds} rounds`] : []),
+    ...(round.merge?.ridgeHead === undefined ? [] : [`head fitted with ridge ${round.merge.ridgeHead}`]),
     ...(allowed.length === 0 ? [] : [`although agents may differ in ${allowed.join(', ')}`]),
   ];
 }

@@ -1,5 +1,7 @@
 /** @file A round that merges twice, the second time with Grams collected in the first merge. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { writeRecipe, writeTinyContribution } from '../support/tiny-round.ts';
 import { runJson, useWireFixture } from '../support/wire-fixture.ts';
@@ -93,6 +95,78 @@ describe('a round of two merges', () => {
       for (const { inputsFrom } of report.agents) expect(inputsFrom).toMatch(/^[0-9a-f]{64}$/);
     },
   );
+
+  it('fits the head to the data of all agents, on what the second merge reads', async () => {
+    const merger = await startRound('{ method: regmean, rounds: 2, ridgeHead: 0.5 }');
+    const running = await Promise.all(agents.map(async (name) => startCommand(await agentRun(merger, name))));
+    for (const agent of running) {
+      const result = await agent.result;
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+    }
+    const report = JSON.parse(await readFile(stored('merged', 'merge-report.json'), 'utf8'));
+    expect(report.head).toMatchObject({
+      layer: 'classifier',
+      ridge: 0.5,
+      agents: [
+        { agent: 'north', examples: 12 },
+        { agent: 'south', examples: 12 },
+      ],
+    });
+    for (const { inputsFrom } of report.agents) expect(inputsFrom).toMatch(/^[0-9a-f]{64}$/);
+
+    const again = agents.map((agent) => stored('refinements', 'grams', 'contributions', agent));
+    await runJson(['merge', ...again, '--out', fixture.path('second')]);
+    const second = ['--model', fixture.path('second')];
+    const files: string[] = [];
+    for (const agent of agents) {
+      files.push(fixture.path(`${agent}-head.safetensors`));
+      await runJson([
+        ...['head-stats', ...second, ...task, '--data', fixture.path(`${agent}.jsonl`), '--agent', agent],
+        ...['--out', fixture.path(`${agent}-head.safetensors`), '--batch-size', '4', ...threads],
+      ]);
+    }
+    await runJson([
+      'head',
+      ...files,
+      ...second,
+      '--out',
+      fixture.path('third'),
+      '--ridge',
+      '0.5',
+      ...threads,
+    ]);
+    const weights = await readFile(fixture.path('third', 'model.safetensors'));
+    expect((await readFile(stored('merged', 'model.safetensors'))).equals(weights)).toBe(true);
+    expect((await readFile(fixture.path('north-fused', 'model.safetensors'))).equals(weights)).toBe(true);
+  });
+
+  it('fits the head to the data of those who answer, and refuses other sums', async () => {
+    const merger = await startRound('{ method: simple, ridgeHead: 1 }', 'refining: { minutes: 0.4 }');
+    for (const agent of agents) {
+      await runJson(['agent', 'contribute', await fixture.contribution(agent), ...plain(merger)]);
+    }
+    const told = await runCommand(await refineArgs(merger, 'south'));
+    expect(told, told.stderr).toMatchObject({ stdout: 'south: what was asked for was sent\n' });
+    // South's sums under the name of north.
+    const forged = fixture.path('north-refine', 'refined-head');
+    await cp(
+      fixture.path('south-refine', 'refined-head', 'head.safetensors'),
+      fixture.path('head.safetensors'),
+    );
+    await cp(fixture.path('north'), forged, { recursive: true });
+    await cp(fixture.path('head.safetensors'), join(forged, 'head.safetensors'));
+    const manifest = JSON.parse(await readFile(join(forged, 'contribution.json'), 'utf8'));
+    const bytes = await readFile(join(forged, 'head.safetensors'));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    manifest.files['head.safetensors'] = { bytes: bytes.length, sha256 };
+    await writeFile(join(forged, 'contribution.json'), JSON.stringify(manifest));
+    const refused = await runCommand(['agent', 'contribute', forged, ...plain(merger)]);
+    expect(refused.stderr).toContain('head.safetensors: agent must be "north", got "south"');
+
+    await runJson(['agent', 'fetch', '--wait', '--out', fixture.path('fused'), ...plain(merger)]);
+    const { head } = JSON.parse(await readFile(stored('merged', 'merge-report.json'), 'utf8'));
+    expect(head.agents.map(({ agent }: { agent: string }) => agent)).toEqual(['south']);
+  });
 
   it('awaits Grams again after the death of its merger, and does without those that do not come', async () => {
     const first = await startRound('{ method: regmean, rounds: 2 }', 'refining: { minutes: 0.2 }');

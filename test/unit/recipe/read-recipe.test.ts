@@ -111,6 +111,11 @@ describe('a recipe', () => {
       /merge\.rounds: must be 1, the regmean method as it is chosen reads no Grams/,
     ],
     [
+      'a fitted head beside heads of agents’ own',
+      'merge: { method: simple, heads: separate, ridgeHead: 1 }',
+      /merge\.ridgeHead: must be absent with separate heads/,
+    ],
+    [
       'a second merge of a method yet to be chosen',
       'merge: { method: auto, rounds: 2 }',
       /merge\.rounds: must be 1 with the method auto/,

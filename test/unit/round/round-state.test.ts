@@ -67,6 +67,11 @@ describe('a round', () => {
     });
     expect(standing({ until: 2_000, refined: ['north'] }, 2_000).state).toBe('merging');
     expect(standing({ until: 2_000, refined: ['north', 'south'] }).state).toBe('merging');
+    const both = [
+      { wanted: 'grams', asked: { until: 2_000, refined: ['north', 'south'] } },
+      { wanted: 'head', asked: { until: 3_000, refined: ['south'] } },
+    ] as const;
+    expect(standingOf({ ...all, refinements: both })).toMatchObject({ wanted: 'head', until: 3_000 });
   });
 
   it('is merged once the fused model is there, whatever else is true', () => {

@@ -74,10 +74,16 @@ export interface MergePlan {
    * the first merge.
    */
   'rounds'?: (number);
+  /**
+   * The head is fitted to the data of all agents, with this on the diagonal of X^T X; absent where
+   * it is merged.
+   */
+  'ridgeHead'?: (number | string);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
   '_fisherNormalize'?: "fisherNormalize";
+  '_ridgeHead'?: "ridgeHead";
 }
 
 /**
@@ -153,8 +159,14 @@ export interface MergePlan__Output {
    * the first merge.
    */
   'rounds': (number);
+  /**
+   * The head is fitted to the data of all agents, with this on the diagonal of X^T X; absent where
+   * it is merged.
+   */
+  'ridgeHead'?: (number);
   '_alpha'?: "alpha";
   '_ridge'?: "ridge";
   '_fisherSmoothing'?: "fisherSmoothing";
   '_fisherNormalize'?: "fisherNormalize";
+  '_ridgeHead'?: "ridgeHead";
 }

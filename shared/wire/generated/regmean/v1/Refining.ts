@@ -11,7 +11,8 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface Refining {
   /**
-   * `grams`: `grams.safetensors` of what the layers read in the interim model.
+   * `grams`: `grams.safetensors` of what the layers read in the interim model. `head`:
+   * `head.safetensors`, what the data say of its head.
    */
   'wanted'?: (string);
   /**
@@ -37,7 +38,8 @@ export interface Refining {
  */
 export interface Refining__Output {
   /**
-   * `grams`: `grams.safetensors` of what the layers read in the interim model.
+   * `grams`: `grams.safetensors` of what the layers read in the interim model. `head`:
+   * `head.safetensors`, what the data say of its head.
    */
   'wanted': (string);
   /**
