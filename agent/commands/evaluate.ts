@@ -9,6 +9,7 @@ import { evaluateDefaults } from '../inference/evaluate-options.ts';
 interface EvaluateFlags extends ColumnNames {
   readonly model: string[];
   readonly task: TaskKind;
+  readonly base?: string;
   readonly data: string[];
   readonly agent?: string;
   readonly ensemble?: boolean;
@@ -26,10 +27,11 @@ export function registerEvaluateCommand(program: Command): void {
     .description('score models on labelled data')
     .requiredOption(
       '--model <dir...>',
-      'models with a task head, folders or ONNX files; a folder of candidates stands for all in it',
+      'models with a task head, folders or ONNX files, or LoRA adapters; a folder of candidates stands for all in it',
     )
     .requiredOption('--task <kind>', 'task of the models', parse.taskKind)
     .requiredOption('--data <file...>', 'labelled data; each file is scored by itself')
+    .option('--base <dir>', 'base of LoRA adapters (default: what they name)')
     .option('--agent <name>', 'whose scores these are, for a merge that chooses by them')
     .option('--ensemble', 'also score the mean of the models’ logits')
     .option(

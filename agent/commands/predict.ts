@@ -11,6 +11,7 @@ import { predictDefaults } from '../inference/predict-options.ts';
 interface PredictFlags extends ColumnNames {
   readonly model: string;
   readonly task: TaskKind;
+  readonly base?: string;
   readonly data: string[];
   readonly out: string;
   readonly batchSize: number;
@@ -25,10 +26,11 @@ export function registerPredictCommand(program: Command): void {
   const command = program
     .command('predict')
     .description('run a model over data and write its logits')
-    .requiredOption('--model <dir>', 'model with a task head, a folder or an ONNX file')
+    .requiredOption('--model <dir>', 'model with a task head, a folder or an ONNX file, or a LoRA adapter')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
     .requiredOption('--data <file...>', 'rows of text, words or input_ids; labels are not needed')
     .requiredOption('--out <file>', 'JSON Lines file to write, a line per row')
+    .option('--base <dir>', 'base of LoRA adapters (default: what they name)')
     .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, predictDefaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .option(

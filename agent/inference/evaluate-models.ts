@@ -1,4 +1,5 @@
 /** @file Scores models, and their ensemble, on labelled data files. */
+import { withWholeModels } from '../../shared/adapters/with-whole-model.ts';
 import { modelsToScore } from '../../shared/candidates/candidate-models.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { readTrainingRecord, trainingRecordFile } from '../../shared/contribution/training-record.ts';
@@ -21,7 +22,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { isLanguageTask } from '../../shared/task.ts';
 import { counted } from '../../shared/text/amounts.ts';
 import { evaluateLanguageModels } from './evaluate-language-models.ts';
-import type { EvaluateOptions, Score } from './evaluate-options.ts';
+import type { EvaluateOptions, MarkedModel, Score } from './evaluate-options.ts';
 
 const ensembleName = 'ensemble';
 
@@ -43,10 +44,24 @@ export async function evaluateModels(
   options: EvaluateOptions,
   context: RunContext,
 ): Promise<readonly Score[]> {
-  const { task, classes, agent } = options;
+  const { task, agent } = options;
   const mark = agent === undefined ? {} : { agent };
   const models = (await modelsToScore(options.models, agent)).map((own) => ({ ...own, ...mark }));
-  if (isLanguageTask(task)) return evaluateLanguageModels({ ...options, models }, context);
+  const paths = models.map(({ path }) => path);
+  return withWholeModels(paths, options, async (whole) => {
+    const opened = models.map((own, index) => ({ ...own, path: whole[index] ?? own.path }));
+    const score = isLanguageTask(task) ? evaluateLanguageModels : evaluateClassifiers;
+    const scores = await score({ ...options, models: opened }, context);
+    // An adapter is called by its own folder.
+    return scores.map((own) => ({ ...own, model: paths[whole.indexOf(own.model)] ?? own.model }));
+  });
+}
+
+async function evaluateClassifiers(
+  options: Omit<EvaluateOptions, 'models'> & { readonly models: readonly MarkedModel[] },
+  context: RunContext,
+): Promise<readonly Score[]> {
+  const { task, classes, models } = options;
   const scores: Score[] = [];
   const ensembles = new Map<string, Ensemble>();
   const files = createSharedData(options);
@@ -83,7 +98,7 @@ async function loadLabelled(
   files: SharedData,
   { model, folder }: Pick<OpenPredictor, 'model' | 'folder'>,
   file: string,
-  { task, maxLength }: EvaluateOptions,
+  { task, maxLength }: Omit<EvaluateOptions, 'models'>,
   context: RunContext,
 ): Promise<LabelledExamples> {
   const { inputs } = model.config;

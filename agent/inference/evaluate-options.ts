@@ -9,6 +9,8 @@ export const evaluateDefaults = { batchSize: 32, ensemble: false } as const;
 export interface EvaluateOptions {
   /** Folders of candidates stand for all candidates in them. */
   readonly models: readonly string[];
+  /** Base of those that are adapters; what they name when absent. */
+  readonly base?: string;
   /** Whose scores they are, and, where candidates have heads of several agents, whose head. */
   readonly agent?: string;
   readonly task: TaskKind;

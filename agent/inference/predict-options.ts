@@ -7,6 +7,8 @@ export const predictDefaults = { batchSize: 32 } as const;
 /** What to predict. */
 export interface PredictOptions {
   readonly model: string;
+  /** Its base, where it is an adapter; what that names when absent. */
+  readonly base?: string;
   readonly task: TaskKind;
   readonly dataFiles: readonly string[];
   readonly columns?: DataColumns;

@@ -1,3 +1,4 @@
+import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import { noteCutRows } from '../../shared/examples/cut-rows.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import { loadModel } from '../../shared/formats/load-model.ts';
@@ -35,7 +36,8 @@ export async function predictRows(
   options: PredictOptions,
   context: RunContext,
 ): Promise<readonly RowPrediction[]> {
-  return isLanguageTask(options.task) ? predictTexts(options, context) : predictClasses(options, context);
+  const predict = isLanguageTask(options.task) ? predictTexts : predictClasses;
+  return withWholeModel(options.model, options, (model) => predict({ ...options, model }, context));
 }
 
 async function predictTexts(options: PredictOptions, context: RunContext): Promise<readonly RowPrediction[]> {

@@ -33,3 +33,16 @@ export async function withWholeModel<T>(
     await rm(beside, { recursive: true, force: true });
   }
 }
+
+/** The same for several folders, whose models are all there at once. */
+export async function withWholeModels<T>(
+  folders: readonly string[],
+  options: WholeModelOptions,
+  work: (models: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const [first, ...others] = folders;
+  if (first === undefined) return work([]);
+  return withWholeModel(first, options, (model) =>
+    withWholeModels(others, options, (rest) => work([model, ...rest])),
+  );
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { evaluateModels } from '../../../../agent/inference/evaluate-models.ts';
+import { predictRows } from '../../../../agent/inference/predict-rows.ts';
 import { createArena } from '../../../../agent/training/parameter-arena.ts';
 import { runTraining } from '../../../../agent/training/run-training.ts';
 import { createLossAndGradients } from '../../../../agent/training/train-step.ts';
@@ -72,9 +73,9 @@ describe('training updates of low rank', () => {
     ]);
     const full = `${options.out}-full`;
     await writeFullModel({ adapter: options.out, out: full });
-    const [score] = await evaluateModels(
+    const scored = await evaluateModels(
       {
-        models: [full],
+        models: [options.out, full],
         task: 'text-classification',
         dataFiles: options.devFiles,
         ensemble: false,
@@ -82,7 +83,21 @@ describe('training updates of low rank', () => {
       },
       quietContext,
     );
-    expect(score?.metrics.accuracy).toBeCloseTo(result.metrics.accuracy ?? Number.NaN, 5);
+    expect(scored.map(({ model }) => model)).toEqual([options.out, full]);
+    for (const { metrics } of scored) {
+      expect(metrics.accuracy).toBeCloseTo(result.metrics.accuracy ?? Number.NaN, 5);
+    }
+    const rows = await predictRows(
+      {
+        model: options.out,
+        task: 'text-classification',
+        dataFiles: options.devFiles,
+        batchSize: 8,
+      },
+      quietContext,
+    );
+    expect(rows).toHaveLength(80);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
     const [before, after] = [await readWeights(base), await readWeights(full)];
     const kept = ['bert.embeddings.word_embeddings.weight', `${query}.bias`];
     for (const name of kept) expect(after.get(name)).toEqual(before.get(name));
