@@ -18,8 +18,8 @@ export const demoPlans: Readonly<Record<DemoDatasetName, DemoPlan>> = {
     measure: 'accuracy',
   },
   names: {
-    sizes: { train: 900, dev: 100, test: 300 },
-    training: { epochs: 6, batchSize: 16, learningRate: 3e-4, maxLength: 128 },
+    sizes: { train: 400, dev: 100, test: 150 },
+    training: { epochs: 3, batchSize: 16, learningRate: 5e-4, maxLength: 128 },
     measure: 'span F1',
   },
   'part-of-speech': {

@@ -103,6 +103,10 @@ describe('the demo', () => {
     const chosen = choice.candidates.find(({ name }) => name === choice.chosen);
     expect(text).toMatch(new RegExp(`^${chosen?.title} .* chosen$`, 'm'));
     expect(text).toContain(`The fused model: ${report.paths.agents[0]?.fused}`);
+    expect(text).toContain(report.paths.picture);
+    expect(await readFile(report.paths.picture, 'utf8')).toMatch(
+      /^<svg .*the merge that its agents chose: /s,
+    );
     expect(JSON.parse(await readFile(report.paths.results, 'utf8'))).toMatchObject({
       data: 'sentiment',
       seed: 1,
