@@ -4,6 +4,7 @@ import { addColumnOptions, gatherColumns } from '../../shared/cli/column-options
 import { threadsOption } from '../../shared/cli/compute-option.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { headStatisticsDefaults } from '../statistics/statistics-options.ts';
 
 interface HeadStatsFlags extends ColumnNames {
   readonly model: string;
@@ -31,7 +32,7 @@ export function registerHeadStatsCommand(program: Command): void {
     .requiredOption('--data <file...>', 'the labelled data that the model was fine-tuned on')
     .requiredOption('--out <file>', 'safetensors file to write')
     .option('--agent <name>', 'name of the agent', 'agent')
-    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, 16)
+    .option('--batch-size <n>', 'examples per batch', parse.positiveInteger, headStatisticsDefaults.batchSize)
     .option('--max-length <tokens>', 'longer rows are cut', parse.positiveInteger)
     .addOption(threadsOption())
     .option('--json', 'print the result as JSON')

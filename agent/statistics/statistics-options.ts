@@ -66,3 +66,6 @@ export interface StatisticsOptions extends GramStatistics {
 }
 
 export const statisticsDefaults = { batches: 1000, batchSize: 16, seed: 42 } as const;
+
+/** Of statistics of a head, which are of all data. */
+export const headStatisticsDefaults = { batchSize: statisticsDefaults.batchSize } as const;

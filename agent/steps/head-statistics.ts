@@ -34,8 +34,6 @@ export interface HeadStatisticsResult {
   readonly rows: number;
 }
 
-export const headStatisticsDefaults = { batchSize: 16 } as const;
-
 /**
  * Collects what an agent's data say of a merged model's head, and writes it.
  *

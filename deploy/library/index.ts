@@ -8,6 +8,12 @@ export { openModel } from '../../shared/formats/open-model.ts';
 export type { ProgressEvent, RunContextOptions } from '../../shared/runtime/run-context.ts';
 export { collectStatistics, type StatisticsRequest } from './collect-statistics.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
+export {
+  collectHeadStatistics,
+  type FitHeadRequest,
+  fitHead,
+  type HeadStatisticsRequest,
+} from './head.ts';
 export { type CandidatesRequest, type MergeRequest, merge, mergeCandidates } from './merge.ts';
 export { type PredictRequest, predict } from './predict.ts';
 export { type AgentRequest, runAgent } from './run-agent.ts';

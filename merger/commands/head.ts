@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import * as parse from '../../shared/cli/arguments.ts';
 import { threadsOption } from '../../shared/cli/compute-option.ts';
+import { ridgeDefaults } from '../heads/ridge-head.ts';
 
 interface HeadFlags {
   readonly model: string;
@@ -28,7 +29,12 @@ export function registerHeadCommand(program: Command): void {
     .argument('<statistics...>', 'files of agents')
     .requiredOption('--model <dir>', 'the merged model that they are of')
     .requiredOption('--out <dir>', 'model folder to write')
-    .option('--ridge <number>', 'added to the diagonal of X^T X', parse.nonNegativeNumber, 1)
+    .option(
+      '--ridge <number>',
+      'added to the diagonal of X^T X',
+      parse.nonNegativeNumber,
+      ridgeDefaults.ridge,
+    )
     .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText('after', examples)

@@ -15,6 +15,9 @@ import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { addScaled, type Matrix, transpose, zeros } from '../../shared/linalg/matrix.ts';
 import { solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
 
+/** What is added to the diagonal of X^T X where nothing else is said. */
+export const ridgeDefaults = { ridge: 1 } as const;
+
 /** A head that was fitted. */
 export interface RidgeHead {
   /** [outputs, inputs] */

@@ -31,8 +31,6 @@ export interface FitHeadOptions {
   readonly ridge: number;
 }
 
-export const fitHeadDefaults = { ridge: 1 } as const;
-
 /**
  * Writes a model folder that is a merged model with another head, fitted to the data of all agents.
  * All other weights are the same bytes.

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { headFile } from '../../shared/contribution/head-statistics.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import { fitHead, fitHeadDefaults } from '../merge/fit-head.ts';
+import { ridgeDefaults } from '../heads/ridge-head.ts';
+import { fitHead } from '../merge/fit-head.ts';
 import { refinementPaths } from './refinement-store.ts';
 import type { StoredRound } from './round-store.ts';
 
@@ -20,7 +21,7 @@ export async function fitRoundHead({ paths, recipe }: StoredRound, context: RunC
     await writeFolderAtomically(paths.merged, (folder) => cp(model, folder, { recursive: true }));
     return;
   }
-  const { ridgeHead = fitHeadDefaults.ridge } = 'ridgeHead' in recipe.merge ? recipe.merge : {};
+  const { ridgeHead = ridgeDefaults.ridge } = 'ridgeHead' in recipe.merge ? recipe.merge : {};
   const statistics = agents.map((agent) => join(contributions, agent, headFile));
   await fitHead({ model, statistics, out: paths.merged, ridge: ridgeHead }, context);
 }

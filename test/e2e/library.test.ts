@@ -9,7 +9,8 @@ import { writeRecipe } from '../support/tiny-round.ts';
 /** As it was built: a merger's worker threads need JavaScript. */
 const built = new URL('../../dist/deploy/library/index.js', import.meta.url).href;
 const library: typeof import('../../deploy/library/index.ts') = await import(built);
-const { collectStatistics, merge, predict, runAgent, serveRound, train } = library;
+const { collectHeadStatistics, collectStatistics, fitHead, merge, predict, runAgent, serveRound, train } =
+  library;
 
 const task = 'text-classification' as const;
 const compute = { threads: 1 };
@@ -49,6 +50,17 @@ describe('the functions of the library', () => {
     expect(rows).toHaveLength(16);
     expect(rows[0]?.logits).toHaveLength(2);
     expect(labels).toContain(rows[0]?.label);
+  });
+
+  it('fit a head to all data, as the commands do', async () => {
+    const statistics: string[] = [];
+    for (const agent of ['north', 'south']) {
+      statistics.push(at(`${agent}-head.safetensors`));
+      const data = { task, dataFiles: [at(`${agent}.jsonl`)], agent, out: statistics.at(-1) as string };
+      await collectHeadStatistics({ ...data, model: at('tuned') }, { compute });
+    }
+    const report = await fitHead({ model: at('tuned'), statistics, out: at('fitted') }, { compute });
+    expect(report).toMatchObject({ ridge: 1, agents: [{ rows: 16 }, { rows: 16 }] });
   });
 
   it('are stopped by a signal, with nothing half-done, and training continues', async () => {
