@@ -24,7 +24,7 @@ export function registerHeadStatsCommand(program: Command): void {
     .command('head-stats')
     .summary('compute what data say of a merged model’s head, for a joint one')
     .description(
-      'Compute what data say of the head of a merged model: X^T X of what its last layer reads, and X^T Y with the\n' +
+      'Compute what data say of the head of a merged model: X^T X of what its last layer reads, and X^T Y with the ' +
         'labels. `regmean head` fits one head to the sums of all agents.',
     )
     .requiredOption('--model <dir>', 'merged model')
