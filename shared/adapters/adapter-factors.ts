@@ -3,6 +3,7 @@
  *   the parameters that it holds as a whole. Adapters that change a model in other ways are not of
  *   this form and are refused by the name of the key.
  */
+import { stat } from 'node:fs/promises';
 import { type ContributionManifest, manifestFile, readManifest } from '../contribution/manifest.ts';
 import {
   readTrainingRecord,
@@ -59,9 +60,11 @@ export interface AdapterFactors {
   close(): Promise<void>;
 }
 
-/** Whether a folder holds an adapter, and no model. */
-export async function holdsAdapter(folder: string): Promise<boolean> {
-  const names = (await listFolder(folder)) ?? [];
+/** Whether a path is a folder that holds an adapter, and no model; a model may be a file. */
+export async function holdsAdapter(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return false;
+  const names = (await listFolder(path)) ?? [];
   return names.includes(adapterConfigFile) && !names.includes(configFile);
 }
 

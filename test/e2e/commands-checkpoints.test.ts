@@ -149,7 +149,7 @@ describe('checkpoints as they come from elsewhere', () => {
       '--out',
       at('x.jsonl'),
     ]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(`regmean adapter --model ${at('north-lora')}`);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--base: needed: the folder of the base model');
   });
 });
