@@ -9,18 +9,19 @@ import { readCandidateSet } from '../../shared/candidates/candidate-set.ts';
 import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
 import { acceptScores } from '../auto/accept-scores.ts';
-import { isAuto } from '../auto/auto-options.ts';
-import { deadlineOf, quorumOf, type Refinement, refiningTimeOf, scoringTimeOf } from '../recipe/recipe.ts';
+import { deadlineOf, quorumOf, type Refinement } from '../recipe/recipe.ts';
 import { isAnswered, type SentBefore, sentBefore } from './asked-again.ts';
-import { type IncomingUpload, openUpload } from './incoming-upload.ts';
 import {
-  beginRefinement,
-  readRefinements,
-  removeInterimModels,
-  storeRefinement,
-} from './refinement-store.ts';
+  doNextMerge,
+  type OnProgress,
+  type RoundFiles,
+  type RoundWork,
+  removeUnchosen,
+} from './heavy-work.ts';
+import { type IncomingUpload, openUpload } from './incoming-upload.ts';
+import { readRefinements, storeRefinement } from './refinement-store.ts';
 import { createRoundEvents, type RoundListener } from './round-events.ts';
-import { type RoundFacts, type RoundStanding, standingOf } from './round-state.ts';
+import { type RoundStanding, standingOf } from './round-state.ts';
 import {
   isMerged,
   listContributed,
@@ -31,13 +32,7 @@ import {
   writeFailure,
 } from './round-store.ts';
 import { type AgentView, heardOf, readAgent } from './round-view.ts';
-import {
-  type AgentScores,
-  beginScoring,
-  readScoring,
-  removeCandidates,
-  storeScores,
-} from './scoring-store.ts';
+import { type AgentScores, readScoring, storeScores } from './scoring-store.ts';
 import type { UploadLimits } from './upload-limits.ts';
 import {
   checkDeclaration,
@@ -50,38 +45,6 @@ import { type AlreadyStored, type UploadTurn, UploadTurns } from './upload-turns
 
 /** The longest delay that a timer takes, in milliseconds. */
 const maxTimerMs = 2 ** 31 - 1;
-
-/** The heavy work of a round, done elsewhere so that the service keeps answering. */
-export interface RoundWork {
-  /**
-   * Checks a complete contribution folder; throws a RegmeanError that names the tensor and the
-   * rule.
-   *
-   * @param wanted what of it is new, where the agent was asked again
-   */
-  validate(folder: string, agent: string, wanted?: Refinement): Promise<void>;
-  /**
-   * Merges the contributions of `agents` into the round's `merged` folder, which appears in one
-   * rename.
-   */
-  merge(agents: readonly string[], onProgress: OnProgress): Promise<void>;
-  /**
-   * Merges the contributions of `agents` into the round's `candidates` folder, which appears in one
-   * rename.
-   */
-  makeCandidates(agents: readonly string[], onProgress: OnProgress): Promise<void>;
-  /**
-   * Merges the contributions of `agents` into the model that agents are asked again about, which
-   * appears in one rename.
-   */
-  mergeFor(wanted: Refinement, agents: readonly string[], onProgress: OnProgress): Promise<void>;
-}
-
-/** Told how far a merge has come. */
-export type OnProgress = (step: string, done: number, total: number) => void;
-
-/** What the files of a round say. */
-type RoundFiles = Pick<RoundFacts, 'contributed' | 'scoring' | 'refinements' | 'merged' | 'mergeFailure'>;
 
 /** Serves a stored round: continues where its files say that it stands. */
 export async function startRound(
@@ -100,12 +63,6 @@ export async function startRound(
   await mkdir(paths.incoming, { recursive: true });
   if (files.merged) await removeUnchosen(round);
   return new RoundController(round, { work, limits, files });
-}
-
-/** Removes the merges that are not the fused model. */
-async function removeUnchosen({ paths, recipe }: StoredRound): Promise<void> {
-  await removeCandidates(paths);
-  await removeInterimModels(paths, recipe);
 }
 
 /** A round that is being served; `startRound` makes one. */
@@ -368,27 +325,10 @@ export class RoundController {
 
   async #merge(): Promise<void> {
     this.#isMerging = true;
-    const { contributed } = this.#files;
-    const { paths, recipe } = this.round;
     const tell: OnProgress = (step, done, total) =>
       this.#events.emit({ kind: 'merge-progress', step, done, total });
-    const next = this.#files.refinements.find(({ asked }) => asked === undefined)?.wanted;
     try {
-      if (next !== undefined) {
-        await this.#work.mergeFor(next, contributed, tell);
-        await beginRefinement(paths, next, Date.now() + refiningTimeOf(recipe));
-        await this.#read(async () => ({ refinements: await readRefinements(paths, recipe) }));
-      } else if (isAuto(recipe.merge) && this.#files.scoring === undefined) {
-        await this.#work.makeCandidates(contributed, tell);
-        const scoring = await beginScoring(paths, Date.now() + scoringTimeOf(recipe));
-        this.#files = { ...this.#files, scoring };
-      } else {
-        await this.#work.merge(contributed, tell);
-        // What cannot be removed now is when the round is started again. Only then it is merged:
-        // who looks at the state hears of its change at the same moment.
-        await removeUnchosen(this.round).catch(() => {});
-        this.#files = { ...this.#files, merged: true };
-      }
+      await this.#read(await doNextMerge(this.round, this.#files, this.#work, tell));
     } catch (error) {
       if (this.#isClosed) return;
       const mergeFailure = messageOf(error);

@@ -1,6 +1,6 @@
 /** @file The heavy work of a round, in worker threads. */
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { OnProgress, RoundWork } from '../round/round-controller.ts';
+import type { OnProgress, RoundWork } from '../round/heavy-work.ts';
 import type { StoredRound } from '../round/round-store.ts';
 import type { MergeInput, MergePosition } from './merge-worker.ts';
 import { runInWorker } from './run-in-worker.ts';
