@@ -1,14 +1,35 @@
 import { defineConfig } from 'vitest/config';
 
-/** ONNX Runtime already uses every core, so test files run one after another in child processes. */
+/**
+ * Unit tests run beside each other. Those from end to end run one after another behind them: they
+ * start processes that use every core.
+ */
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['test/unit/**/*.test.ts', 'test/e2e/**/*.test.ts'],
     globalSetup: './test/support/temporary-folder.ts',
     pool: 'forks',
-    fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
