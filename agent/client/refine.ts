@@ -3,11 +3,12 @@
  *   that interim model, computes in it what is wanted, and sends it. Its weights do not travel
  *   again.
  */
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { exists } from '../../shared/files/present.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import type { Refining__Output } from '../../shared/wire/generated/regmean/v1/Refining.ts';
@@ -132,11 +133,4 @@ async function isTooLate(
 ): Promise<boolean> {
   if (!(error instanceof RegmeanError) || error.code !== 'refused') return false;
   return (await getRound(connection, retry)).refining?.wanted !== wanted;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -2,13 +2,13 @@
  * @file An agent's whole way through a round. Each stage leaves a folder, and is skipped when its
  *   folder is there and was made from the same round, data and options.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LowRankOptions } from '../../shared/adapters/lora-plan.ts';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
 import { isTrained } from '../../shared/contribution/training-record.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
+import { exists } from '../../shared/files/present.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { MergerConnection } from '../../shared/wire/connection.ts';
 import { getRound, type RoundInfo } from '../../shared/wire/get-round.ts';
@@ -259,11 +259,4 @@ function createClock(): () => number {
     last = now;
     return seconds;
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,7 +1,8 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFileAtomically } from '../../shared/files/atomic-write.ts';
+import { isFolder } from '../../shared/files/present.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { PredictFileOptions } from './predict-options.ts';
 import { predictRows } from './predict-rows.ts';
@@ -23,8 +24,7 @@ export async function predictFile(options: PredictFileOptions, context: RunConte
 
 /** Checks before the work that its result has a place to go. */
 async function requireFileName(path: string): Promise<void> {
-  const present = await stat(path).catch(() => null);
-  if (present?.isDirectory() === true) {
+  if (await isFolder(path)) {
     throw new RegmeanError('invalid-input', `--out ${path}: must be a file, is a folder`);
   }
 }

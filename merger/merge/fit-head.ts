@@ -141,10 +141,9 @@ async function requireTogether(
 }
 
 async function layerOf(model: OpenModel, { task, classes, layer }: HeadStatistics): Promise<LinearLayer> {
-  const found = (await model.linearLayers(task, classes))?.find(layer);
-  const known = (await model.linearLayers(task, classes))?.layers.find(
-    ({ module }) => module === found?.module,
-  );
+  const all = await model.linearLayers(task, classes);
+  const found = all?.find(layer);
+  const known = all?.layers.find(({ module }) => module === found?.module);
   if (known !== undefined) return known;
   throw new RegmeanError('invalid-input', `${model.path}: must have the linear layer ${layer}, has none`);
 }

@@ -20,6 +20,13 @@ export interface AskedAgent {
   readonly contributed: readonly string[];
 }
 
+/** @throws RegmeanError `refused` when an agent has contributed nothing to a round that has closed */
+export function requireContributed(agent: string, contributed: readonly string[]): void {
+  if (contributed.includes(agent)) return;
+  const got = `${agent}: must be an agent that has contributed (${contributed.join(', ')})`;
+  throw new RegmeanError('refused', got);
+}
+
 /**
  * What an agent that is asked again has sent before.
  *
@@ -29,10 +36,7 @@ export async function sentBefore(
   { paths, recipe }: StoredRound,
   { agent, wanted, contributed }: AskedAgent,
 ): Promise<SentBefore> {
-  if (!contributed.includes(agent)) {
-    const got = `${agent}: must be an agent that has contributed (${contributed.join(', ')})`;
-    throw new RegmeanError('refused', got);
-  }
+  requireContributed(agent, contributed);
   const order = refinementsOf(recipe);
   const folder = await latestContribution(paths, agent, order.slice(0, order.indexOf(wanted)));
   return { agent, wanted, folder, files: await readContributionFiles(folder) };

@@ -11,7 +11,7 @@ import { chooseCandidate } from '../auto/choose-candidate.ts';
 import { mergeCandidates, writeChosen } from '../auto/merge-candidates.ts';
 import type { MergeReport } from '../merge/merge-report.ts';
 import type { StoredRound } from './round-store.ts';
-import { readScores } from './scoring-store.ts';
+import { readGivenScores } from './scoring-store.ts';
 
 /** What a choice among candidates takes of a round. */
 export interface CandidateRound extends Pick<StoredRound, 'paths'> {
@@ -39,9 +39,8 @@ export function makeRoundCandidates(
 /** Makes the candidate that the stored scores choose the round's fused model. */
 export async function takeBestCandidate({ paths, merge }: CandidateRound): Promise<MergeReport> {
   const set = await readCandidateSet(paths.candidates);
-  const scores = [...(await readScores(paths))].flatMap(([agent, own]) =>
-    own === null ? [] : [acceptScores(set, agent, own)],
-  );
+  const given = [...(await readGivenScores(paths))];
+  const scores = given.map(([agent, own]) => acceptScores(set, agent, own));
   const choice = chooseCandidate(set, scores, { rule: merge.choose ?? defaultRule });
   return writeChosen(paths.candidates, choice, paths.merged);
 }

@@ -9,7 +9,7 @@ import type { MergeChoice } from '../recipe/merge-section.ts';
 import { type Refinement, refinementsOf } from '../recipe/recipe.ts';
 import { latestContribution } from './refinement-store.ts';
 import type { StoredRound } from './round-store.ts';
-import { readScores } from './scoring-store.ts';
+import { readGivenScores } from './scoring-store.ts';
 
 /** What a merge of a round takes. */
 export interface MergeRoundOptions {
@@ -60,9 +60,7 @@ export async function mergeRound(
     base: paths.base,
   };
   if (isAuto(merge)) {
-    const stored = new Map(
-      [...(await readScores(paths))].flatMap(([name, own]) => (own === null ? [] : [[name, own]])),
-    );
+    const stored = await readGivenScores(paths);
     return mergeAuto(folders, { ...merge, ...circumstances }, { stored }, context);
   }
   const { rounds: _, ridgeHead: __, ...options } = merge;

@@ -10,15 +10,12 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../../shared/files/atomic-folder.ts';
-import { syncFolder, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
-import { readJson } from '../../shared/files/read-json.ts';
-import { z } from '../../shared/zod.ts';
+import { syncFolder } from '../../shared/files/atomic-write.ts';
 import type { Recipe, Refinement } from '../recipe/recipe.ts';
 import { refinementsOf } from '../recipe/recipe.ts';
 import { filesFolder } from './incoming-upload.ts';
 import type { RoundPaths } from './round-paths.ts';
-
-const untilRecord = z.strictObject({ until: z.iso.datetime() });
+import { readUntil, writeUntil } from './until-record.ts';
 
 /** Where the parts of a refinement lie. */
 export interface RefinementPaths {
@@ -61,15 +58,14 @@ export function readRefinements(paths: RoundPaths, recipe: Recipe): Promise<read
 async function readAsked(paths: RoundPaths, wanted: Refinement): Promise<RefinementFacts['asked']> {
   const own = refinementPaths(paths, wanted);
   if (!((await listFolder(join(paths.refinements, wanted))) ?? []).includes('until.json')) return undefined;
-  const { until } = await readJson(own.until, untilRecord);
-  return { until: Date.parse(until), refined: (await readdir(own.contributions)).sort() };
+  return { until: await readUntil(own.until), refined: (await readdir(own.contributions)).sort() };
 }
 
 /** Records that the interim merge is there, and agents are asked. */
 export async function beginRefinement(paths: RoundPaths, wanted: Refinement, until: number): Promise<void> {
   const own = refinementPaths(paths, wanted);
   await mkdir(own.contributions, { recursive: true });
-  await writeJsonAtomically(own.until, { until: new Date(until).toISOString() });
+  await writeUntil(own.until, until);
 }
 
 /** Stores a checked upload as what was wanted of its agent. */

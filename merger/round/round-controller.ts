@@ -10,7 +10,7 @@ import { messageOf, RegmeanError } from '../../shared/errors.ts';
 import { digestOfFiles, totalBytes } from '../../shared/wire/folder-files.ts';
 import { acceptScores } from '../auto/accept-scores.ts';
 import { deadlineOf, quorumOf, type Refinement } from '../recipe/recipe.ts';
-import { isAnswered, type SentBefore, sentBefore } from './asked-again.ts';
+import { isAnswered, requireContributed, type SentBefore, sentBefore } from './asked-again.ts';
 import {
   doNextMerge,
   type OnProgress,
@@ -168,11 +168,7 @@ export class RoundController {
     if (state !== 'scoring') {
       throw new RegmeanError('refused', `${agent}: the round ${recipe.name} is ${state}, it takes no scores`);
     }
-    const { contributed } = this.#files;
-    if (!contributed.includes(agent)) {
-      const got = `${agent}: must be an agent that has contributed (${contributed.join(', ')})`;
-      throw new RegmeanError('refused', got);
-    }
+    requireContributed(agent, this.#files.contributed);
     if (received !== null) acceptScores(await readCandidateSet(paths.candidates), agent, received);
     await storeScores(paths, agent, received);
     await this.#read(async () => ({ scoring: await readScoring(paths) }));

@@ -22,6 +22,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { syncFolder, writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { sha256OfFile } from '../../shared/files/checksum.ts';
+import { exists } from '../../shared/files/present.ts';
 import { fingerprintFormat } from '../../shared/formats/fingerprint-weights.ts';
 import { copySideFiles, localSideFilesOf } from '../../shared/models/side-files.ts';
 import { type FolderFile, listFolderFiles } from '../../shared/wire/folder-files.ts';
@@ -249,11 +250,4 @@ async function requireCompatible(stored: StoredRound, recipe: Recipe): Promise<v
       remedy,
     );
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -12,10 +12,8 @@ import { type CandidateScores, candidateScoresSchema } from '../../shared/candid
 import { listFolder } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { readJson } from '../../shared/files/read-json.ts';
-import { z } from '../../shared/zod.ts';
 import type { RoundPaths } from './round-paths.ts';
-
-const scoringRecord = z.strictObject({ until: z.iso.datetime() });
+import { readUntil, writeUntil } from './until-record.ts';
 
 const storedScores = candidateScoresSchema.nullable();
 
@@ -33,14 +31,13 @@ export interface ScoringFacts {
 /** What the files say; undefined before there are candidates. */
 export async function readScoring(paths: RoundPaths): Promise<ScoringFacts | undefined> {
   if (!((await listFolder(paths.dir)) ?? []).includes('scoring.json')) return undefined;
-  const { until } = await readJson(paths.scoring, scoringRecord);
-  return { until: Date.parse(until), scored: await listScored(paths) };
+  return { until: await readUntil(paths.scoring), scored: await listScored(paths) };
 }
 
 /** Records that the candidates are there. */
 export async function beginScoring(paths: RoundPaths, until: number): Promise<ScoringFacts> {
   await mkdir(paths.scores, { recursive: true });
-  await writeJsonAtomically(paths.scoring, { until: new Date(until).toISOString() });
+  await writeUntil(paths.scoring, until);
   return { until, scored: await listScored(paths) };
 }
 
@@ -56,6 +53,12 @@ export async function readScores(paths: RoundPaths): Promise<ReadonlyMap<string,
     scores.set(agent, await readJson(join(paths.scores, `${agent}.json`), storedScores));
   }
   return scores;
+}
+
+/** The scores that agents sent, without those of agents that have no data. */
+export async function readGivenScores(paths: RoundPaths): Promise<ReadonlyMap<string, CandidateScores>> {
+  const all = [...(await readScores(paths))];
+  return new Map(all.flatMap(([agent, own]) => (own === null ? [] : [[agent, own]])));
 }
 
 /** Forgets candidates and scores: the round is to be merged in another way. */

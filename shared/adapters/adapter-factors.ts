@@ -3,7 +3,6 @@
  *   the parameters that it holds as a whole. Adapters that change a model in other ways are not of
  *   this form and are refused by the name of the key.
  */
-import { stat } from 'node:fs/promises';
 import { type ContributionManifest, manifestFile, readManifest } from '../contribution/manifest.ts';
 import {
   readTrainingRecord,
@@ -12,6 +11,7 @@ import {
 } from '../contribution/training-record.ts';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { isFolder } from '../files/present.ts';
 import { requireFinishedTraining } from '../formats/unfinished-training.ts';
 import type { Matrix } from '../linalg/matrix.ts';
 import { adapterConfigFile, configFile } from '../models/config-json.ts';
@@ -62,8 +62,7 @@ export interface AdapterFactors {
 
 /** Whether a path is a folder that holds an adapter, and no model; a model may be a file. */
 export async function holdsAdapter(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return false;
+  if (!(await isFolder(path))) return false;
   const names = (await listFolder(path)) ?? [];
   return names.includes(adapterConfigFile) && !names.includes(configFile);
 }

@@ -1,9 +1,9 @@
 /**
  * @file The base of an adapter: its configuration, and its tensors under the names of its graph.
  */
-import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { RegmeanError } from '../errors.ts';
+import { isFolder } from '../files/present.ts';
 import type { TensorNames } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { Architecture } from '../models/architecture.ts';
@@ -48,7 +48,7 @@ export async function baseFolderOf(
   if (base !== undefined) return base;
   for (const path of baseName === null ? [] : [baseName, join(adapter, baseName)]) {
     if (path === baseName && !isAbsolute(path)) continue;
-    if ((await stat(path).catch(() => null))?.isDirectory() === true) return path;
+    if (await isFolder(path)) return path;
   }
   const named = baseName === null ? '' : `, ${adapter} was made from "${baseName}"`;
   const sought =

@@ -3,10 +3,11 @@
  *   tokenizer, how it is prompted and how it generates, its licence.
  */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, realpath, stat } from 'node:fs/promises';
+import { copyFile, mkdir, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { RegmeanError } from '../errors.ts';
 import { listFolder } from '../files/atomic-folder.ts';
+import { isFolder } from '../files/present.ts';
 
 /**
  * Side files that contributions hold and that travel. Only known names are ever copied or sent, so
@@ -109,8 +110,4 @@ async function requireOwn(folder: string, path: string): Promise<void> {
   throw new RegmeanError('invalid-input', `${file}: must be a file of the model, is a link to ${target}`, {
     hint: 'put the file itself into the folder, if it belongs to the model',
   });
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null))?.isDirectory() === true;
 }
