@@ -1,11 +1,11 @@
 /**
  * @file A corpus: the rows of every agent and test set of an experiment, and how they become files.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskKind } from '../../shared/task.ts';
 import type { DatasetRow, DemoDataset } from './dataset.ts';
 import type { ExperimentData, TestSet } from './experiment-data.ts';
+import { writeRows } from './write-rows.ts';
 
 /** One agent's private rows. */
 export interface CorpusAgent {
@@ -71,11 +71,4 @@ export async function writeCorpusFiles(corpus: Corpus, directory: string): Promi
     });
   }
   return { agents, testSets };
-}
-
-async function writeRows(folder: string, part: string, rows: readonly DatasetRow[]): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, `${part}.jsonl`);
-  await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  return path;
 }

@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
+import { writeRows } from './write-rows.ts';
 
 /** A text, or a pair of texts, with its class. */
 export interface LabelledText {
@@ -73,8 +73,5 @@ export async function writeDataset(dataset: DemoDataset, directory: string): Pro
 }
 
 async function writeParts(directory: string, parts: Record<string, readonly DatasetRow[]>): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  for (const [part, rows] of Object.entries(parts)) {
-    await writeFile(join(directory, `${part}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  }
+  for (const [part, rows] of Object.entries(parts)) await writeRows(directory, part, rows);
 }

@@ -1,5 +1,4 @@
 /** @file Some rows of a user's files, drawn anew for every seed of an experiment. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { readRows } from '../../shared/data/read-rows.ts';
@@ -9,6 +8,7 @@ import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import type { TaskKind } from '../../shared/task.ts';
 import type { SplitSizes } from './dataset.ts';
 import type { ExperimentData } from './experiment-data.ts';
+import { writeRows } from './write-rows.ts';
 
 /** The files of one part of an agent's or a test set's data. */
 interface Part {
@@ -32,13 +32,11 @@ export async function sampleFiles(
   seed: number,
   directory: string,
 ): Promise<ExperimentData> {
-  const sample = (part: keyof SplitSizes, from: Part): Promise<readonly string[]> =>
-    writeSample(
-      from,
-      sizes[part],
-      deriveSeed(seed, 'sample', from.name, part),
-      join(directory, from.name, part),
-    );
+  const sample = async (part: keyof SplitSizes, from: Part): Promise<readonly string[]> => {
+    if (from.files.length === 0) return [];
+    const rows = await sampleRows(from, sizes[part], deriveSeed(seed, 'sample', from.name, part));
+    return [await writeRows(join(directory, from.name), part, rows)];
+  };
   return {
     agents: await inTurn(agents, async ({ columns, ...agent }) => ({
       ...agent,
@@ -59,23 +57,10 @@ async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
   return results;
 }
 
-async function writeSample(
-  { task, files, columns }: Part,
-  size: number,
-  seed: number,
-  path: string,
-): Promise<readonly string[]> {
-  if (files.length === 0) return [];
+async function sampleRows({ task, files, columns }: Part, size: number, seed: number): Promise<object[]> {
   const rows = await readRows(files, { task, labelled: true }, columns);
-  const places = shuffle([...rows.keys()], createRandom(seed)).slice(0, size);
-  const drawn = new Set(places);
-  const lines = rows
-    .filter((_, place) => drawn.has(place))
-    .map((row) => JSON.stringify(columnsOf(row, task)));
-  await mkdir(join(path, '..'), { recursive: true });
-  const file = `${path}.jsonl`;
-  await writeFile(file, lines.map((line) => `${line}\n`).join(''));
-  return [file];
+  const drawn = new Set(shuffle([...rows.keys()], createRandom(seed)).slice(0, size));
+  return rows.filter((_, place) => drawn.has(place)).map((row) => columnsOf(row, task));
 }
 
 /** A row under the names that every reader knows. */

@@ -27,9 +27,9 @@ export interface Results {
 export function resultsTable(results: Results): TextTable {
   const { domains, outOfDomain, singles, combined } = results;
   const columnsOf = (model: ModelScores): number[] => {
-    const unseen = outOfDomain.length > 0 ? [mean(outOfDomain.map((name) => scoreOf(model, name)))] : [];
+    const { average, unseen } = summaryOf(results, model);
     const seen = domains.map((name) => scoreOf(model, name));
-    return [...seen, mean(seen), ...unseen];
+    return [...seen, average, ...(unseen === null ? [] : [unseen])];
   };
   const singleColumns = singles.map(columnsOf);
   const combinedColumns = combined.map(columnsOf);
@@ -44,7 +44,7 @@ export function resultsTable(results: Results): TextTable {
     cells: columns.map(percent),
     bold: columns.map((score, column) => percent(score) === percent(largest[column] ?? 0)),
   });
-  const summaryOf = (label: string, columns: readonly number[]): TableRow => ({
+  const rowOfSeveral = (label: string, columns: readonly number[]): TableRow => ({
     label,
     cells: columns.map(percent),
   });
@@ -55,9 +55,9 @@ export function resultsTable(results: Results): TextTable {
     groups: [
       singles.map((model, index) => rowOf(`trained on ${model.label} only`, singleColumns[index] ?? [])),
       [
-        summaryOf(`average of these ${singles.length}`, averageColumns(singleColumns)),
-        summaryOf(`best of these: ${singles[best]?.label ?? ''}`, singleColumns[best] ?? []),
-        summaryOf('each on its own domain', [...own, mean(own)]),
+        rowOfSeveral(`average of these ${singles.length}`, averageColumns(singleColumns)),
+        rowOfSeveral(`best of these: ${singles[best]?.label ?? ''}`, singleColumns[best] ?? []),
+        rowOfSeveral('each on its own domain', [...own, mean(own)]),
       ],
       combined.map((model, index) => rowOf(model.label, combinedColumns[index] ?? [])),
     ],
@@ -72,18 +72,21 @@ export interface Summary {
 }
 
 /** The averages of every model. */
-export function summariesOf({ domains, outOfDomain, singles, combined }: Results): {
+export function summariesOf(results: Results): {
   readonly singles: readonly Summary[];
   readonly combined: readonly Summary[];
 } {
-  const over = (model: ModelScores, names: readonly string[]): number =>
-    mean(names.map((name) => scoreOf(model, name)));
-  const summary = (model: ModelScores): Summary => ({
-    label: model.label,
-    average: over(model, domains),
-    unseen: outOfDomain.length === 0 ? null : over(model, outOfDomain),
-  });
-  return { singles: singles.map(summary), combined: combined.map(summary) };
+  const summary = (model: ModelScores): Summary => summaryOf(results, model);
+  return { singles: results.singles.map(summary), combined: results.combined.map(summary) };
+}
+
+function summaryOf(
+  { domains, outOfDomain }: Pick<Results, 'domains' | 'outOfDomain'>,
+  model: ModelScores,
+): Summary {
+  const over = (names: readonly string[]): number => mean(names.map((name) => scoreOf(model, name)));
+  const unseen = outOfDomain.length === 0 ? null : over(outOfDomain);
+  return { label: model.label, average: over(domains), unseen };
 }
 
 function scoreOf(model: ModelScores, testSet: string): number {

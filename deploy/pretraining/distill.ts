@@ -23,7 +23,15 @@ import { findShippedBase } from '../shipped-base.ts';
 import { pretrainingTexts } from './corpus.ts';
 import { createImitationStep } from './imitation-step.ts';
 import { maskTokens } from './mask-tokens.ts';
-import { batches, batchSize, maskedAccuracy, maxLength, seed, vocabulary } from './masked-batches.ts';
+import {
+  batches,
+  batchSize,
+  encodeTexts,
+  maskedAccuracy,
+  maxLength,
+  seed,
+  vocabulary,
+} from './masked-batches.ts';
 import { openTeacher, type SpannedText } from './teacher.ts';
 import { poolingMatrix, type TokenOffsets, textSpansOf, tokensOfSpans } from './word-pooling.ts';
 
@@ -72,9 +80,7 @@ async function main(): Promise<void> {
   tokenizer.setTruncation(maxLength);
   const train = texts.train.slice(0, Number(values.sequences));
   const { lessons, teacherSize } = await lessonsOf(train, { teacher, tokenizer }, context);
-  const heldOut = (await tokenizer.encodeBatch(texts.heldOut)).map((encoding) =>
-    Int32Array.from(encoding.getIds()),
-  );
+  const heldOut = await encodeTexts(tokenizer, texts.heldOut);
   const step = await createImitationStep(student, { teacherSize, share, seed }, context.compute);
   const optimizer = createAdamW(step, { ...adamWDefaults, beta2: 0.98 });
   const save = (model: Model): Promise<void> => saveModel(out, model, { dtype: 'F16', sideFilesFrom: from });

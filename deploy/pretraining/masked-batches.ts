@@ -1,4 +1,5 @@
 /** @file What both trainings of the small base share: its vocabulary, batches, accuracy. */
+import type { Tokenizer } from 'tokenizers';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createRandom, deriveSeed, type Random, shuffle } from '../../shared/random.ts';
@@ -42,6 +43,13 @@ export function batches<T>(items: readonly T[], lengthOf: (item: T) => number, r
     for (let at = 0; at < sorted.length; at += batchSize) planned.push(sorted.slice(at, at + batchSize));
   }
   return shuffle(planned, random);
+}
+
+/** Texts as token ids, cut to the longest sequence. */
+export async function encodeTexts(tokenizer: Tokenizer, texts: readonly string[]): Promise<Int32Array[]> {
+  tokenizer.setTruncation(maxLength);
+  const encodings = await tokenizer.encodeBatch([...texts]);
+  return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
 }
 
 /** Share of masked tokens that a model predicts exactly, with the same masks at every call. */

@@ -21,6 +21,7 @@ import { maskTokens } from './mask-tokens.ts';
 import {
   batches,
   batchSize,
+  encodeTexts,
   maskedAccuracy,
   maxLength,
   seed,
@@ -124,12 +125,6 @@ async function main(): Promise<void> {
   await step.dispose();
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(`${tokens} tokens, ${steps} steps in ${formatDuration(seconds)}\n`);
-}
-
-async function encodeTexts(tokenizer: Tokenizer, texts: readonly string[]): Promise<Int32Array[]> {
-  tokenizer.setTruncation(maxLength);
-  const encodings = await tokenizer.encodeBatch([...texts]);
-  return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
 }
 
 outliveReaders();

@@ -14,10 +14,12 @@
 import type { Gemm } from '../../shared/linalg/gemm.ts';
 import {
   type AnyMatrix,
+  addScaled,
   frobeniusNorm,
   type Matrix,
   mirrorUpper,
   rowSlice,
+  transposeInto,
   zeros,
 } from '../../shared/linalg/matrix.ts';
 import { type SymmetricSolution, solveSymmetric } from '../../shared/linalg/solve-symmetric.ts';
@@ -75,12 +77,12 @@ export function weightSums(
       const added = (factor * covarianceEps * trace) / d;
       // In units of its root mean square nothing overflows, however small the change.
       const unit = norm / Math.sqrt(n * d);
-      const z = scaledTranspose(rows, 1 / unit, scratch.take(zSlot, [d, n]));
+      const z = transposeInto(scratch.take(zSlot, [d, n]), 1 / unit, rows);
       const change =
-        rows === deviation ? z : scaledTranspose(deviation, 1 / unit, scratch.take(changeSlot, [d, n]));
+        rows === deviation ? z : transposeInto(scratch.take(changeSlot, [d, n]), 1 / unit, deviation);
       await addProducts(gemm, { z, change, factor: factor * unit ** 2, unit, scratch }, left, right);
       for (let at = 0; at < left.data.length; at += d + 1) left.data[at] = (left.data[at] as number) + added;
-      addEntries(right.data, added * unit, change.data);
+      addScaled(right, added * unit, change);
     },
     solve(system, nearest) {
       mirrorUpper(left.data, d);
@@ -168,32 +170,7 @@ async function addProducts<Data extends Numbers>(
     await gemm.accumulate(z, change, shares, { transA: true });
     await gemm.accumulate(z, shares, product);
   }
-  addEntries(right.data, factor * unit, product.data);
-}
-
-/**
- * The transpose of a matrix times a factor, into another one, tile by tile so that it stays in the
- * cache.
- */
-function scaledTranspose<Data extends Numbers>(
-  { rows, columns, data }: Matrix,
-  factor: number,
-  into: AnyMatrix<Data>,
-): AnyMatrix<Data> {
-  const tile = 16;
-  const result = into.data;
-  for (let left = 0; left < columns; left += tile) {
-    const right = Math.min(columns, left + tile);
-    for (let top = 0; top < rows; top += tile) {
-      const bottom = Math.min(rows, top + tile);
-      for (let column = left; column < right; column++) {
-        for (let row = top; row < bottom; row++) {
-          result[column * rows + row] = factor * (data[row * columns + column] as number);
-        }
-      }
-    }
-  }
-  return into;
+  addScaled(right, factor * unit, product);
 }
 
 /** Adds a block times a factor at a row and a column. */
@@ -210,11 +187,5 @@ function addBlock(
     for (let i = 0; i < columns; i++) {
       values[start + i] = (values[start + i] as number) + factor * (data[from + i] as number);
     }
-  }
-}
-
-function addEntries(target: Float64Array, factor: number, source: Numbers): void {
-  for (let i = 0; i < target.length; i++) {
-    target[i] = (target[i] as number) + factor * (source[i] as number);
   }
 }

@@ -30,21 +30,33 @@ export function rowSlice<Data extends Float32Array | Float64Array>(
 
 const tile = 16;
 
-/** The transpose, copied tile by tile with gapless writes, so that it stays in the cache. */
-export function transpose({ rows, columns, data }: Matrix): Matrix {
-  const result = new Float64Array(data.length);
+/** The transpose, a copy. */
+export function transpose(matrix: Matrix): Matrix {
+  return transposeInto(zeros(matrix.columns, matrix.rows), 1, matrix);
+}
+
+/**
+ * target = factor * transposed source, tile by tile with gapless writes, so that it stays in the
+ * cache.
+ */
+export function transposeInto<Data extends Float32Array | Float64Array>(
+  target: AnyMatrix<Data>,
+  factor: number,
+  { rows, columns, data }: Matrix,
+): AnyMatrix<Data> {
+  const result = target.data;
   for (let left = 0; left < columns; left += tile) {
     const right = Math.min(columns, left + tile);
     for (let top = 0; top < rows; top += tile) {
       const bottom = Math.min(rows, top + tile);
       for (let column = left; column < right; column++) {
         for (let row = top; row < bottom; row++) {
-          result[column * rows + row] = data[row * columns + column] as number;
+          result[column * rows + row] = factor * (data[row * columns + column] as number);
         }
       }
     }
   }
-  return { rows: columns, columns: rows, data: result };
+  return target;
 }
 
 /**
@@ -74,7 +86,7 @@ export function scaleRows({ rows, columns, data }: Matrix, factors: Float64Array
 }
 
 /** target += factor * source, entry by entry, in place. */
-export function addScaled(target: Matrix, factor: number, source: Matrix): void {
+export function addScaled(target: Matrix, factor: number, source: AnyMatrix): void {
   for (let i = 0; i < target.data.length; i++) {
     target.data[i] = (target.data[i] as number) + factor * (source.data[i] as number);
   }

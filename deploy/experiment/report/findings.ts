@@ -3,7 +3,7 @@
  */
 import type { ExperimentResults } from '../results.ts';
 import { bestAgent, gainOverSimple, type SummaryRow, simpleOf, summaryRows } from './all-table.ts';
-import { formatPercent, formatSpread, mean, spreadOf } from './statistics.ts';
+import { formatPercent, formatRelation, formatSpread, mean, spreadOf } from './statistics.ts';
 
 /** The first lines of a report. */
 export function findings(results: ExperimentResults): readonly string[] {
@@ -45,10 +45,7 @@ function comparisonsWithBaselines(
       if (Number.isNaN(difference)) return [];
       const agents = new Set(results.seeds.map((seed) => bestAgent(results, seed)));
       const who = row.name === 'best single model' ? ` (${[...agents].join(', ')})` : '';
-      const points = formatPercent(Math.abs(difference));
-      const relation =
-        points === '0.0' ? 'level with' : `${points} points ${difference < 0 ? 'below' : 'above'}`;
-      return [`${relation} ${nameInSentence(row.name)}${who}`];
+      return [`${formatRelation(difference)} ${nameInSentence(row.name)}${who}`];
     });
   if (parts.length === 0) return [];
   const score = formatSpread(spreadOf(best.inDomain));

@@ -51,6 +51,12 @@ export function formatPercent(value: number): string {
   return (100 * value).toFixed(1).replace(/^-(0\.0)$/, '$1');
 }
 
+/** How something stands by a difference: `2.1 points above`, or `level with`. */
+export function formatRelation(difference: number): string {
+  const points = formatPercent(Math.abs(difference));
+  return points === '0.0' ? 'level with' : `${points} points ${difference < 0 ? 'below' : 'above'}`;
+}
+
 /** Measurements of a setting. */
 export function ofSetting(measurements: readonly Measurement[], setting: Setting): readonly Measurement[] {
   return measurements.filter((own) => own.setting === setting);

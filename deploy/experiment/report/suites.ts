@@ -6,7 +6,7 @@ import { heatMap } from '../../../shared/charts/heat-map.ts';
 import type { ExperimentResults } from '../results.ts';
 import { type SummaryRow, summaryRows } from './all-table.ts';
 import type { Section } from './section.ts';
-import { formatGain, formatPercent, formatSpread, mean, spreadOf } from './statistics.ts';
+import { formatGain, formatRelation, formatSpread, mean, spreadOf } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** A method's scores in every experiment, by seed. */
@@ -177,10 +177,8 @@ function keepsUp(
     );
     if (best === undefined) return [];
     const gap = spreadOf(own.map((score, seed) => score - (best.bySuite[suite]?.[seed] ?? Number.NaN)));
-    const points = formatPercent(Math.abs(gap.mean));
-    const relation = points === '0.0' ? 'level with' : `${points} points ${gap.mean < 0 ? 'below' : 'above'}`;
     return [
-      `${title}: ${automatic.name} (${formatSpread(spreadOf(own))}) is ${relation} the best fixed method of ` +
+      `${title}: ${automatic.name} (${formatSpread(spreadOf(own))}) is ${formatRelation(gap.mean)} the best fixed method of ` +
         `all, ${best.name} (${formatSpread(spreadOf(best.bySuite[suite] ?? []))}).`,
     ];
   });
