@@ -20,7 +20,7 @@ export interface AskedAgent {
   readonly contributed: readonly string[];
 }
 
-/** @throws RegmeanError `refused` when an agent has contributed nothing to a round that has closed */
+/** @throws RegmeanError `refused` when an agent has contributed nothing to a closed round */
 export function requireContributed(agent: string, contributed: readonly string[]): void {
   if (contributed.includes(agent)) return;
   const got = `${agent}: must be an agent that has contributed (${contributed.join(', ')})`;
