@@ -1,6 +1,5 @@
 /** @file The built-in corpora of experiments, by name. */
 import { RegmeanError } from '../../shared/errors.ts';
-import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import { namesDataset, partOfSpeechDataset } from './brown.ts';
 import {
   contentsDatasets,
@@ -11,10 +10,12 @@ import {
 } from './brown-sentences.ts';
 import { type Corpus, type CorpusAgent, corpusOfDomains, writeCorpusFiles } from './corpus.ts';
 import type { DatasetRow, LabelledText, SplitSizes } from './dataset.ts';
+import { fourTasks, sevenTasks } from './different-tasks.ts';
 import type { ExperimentData } from './experiment-data.ts';
 import type { PartitionOptions } from './key-class-partition.ts';
 import { sentimentDataset } from './sentiment.ts';
-import { type JointRows, partitionedCorpus } from './write-partition.ts';
+import { sentimentTask } from './sentiment-task.ts';
+import { partitionedCorpus } from './write-partition.ts';
 
 type CorpusMaker = (sizes: SplitSizes, seed: number) => Corpus;
 
@@ -25,7 +26,8 @@ const corpora: Readonly<Record<string, CorpusMaker>> = {
   sentiment: (sizes, seed) => corpusOfDomains(sentimentDataset(sizes, seed)),
   contents: contentsCorpus,
   'genre-halves': genreHalves,
-  tasks: differentTasks,
+  tasks: fourTasks,
+  'seven-tasks': sevenTasks,
 };
 
 /** Classification tasks that a partition divides between two agents. */
@@ -70,18 +72,6 @@ function find<T>(makers: Readonly<Record<string, T>>, name: string, purpose: str
   );
 }
 
-function sentimentTask(sizes: SplitSizes, seed: number): JointRows {
-  const share = (count: number): number => Math.ceil(count / 3);
-  const { labels, domains } = sentimentDataset(
-    { train: share(sizes.train), dev: share(sizes.dev), test: share(sizes.test) },
-    seed,
-  );
-  const random = createRandom(deriveSeed(seed, 'sentiment', 'joint'));
-  const rowsOf = (part: 'train' | 'dev' | 'test'): LabelledText[] =>
-    shuffle(domains.flatMap((domain) => domain[part]) as LabelledText[], random);
-  return { labels, train: rowsOf('train'), dev: rowsOf('dev'), test: rowsOf('test') };
-}
-
 /** Each genre's agent knows its own classes only; test sets of no genre hold all classes. */
 function contentsCorpus(sizes: SplitSizes, seed: number): Corpus {
   const { whole, classesOf } = contentsDatasets(sizes, seed);
@@ -121,52 +111,5 @@ function genreHalves(sizes: SplitSizes, seed: number): Corpus {
   return {
     agents,
     testSets: [{ name: 'joint', task, labels, dev, test, owner: null, group: 'in-domain' }],
-  };
-}
-
-/** Four agents with a task each. */
-function differentTasks(sizes: SplitSizes, seed: number): Corpus {
-  const classification = (name: string, task: JointTask): Corpus =>
-    oneAgent(name, 'text-classification', task(sizes, seed));
-  const tagging = (name: string, { labels, domains }: ReturnType<typeof namesDataset>): Corpus => {
-    const random = createRandom(deriveSeed(seed, name, 'together'));
-    const rowsOf = (part: 'train' | 'dev' | 'test'): DatasetRow[] =>
-      shuffle(
-        domains.flatMap((domain) => domain[part]),
-        random,
-      ).slice(0, sizes[part]);
-    return oneAgent(name, 'token-classification', {
-      ...{ labels, train: rowsOf('train') },
-      ...{ dev: rowsOf('dev'), test: rowsOf('test') },
-    });
-  };
-  const share = (count: number): number => Math.ceil(count / 6);
-  const each = { train: share(sizes.train), dev: share(sizes.dev), test: share(sizes.test) };
-  const parts = [
-    classification('sentiment', sentimentTask),
-    classification('tense', tenseTask),
-    tagging('names', namesDataset(each, seed)),
-    tagging('part-of-speech', partOfSpeechDataset(each, seed)),
-  ];
-  return {
-    agents: parts.flatMap(({ agents }) => agents),
-    testSets: parts.flatMap(({ testSets }) => testSets),
-  };
-}
-
-function oneAgent(
-  name: string,
-  task: CorpusAgent['task'],
-  rows: {
-    readonly labels: readonly string[];
-    readonly train: readonly DatasetRow[];
-    readonly dev: readonly DatasetRow[];
-    readonly test: readonly DatasetRow[];
-  },
-): Corpus {
-  const { labels, train, dev, test } = rows;
-  return {
-    agents: [{ name, task, labels, train, dev }],
-    testSets: [{ name, task, labels, dev, test, owner: name, group: 'in-domain' }],
   };
 }

@@ -64,6 +64,17 @@ describe('a corpus', () => {
     expect(testSets.map(({ owner }) => owner)).toEqual(agents.map(({ name }) => name));
   });
 
+  it('has seven tasks: the four, two classifications more and several labels at once', async () => {
+    const { agents, testSets } = await writeCorpus('seven-tasks', { sizes }, 1, await temporaryFolder());
+    expect(agents.slice(4).map(({ name, task, labels }) => `${name}: ${task}, ${labels.length}`)).toEqual([
+      'genre: text-classification, 6',
+      'preposition: text-classification, 6',
+      'contents: multi-label-classification, 9',
+    ]);
+    for (const { train } of agents) expect(await rowsOf(train)).toHaveLength(sizes.train);
+    expect(testSets.map(({ owner }) => owner)).toEqual(agents.map(({ name }) => name));
+  });
+
   it.each(['sentiment', 'genre', 'tense', 'preposition'])(
     'divides %s between two agents by a key class',
     async (name) => {
@@ -86,7 +97,7 @@ describe('a corpus', () => {
 
   it('names the corpora there are when asked for another', async () => {
     await expect(writeCorpus('nam', { sizes }, 1, join('never', 'made'))).rejects.toThrow(
-      'corpus: must be one of names, part-of-speech, sentiment, contents, genre-halves, tasks, got nam',
+      'corpus: must be one of names, part-of-speech, sentiment, contents, genre-halves, tasks, seven-tasks, got nam',
     );
   });
 });
