@@ -1,6 +1,7 @@
 /** @file What an experiment whose agents train adapters cannot ask for. */
 import { autoMethod } from '../../merger/auto/auto-options.ts';
 import { type MethodOptions, needsOf } from '../../merger/methods/merge-keys.ts';
+import { statisticsAmong } from '../../merger/methods/needs.ts';
 import type { MethodName } from '../../merger/methods/registry.ts';
 
 /** The parts of an experiment file that matter. */
@@ -27,7 +28,7 @@ export function complaintsAboutAdapters({
   const why = 'where agents train adapters (training.lora)';
   const needData = methods.flatMap(({ method, ...own }, index) => {
     const needs = method === autoMethod ? [] : needsOf({ ...own, method });
-    return needs.includes('grams') || needs.includes('fisher')
+    return statisticsAmong(needs).length > 0
       ? [{ path: ['methods', index], message: `must need no data ${why}, the ${method} method does` }]
       : [];
   });

@@ -6,19 +6,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectStatistics } from '../../agent/steps/collect-statistics.ts';
 import { needsOf } from '../../merger/methods/merge-keys.ts';
+import { type StatisticsNeed, statisticsAmong, statisticsNeeds } from '../../merger/methods/needs.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import type { FixedMethod } from './automatic.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
 import type { FineTuned } from './fine-tune.ts';
 
-/** Which statistics a contribution holds. */
-export type StatisticsKind = 'grams' | 'fisher' | 'both';
-
-const nameOf: Readonly<Record<StatisticsKind, string>> = {
-  grams: 'Grams',
-  fisher: 'Fisher information',
-  both: 'Grams and Fisher information',
-};
+/** The name of a set of statistics in folders and keys of the cache. */
+export function nameOfStatistics(kinds: readonly StatisticsNeed[]): string {
+  const name = kinds.join('-');
+  return name === 'grams-fisher' ? 'both' : name;
+}
 
 /** A contribution folder of the cache. */
 export interface StoredContribution {
@@ -32,16 +30,16 @@ export interface StoredContribution {
 /**
  * The statistics that merge methods work with; Simple needs none, and takes what there is anyway.
  */
-export function statisticsOf(methods: readonly FixedMethod[]): StatisticsKind {
+export function statisticsOf(methods: readonly FixedMethod[]): readonly StatisticsNeed[] {
   const needs = methods.flatMap((method) => needsOf(method));
-  if (!needs.includes('fisher')) return 'grams';
-  return needs.includes('grams') ? 'both' : 'fisher';
+  const wanted = statisticsNeeds.filter((need) => needs.includes(need));
+  return wanted.length === 0 ? ['grams'] : wanted;
 }
 
 /** Which statistics of which model. */
 export interface CollectRequest {
   readonly model: FineTuned;
-  readonly kind: StatisticsKind;
+  readonly kinds: readonly StatisticsNeed[];
   readonly seed: number;
   /** Most batches for the Grams; the experiment's when absent. */
   readonly batches?: number | undefined;
@@ -51,16 +49,18 @@ export interface CollectRequest {
 
 /** Collects statistics of a model over its own training data. */
 export async function collect(
-  { model, kind, seed, batches: given, inputsFrom }: CollectRequest,
+  { model, kinds, seed, batches: given, inputsFrom }: CollectRequest,
   context: ExperimentContext,
 ): Promise<StoredContribution> {
   const { batchSize, fisher, batches: usual } = context.experiment.statistics;
   const batches = given ?? usual;
   // Part of what the model depends on, and so of its key.
   const { maxLength, lora } = context.experiment.training;
+  const kind = nameOfStatistics(kinds);
+  const asks = (need: StatisticsNeed): boolean => kinds.includes(need);
   const request = {
-    ...(kind === 'fisher' ? {} : { batches }),
-    ...(kind === 'grams' ? {} : fisher),
+    ...(asks('grams') ? { batches } : {}),
+    ...(asks('fisher') ? fisher : {}),
     batchSize,
   };
   const key = artifactKey({ model: model.key, kind, request, seed, inputsFrom: inputsFrom?.key });
@@ -68,7 +68,10 @@ export async function collect(
   if (!existsSync(join(folder, manifestFile))) {
     const merged = await inputsFrom?.folder();
     const where = merged === undefined ? '' : ' in the first merge';
-    if (lora === undefined) context.note(`collecting ${nameOf[kind]} of ${model.name}${where}`);
+    if (lora === undefined) {
+      const called = statisticsAmong(kinds).map((own) => own.called);
+      context.note(`collecting ${called.join(' and ')} of ${model.name}${where}`);
+    }
     await collectStatistics(
       {
         model: model.folder,
@@ -82,8 +85,8 @@ export async function collect(
         batchSize,
         seed,
         shareMetrics: false,
-        grams: kind !== 'fisher',
-        ...(kind === 'grams' ? {} : { fisher }),
+        grams: asks('grams'),
+        ...(asks('fisher') ? { fisher } : {}),
         ...(maxLength === undefined ? {} : { maxLength }),
         ...(merged === undefined ? {} : { inputsFrom: merged }),
       },

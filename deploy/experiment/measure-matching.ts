@@ -13,7 +13,7 @@ import {
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import { readJson } from '../../shared/files/read-json.ts';
 import { fixedFirst } from './automatic.ts';
-import { collect, type StatisticsKind, type StoredContribution, statisticsOf } from './collect.ts';
+import { collect, nameOfStatistics, type StoredContribution, statisticsOf } from './collect.ts';
 import { artifactFolder, artifactKey } from './context.ts';
 import type { FineTuned } from './fine-tune.ts';
 import type { MatchedLayer, Measurement } from './results.ts';
@@ -36,11 +36,13 @@ export async function measureMatching(run: SeedRun): Promise<{
   const scope = { testSets: testSetsOf(run, [left, right]), validation: false };
   for (const way of ['none', ...matching.by] as const) {
     for (const method of methods) {
-      const kind = statisticsOf(methodsOf(run, method));
-      const ours = await collect({ model: left, kind, seed: run.seed }, run.context);
-      const theirs = await collect({ model: right, kind, seed: run.seed }, run.context);
+      const kinds = statisticsOf(methodsOf(run, method));
+      const ours = await collect({ model: left, kinds, seed: run.seed }, run.context);
+      const theirs = await collect({ model: right, kinds, seed: run.seed }, run.context);
       const matched =
-        way === 'none' ? null : await match(run, { left: ours, right: theirs }, left, kind, way);
+        way === 'none'
+          ? null
+          : await match(run, { left: ours, right: theirs }, left, nameOfStatistics(kinds), way);
       measurements.push({
         seed: run.seed,
         setting: 'matching',
@@ -68,7 +70,7 @@ async function match(
   run: SeedRun,
   { left, right }: Readonly<Record<'left' | 'right', StoredContribution>>,
   model: FineTuned,
-  kind: StatisticsKind,
+  statistics: string,
   by: 'weights' | 'activations',
 ): Promise<{ readonly contribution: StoredContribution; readonly report: MatchReport }> {
   const { context, data } = run;
@@ -90,7 +92,7 @@ async function match(
   });
   const out = artifactFolder(context, {
     kind: 'matched',
-    name: `${left.agent}-${right.agent}-${kind}-${by}`,
+    name: `${left.agent}-${right.agent}-${statistics}-${by}`,
     key,
   });
   if (!existsSync(join(out, matchReportFile))) {

@@ -88,8 +88,8 @@ export async function scoreMerged(
 ): Promise<MergedScores> {
   const { context, seed } = run;
   const collected = async (own: FixedMethod): Promise<readonly StoredContribution[]> => {
-    const kind = statisticsOf([own]);
-    const requests = members.map((model) => ({ model, kind, seed, batches }));
+    const kinds = statisticsOf([own]);
+    const requests = members.map((model) => ({ model, kinds, seed, batches }));
     const contributions: StoredContribution[] = [];
     for (const request of requests) contributions.push(await collect(request, context));
     return own.rounds === 2 ? collectInMerge(context, contributions, requests, own) : contributions;

@@ -5,7 +5,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import { listFolder, writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { requireNoRank } from '../adapters/adapter-output.ts';
-import type { Need } from '../methods/needs.ts';
+import { type Need, statisticsAmong } from '../methods/needs.ts';
 import { makeReport } from './make-report.ts';
 import { type MergeOptions, type ResolvedMergeOptions, resolveMergeOptions } from './merge-options.ts';
 import { type ChoiceReport, type MergeReport, mergeReportFile, type SearchReport } from './merge-report.ts';
@@ -110,13 +110,11 @@ export async function mergeSources(
 
 /** Checks that a method needs nothing of data: adapters hold none. */
 function requireDataFree(method: string, needs: readonly Need[]): void {
-  const lacking = needs.find((need) => need === 'grams' || need === 'fisher');
+  const [lacking] = statisticsAmong(needs);
   if (lacking === undefined) return;
-  throw new RegmeanError(
-    'usage',
-    `method: ${method} needs ${lacking === 'grams' ? 'Grams' : 'Fisher information'}, adapters have none`,
-    { hint: 'merge them by --covariance weights, --method simple or another method without data' },
-  );
+  throw new RegmeanError('usage', `method: ${method} needs ${lacking.called}, adapters have none`, {
+    hint: 'merge them by --covariance weights, --method simple or another method without data',
+  });
 }
 
 /** Writes merge-report.json and the model card. */

@@ -22,6 +22,23 @@ const statistics = {
   },
 } as const;
 
+/** A need that only statistics of agents' data meet. */
+export type StatisticsNeed = keyof typeof statistics;
+
+/** All of these, in the order in which they are told of. */
+export const statisticsNeeds = Object.keys(statistics) as readonly StatisticsNeed[];
+
+/** The needs among some that only statistics of data meet, and how these are called. */
+export function statisticsAmong(
+  needs: readonly Need[],
+): readonly { readonly need: StatisticsNeed; readonly called: string }[] {
+  return needs.flatMap((need) =>
+    need in statistics
+      ? [{ need: need as StatisticsNeed, called: statistics[need as StatisticsNeed].called }]
+      : [],
+  );
+}
+
 /**
  * Checks that all contributions have the statistics that a method needs, and that there is a base
  * if it needs one.
@@ -60,7 +77,7 @@ function needsLayers(method: string, contribution: Contribution | undefined): Re
 
 function requireStatistics(
   method: string,
-  need: keyof typeof statistics,
+  need: StatisticsNeed,
   contributions: readonly Contribution[],
 ): void {
   const { called, file, remedy } = statistics[need];

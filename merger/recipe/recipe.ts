@@ -9,6 +9,7 @@ import { z } from '../../shared/zod.ts';
 import { autoMethod, isAuto } from '../auto/auto-options.ts';
 import { patternSchema } from '../methods/common-options.ts';
 import { type MethodOptions, methodNamed } from '../methods/merge-keys.ts';
+import { statisticsAmong } from '../methods/needs.ts';
 import type { RefinementOptions } from '../methods/refinement-options.ts';
 import type { MethodName } from '../methods/registry.ts';
 import { type MergeChoice, type MergeSection, mergeSection } from './merge-section.ts';
@@ -111,13 +112,12 @@ export const recipeSchema = z
       // Options that are wrong were complained of.
       const needs = options.safeParse(own).success ? prepare(own).needs : [];
       const who = [...path, `the ${own.method} method`].join(': ');
-      const lacking = needs.find((need) => need === 'grams' || need === 'fisher');
+      const [lacking] = statisticsAmong(needs);
       if (value.training.lora !== undefined) {
         if (lacking === undefined) continue;
-        const what = lacking === 'grams' ? 'Grams' : 'Fisher information';
         complain(
           ['merge'],
-          `must need no data where agents train adapters (training.lora), ${who} needs ${what}`,
+          `must need no data where agents train adapters (training.lora), ${who} needs ${lacking.called}`,
         );
         continue;
       }
