@@ -26,6 +26,8 @@ export interface TestSet {
   /** The agent whose domain it is; null for a joint or an out-of-domain test set. */
   readonly owner: string | null;
   readonly group: 'in-domain' | 'out-of-domain';
+  /** What it is judged by, where that is not the main metric of its task. */
+  readonly metric?: 'macroF1';
 }
 
 /** The data of one seed of an experiment. */

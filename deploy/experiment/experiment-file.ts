@@ -39,6 +39,8 @@ const data = z.strictObject({
   task: task.optional(),
   labels,
   ...columns,
+  /** What test sets of text-classification are judged by; accuracy when absent. */
+  metric: z.literal('macroF1').optional(),
   domains: z
     .array(
       z.strictObject({

@@ -23,6 +23,17 @@ export async function prepareData(
   seed: number,
   directory: string,
 ): Promise<ExperimentData> {
+  const { agents, testSets } = await dataOf(data, seed, directory);
+  const { metric } = data;
+  return {
+    agents,
+    testSets: testSets.map((set) =>
+      metric !== undefined && set.task === 'text-classification' ? { ...set, metric } : set,
+    ),
+  };
+}
+
+async function dataOf(data: Experiment['data'], seed: number, directory: string): Promise<ExperimentData> {
   const { corpus, partition, joint } = data;
   if (corpus !== undefined) {
     const options = { sizes: data.sizes ?? defaultSizes, ...(partition === undefined ? {} : { partition }) };

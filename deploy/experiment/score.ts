@@ -5,7 +5,6 @@
 
 import { withWholeModel } from '../../shared/adapters/with-whole-model.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
-import type { LabelledExamples } from '../../shared/examples/labelled-examples.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { ModelLogits } from '../../shared/inference/class-logits.ts';
 import { loadExamples } from '../../shared/inference/load-examples.ts';
@@ -62,8 +61,8 @@ export interface ExperimentScorer {
 }
 
 /** The metric that a test set is judged by. */
-export function metricOf({ task, labels }: TestSet): string {
-  return metricsFor(task, labels).main;
+export function metricOf({ task, labels, metric }: TestSet): string {
+  return metric ?? metricsFor(task, labels).main;
 }
 
 /** A scorer for one run of an experiment. */
@@ -72,8 +71,9 @@ export function createExperimentScorer(context: ExperimentContext): ExperimentSc
   const memberLogits = new Map<string, ModelLogits>();
 
   const keyOf = async (model: object, { testSet, part }: ScoredPart): Promise<string> => {
-    const { task, labels, columns } = testSet;
-    return artifactKey({ model, task, labels, columns, files: await context.digests(testSet[part]) });
+    const { task, labels, columns, metric } = testSet;
+    const files = await context.digests(testSet[part]);
+    return artifactKey({ model, task, labels, columns, files, ...(metric === undefined ? {} : { metric }) });
   };
 
   const examplesOf = ({ testSet, part }: ScoredPart): Promise<readonly EncodedExample[]> => {
@@ -131,7 +131,7 @@ export function createExperimentScorer(context: ExperimentContext): ExperimentSc
           for (const [at, logits] of (await predict(folder, own)).entries()) {
             const index = indices[at] as number;
             const part = own[at] as ScoredPart;
-            const score = mainScore([logits], labelledBy(part.testSet, await examplesOf(part)));
+            const score = scoreOf([logits], part.testSet, await examplesOf(part));
             scores[index] = score;
             await writeScore(context.cache, keys[index] as string, score);
           }
@@ -155,7 +155,7 @@ export function createExperimentScorer(context: ExperimentContext): ExperimentSc
         memberLogits.set(own, logits);
         members.push(logits);
       }
-      const score = mainScore(members, labelledBy(testSet, await examplesOf(part)));
+      const score = scoreOf(members, testSet, await examplesOf(part));
       await writeScore(context.cache, key, score);
       return score;
     },
@@ -184,12 +184,12 @@ async function readExamples(
   return examples;
 }
 
-/** Examples of a test set with the classes that may occur in it. */
-function labelledBy({ task, labels }: TestSet, examples: readonly EncodedExample[]): LabelledExamples {
-  return { task, classes: labels, examples };
-}
-
-function mainScore(models: readonly ModelLogits[], data: LabelledExamples): number {
-  const { main, metrics } = scoreModels(models, data);
-  return metrics[main] ?? Number.NaN;
+function scoreOf(
+  models: readonly ModelLogits[],
+  testSet: TestSet,
+  examples: readonly EncodedExample[],
+): number {
+  const { task, labels } = testSet;
+  const { metrics } = scoreModels(models, { task, classes: labels, examples });
+  return metrics[metricOf(testSet)] ?? Number.NaN;
 }

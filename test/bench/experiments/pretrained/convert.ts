@@ -33,6 +33,7 @@ const names = new Map(
     .filter((pair) => pair !== '')
     .map((pair) => pair.split('=') as [string, string]),
 );
+const isOneClass = values.task === 'text-classification';
 const task = values.task === 'token-classification' ? values.task : 'multi-label-classification';
 const columns = {
   ...(values['text-column'] === undefined ? {} : { textColumn: values['text-column'] }),
@@ -42,13 +43,18 @@ const columns = {
 };
 const rows = await readRows(positionals, { task, labelled: true }, columns);
 await mkdir(dirname(out), { recursive: true });
-await writeFile(out, rows.map((row) => `${JSON.stringify(converted(row))}\n`).join(''));
-process.stdout.write(`${out}: ${rows.length} rows\n`);
+const lines = rows.flatMap(converted).map((row) => `${JSON.stringify(row)}\n`);
+await writeFile(out, lines.join(''));
+process.stdout.write(`${out}: ${lines.length} rows\n`);
 
-function converted({ input, label }: Row): Record<string, unknown> {
-  if (input.kind === 'words') return { tokens: input.words, ner_tags: listOf(label).map(tagNamed) };
-  if (input.kind === 'text')
-    return { text: input.text, labels: [...new Set(listOf(label).flatMap(classNamed))] };
+/** A row under the new names; of one class, none for a row that has several classes or none. */
+function converted({ input, label }: Row): readonly Record<string, unknown>[] {
+  if (input.kind === 'words') return [{ tokens: input.words, ner_tags: listOf(label).map(tagNamed) }];
+  if (input.kind === 'text') {
+    const labels = [...new Set(listOf(label).flatMap(classNamed))];
+    if (!isOneClass) return [{ text: input.text, labels }];
+    return labels.length === 1 ? [{ text: input.text, label: labels[0] }] : [];
+  }
   throw new Error(`rows must be texts or lists of words, got ${input.kind}`);
 }
 
