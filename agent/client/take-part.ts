@@ -229,6 +229,7 @@ function statisticsOf(
     seed: statisticsDefaults.seed,
     shareMetrics: options.shareMetrics,
     grams: round.statistics?.grams ?? true,
+    ...(round.statistics?.norms === true ? { norms: true } : {}),
     ...fisherOf(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };

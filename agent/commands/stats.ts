@@ -37,6 +37,7 @@ interface StatsFlags extends ColumnNames {
   readonly shareMetrics: boolean;
   readonly threads?: number;
   readonly grams: boolean;
+  readonly norms: boolean;
   readonly padding: PaddingChoice;
   readonly positionRows: PositionRowsChoice;
   readonly fisher?: FisherVariant;
@@ -99,19 +100,28 @@ export function registerStatsCommand(program: Command): void {
         .choices(positionRowsChoices)
         .default('excluded'),
     )
-    .option('--no-grams', 'collect Fisher information only')
+    .option('--no-grams', 'collect only what else is asked for')
+    .option(
+      '--norms',
+      'also collect sums of the normalised inputs of every normalisation layer, for `merge --vectors norms`',
+      false,
+    )
     .option('--share-metrics', 'put the metrics on the dev data into the contribution', false)
     .addOption(threadsOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nOnly weights, Gram matrices, Fisher information, counts and label names are written: no text, no example, no label of an example.\n' +
+      '\nOnly weights, Gram matrices, counts and label names are written, and Fisher information and sums of normalisation layers\n' +
+        'where asked for: no text, no example, no label of an example.\n' +
         'Of a LoRA adapter of Hugging Face PEFT the two factors of every weight are the contribution, and no data is read:\n' +
         '  regmean stats --model lora --base base --task text-classification --labels routine,urgent --agent north --out contribution',
     )
     .action(async (flags: StatsFlags) => {
-      if (!flags.grams && flags.fisher === undefined) {
-        throw new RegmeanError('usage', '--no-grams: needs --fisher, or there is nothing to collect');
+      if (!flags.grams && flags.fisher === undefined && !flags.norms) {
+        throw new RegmeanError(
+          'usage',
+          '--no-grams: needs --fisher or --norms, or there is nothing to collect',
+        );
       }
       const { collectStatistics } = await import('../steps/collect-statistics.ts');
       const { commandContext } = await import('../../shared/cli/command-context.ts');
@@ -141,6 +151,7 @@ export function registerStatsCommand(program: Command): void {
           ? ''
           : `${result.grams} Grams for ${result.linearLayers} linear layers from ${result.tokens} tokens of ` +
             `${result.examples} examples, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)\n`) +
+          (result.normLayers === 0 ? '' : `sums of ${result.normLayers} normalisation layers\n`) +
           (result.fisherExamples === 0 ? '' : `Fisher information from ${result.fisherExamples} examples\n`) +
           `contribution: ${result.out}\n`,
       );

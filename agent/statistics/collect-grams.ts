@@ -1,5 +1,6 @@
 import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
+import type { NormSums } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { batchesOf, type Pass } from '../../shared/examples/batches-of.ts';
 import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
@@ -26,22 +27,31 @@ export interface GramPassOptions {
   readonly padding?: PaddingChoice;
   /** Default `excluded`. */
   readonly positionRows?: PositionRowsChoice;
+  /** Whether Grams are collected; default true. */
+  readonly grams?: boolean;
+  /** Whether sums of normalisation layers are; default false. */
+  readonly norms?: boolean;
   readonly seed: number;
 }
 
-/** The Grams of a model over examples. */
+/** What the Gram pass tells of a model over examples. */
 export interface CollectedGrams {
   readonly grams: readonly Gram[];
   /** Module name of every linear layer -> name of its Gram. */
   readonly layers: ReadonlyMap<string, string>;
   /** Module name of every linear layer -> its weight. */
   readonly weights: ReadonlyMap<string, LayerWeight>;
+  /** Of every normalisation layer; absent where it is not asked for. */
+  readonly norms?: readonly NormSums[];
   readonly examples: number;
   readonly tokens: number;
   readonly batches: number;
 }
 
-/** Computes X^T X of every linear layer's input X over examples (paper, Section 3.3). */
+/**
+ * Computes X^T X of every linear layer's input X over examples (paper, Section 3.3), and what is
+ * asked of normalisation layers.
+ */
 export async function collectGrams(
   model: Model,
   examples: readonly EncodedExample[],
@@ -53,6 +63,9 @@ export async function collectGrams(
   if (pass.leftOut.length > 0) {
     const names = pass.leftOut.join(', ');
     context.note(`Grams: none of ${names}: merging averages them`);
+  }
+  if (pass.normsLeftOut.length > 0) {
+    context.note(`norms: none of ${pass.normsLeftOut.join(', ')}: merging averages them`);
   }
   const accumulator = createGramAccumulator(pass.panels);
   let tokens = 0;
@@ -99,18 +112,34 @@ export async function collectGrams(
       group.layers.map(({ module, weight, orientation }) => [module, { parameter: weight, orientation }]),
     ),
   );
-  return { grams, layers, weights, examples: rows.sequences, tokens, batches: walk.plan.length };
+  const norms = pass.normSums(rows);
+  if (norms !== undefined) requireFinite(norms);
+  return {
+    ...{ grams, layers, weights, examples: rows.sequences, tokens, batches: walk.plan.length },
+    ...(norms === undefined ? {} : { norms }),
+  };
+}
+
+function requireFinite(norms: readonly NormSums[]): void {
+  for (const { scale, sums } of norms) {
+    const bad = firstNotFinite(sums);
+    if (bad < 0) continue;
+    throw new RegmeanError('numerical', `norms: ${scale} must be finite, got ${sums[bad]}`, {
+      hint: 'the model overflows on this data: check its weights',
+    });
+  }
 }
 
 /** The batches that Grams are of. */
 export function gramBatches(
   examples: readonly EncodedExample[],
   { task, inputs }: { readonly task: TaskKind; readonly inputs: InputSpec },
-  { batchSize, seed, batches }: GramPassOptions,
+  { batchSize, seed, batches, grams }: GramPassOptions,
 ): Pass {
   const { equalLengths } = inputs;
   const plan = planBatches(lengthsOf(examples), { batchSize, seed, epoch: 0, equalLengths });
-  return { name: 'collecting Grams', plan: plan.slice(0, batches), task, inputs };
+  const name = grams === false ? 'collecting sums of normalisation layers' : 'collecting Grams';
+  return { name, plan: plan.slice(0, batches), task, inputs };
 }
 
 /** Every row of the flattened batch. */

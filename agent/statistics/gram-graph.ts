@@ -1,8 +1,10 @@
 /**
  * @file The graph that collects Grams: a model's forward pass with every linear layer's input
  *   tapped. X^T X is symmetric, so only panels of its upper triangle are computed, and each run
- *   adds to the panels of the run before.
+ *   adds to the panels of the run before. What is asked of normalisation layers is of the same pass
+ *   (`norm-taps.ts`).
  */
+import type { NormSums } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
@@ -12,6 +14,7 @@ import { findLinearLayers, type LinearGroup } from '../../shared/models/linear-l
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
+import { tapNorms } from './norm-taps.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
 
 /** Rows of a panel: narrow panels waste little below the diagonal, wide ones multiply faster. */
@@ -59,11 +62,15 @@ export interface GramPass {
    * neither tokens nor sequences.
    */
   readonly leftOut: readonly string[];
+  /** Scales of normalisation layers without sums, where these are asked for. */
+  readonly normsLeftOut: readonly string[];
   /**
    * How many rows a group's activations have in all its uses, of which there are so many in the
    * data.
    */
   rowsOf(group: LinearGroup, counts: GramRowCounts): number;
+  /** The sums of normalisation layers so far; undefined where they are not asked for. */
+  normSums(counts: GramRowCounts): readonly NormSums[] | undefined;
   /** Adds a batch's products to the panels, of the rows that count. */
   run(feeds: ReadonlyMap<string, RunTensor>, rows: GramRows): Promise<void>;
   dispose(): Promise<void>;
@@ -73,18 +80,23 @@ export interface GramPass {
 export interface GramGraphOptions {
   /** Default `excluded`. */
   readonly positionRows?: PositionRowsChoice;
+  /** Whether Grams are; default true. */
+  readonly grams?: boolean;
+  /** Whether normalisation layers are; default false. */
+  readonly norms?: boolean;
 }
 
 /**
  * Builds the pass for a model, dropout off.
  *
- * @throws RegmeanError `unsupported` for a model without linear layers
+ * @throws RegmeanError `unsupported` for a model without linear layers, or without normalisation
+ *   layers where these are asked for
  */
 export async function createGramPass(
   model: ModelIdentity,
   parameters: ReadonlyMap<string, RunTensor>,
   compute: Compute,
-  { positionRows }: GramGraphOptions = {},
+  { positionRows, grams = true, norms = false }: GramGraphOptions = {},
 ): Promise<GramPass> {
   const built = buildModelGraph(model, { withLoss: false, dropoutSeed: null });
   const { graph } = built;
@@ -92,8 +104,9 @@ export async function createGramPass(
     tokens: graph.input('token_rows', 'int32', ['tokens']),
     targets: graph.input('target_rows', 'int32', ['targets']),
   };
-  const { groups, withoutGram: leftOut } = findLinearLayers(built, positionRows);
-  if (groups.length === 0) throw noLinearLayers(leftOut);
+  const taps = norms ? tapNorms(built, rowInputs) : undefined;
+  const { groups, withoutGram: leftOut } = grams ? findLinearLayers(built, positionRows) : noGrams;
+  if (grams && groups.length === 0) throw noLinearLayers(leftOut);
   const panels: GramPanel[] = [];
   const feedsOfPanels = new Map<string, RunTensor>();
   const into = new Map<string, RunTensor>();
@@ -133,6 +146,8 @@ export async function createGramPass(
     panels,
     groups,
     leftOut,
+    normsLeftOut: taps?.leftOut ?? [],
+    normSums: (counts) => taps?.sums((kind) => (kind === 'positions' ? counts.batches : counts[kind])),
     rowsOf: (group, counts) =>
       group.inputs.reduce((sum, input) => {
         const kind = rowKindOf(input);
@@ -148,11 +163,14 @@ export async function createGramPass(
         ['token_rows', { shape: [tokens.length], data: tokens }],
         ['target_rows', { shape: [targets.length], data: targets }],
       ]);
-      await session.run(all, into);
+      const results = await session.run(all, into);
+      taps?.add(results);
     },
     dispose: () => session.dispose(),
   };
 }
+
+const noGrams = { groups: [], withoutGram: [] };
 
 function noLinearLayers(leftOut: readonly string[]): RegmeanError {
   const others = leftOut.length === 0 ? '' : ` with Grams (${leftOut.join(', ')} cannot have one)`;

@@ -40,6 +40,10 @@ export interface GramStatistics {
   readonly positionRows?: PositionRowsChoice;
   readonly maxLength?: number;
   readonly seed: number;
+  /** Whether Grams are collected; default true. */
+  readonly grams?: boolean;
+  /** Whether sums of normalisation layers are collected, in the same pass; default false. */
+  readonly norms?: boolean;
   /** Fisher information beside the Grams, when given. */
   readonly fisher?: FisherOptions;
 }
@@ -54,11 +58,9 @@ export interface StatisticsOptions extends GramStatistics {
   readonly base?: string;
   /** Classes in the order of the head; those that the model's folder names when absent. */
   readonly labels?: readonly string[];
-  /** Whether Grams are collected; default true. */
-  readonly grams?: boolean;
   /**
-   * A merged model: layers' inputs are those that they have in it, and Grams are of these; those of
-   * the model itself when absent.
+   * A merged model: layers' inputs are those that they have in it, and Grams and sums of
+   * normalisation layers are of these; those of the model itself when absent.
    */
   readonly inputsFrom?: string;
   /** Whether the metrics of training.json go into the contribution. */

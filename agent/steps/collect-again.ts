@@ -5,6 +5,7 @@ import { headFile } from '../../shared/contribution/head-statistics.ts';
 import { manifestFile, readManifest } from '../../shared/contribution/manifest.ts';
 import { writeContribution } from '../../shared/contribution/write-contribution.ts';
 import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { normsFile } from '../../shared/contribution/write-norms.ts';
 import { requireNewFolder } from '../../shared/files/atomic-folder.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
@@ -25,8 +26,8 @@ export interface CollectAgainOptions
 }
 
 /**
- * Writes a contribution that is another one with Grams collected in a merged model; all other files
- * are the same bytes.
+ * Writes a contribution that is another one with Grams collected in a merged model, and sums of
+ * normalisation layers where it has some; all other files are the same bytes.
  *
  * @param context stops the pass between two batches; nothing is written then
  */
@@ -36,14 +37,16 @@ export async function collectAgain(
 ): Promise<void> {
   await requireNewFolder(out);
   const { format: _, files, statistics: __, ...manifest } = await readManifest(contribution);
-  const kept = Object.keys(files).filter((name) => name !== gramsFile && name !== manifestFile);
+  const made = [gramsFile, normsFile, manifestFile];
+  const kept = Object.keys(files).filter((name) => !made.includes(name));
   const { collected, inputsFrom } = await withModel(contribution, (own) =>
-    collectGramsIn(path, own, options, context),
+    collectGramsIn(path, own, { ...options, norms: normsFile in files }, context),
   );
-  const { grams, layers, weights, examples, tokens, batches } = collected;
+  const { grams, layers, weights, norms, examples, tokens, batches } = collected;
   await writeContribution(out, {
     writeModel: (folder) => copyAll(kept, contribution, folder),
     ...{ grams, layers, weights },
+    ...(norms === undefined ? {} : { norms }),
     manifest: { ...manifest, statistics: { examples, tokens, batches, inputsFrom } },
   });
 }

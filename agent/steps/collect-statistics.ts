@@ -1,6 +1,6 @@
 /**
- * @file What an agent computes from its data beside the weights, Grams and Fisher information, and
- *   the contribution.
+ * @file What an agent computes from its data beside the weights (Grams, sums of normalisation
+ *   layers, Fisher information), and the contribution.
  */
 
 import { holdsAdapter } from '../../shared/adapters/adapter-factors.ts';
@@ -32,6 +32,8 @@ export interface StatisticsResult {
   readonly out: string;
   readonly grams: number;
   readonly linearLayers: number;
+  /** Normalisation layers with sums. */
+  readonly normLayers: number;
   readonly examples: number;
   readonly tokens: number;
   readonly batches: number;
@@ -67,16 +69,27 @@ async function contributeAdapterOf(
   options: StatisticsOptions,
   context: RunContext,
 ): Promise<StatisticsResult> {
-  const asked =
-    options.fisher !== undefined ? '--fisher' : options.inputsFrom !== undefined ? '--inputs-from' : null;
-  if (asked !== null) {
+  const asked = [
+    ...(options.fisher === undefined ? [] : ['--fisher']),
+    ...(options.norms === true ? ['--norms'] : []),
+    ...(options.inputsFrom === undefined ? [] : ['--inputs-from']),
+  ][0];
+  if (asked !== undefined) {
     throw new RegmeanError('usage', `${asked}: must be absent, ${options.model} is an adapter`, {
       hint: 'write it as a full model with `regmean adapter` to collect statistics of it',
     });
   }
   if (options.dataFiles.length > 0) context.note('an adapter needs no statistics: the data was not read');
   await contributeAdapter(options);
-  const none = { grams: 0, linearLayers: 0, examples: 0, tokens: 0, batches: 0, fisherExamples: 0 };
+  const none = {
+    grams: 0,
+    linearLayers: 0,
+    normLayers: 0,
+    examples: 0,
+    tokens: 0,
+    batches: 0,
+    fisherExamples: 0,
+  };
   return { out: options.out, ...none, seconds: 0, tokensPerSecond: 0 };
 }
 
@@ -100,6 +113,7 @@ async function collectFrom(
       grams: collected.grams,
       layers: collected.layers,
       weights: collected.weights,
+      ...(collected.norms === undefined ? {} : { norms: collected.norms }),
       ...(fisher === undefined ? {} : { fisher }),
       manifest: {
         agent: options.agent,
@@ -108,7 +122,7 @@ async function collectFrom(
         labels: [...model.classes],
         ...(record?.seenLabels === undefined ? {} : { seenLabels: record.seenLabels }),
         ...(record?.examples === undefined ? {} : { trainingExamples: record.examples }),
-        ...(options.grams === false
+        ...(collected === nothing
           ? {}
           : {
               statistics: {
@@ -132,6 +146,7 @@ async function collectFrom(
       out: options.out,
       grams: collected.grams.length,
       linearLayers: collected.layers.size,
+      normLayers: collected.norms?.length ?? 0,
       examples: collected.examples,
       tokens: collected.tokens,
       batches: collected.batches,
@@ -158,7 +173,8 @@ async function examplesFor(
 }
 
 /**
- * The Grams that were asked for, and the fingerprint of the model that inputs are of, if another.
+ * What of layers' inputs was asked for, and the fingerprint of the model that they are of, if
+ * another.
  */
 async function gramsOf(
   opened: OpenModel,
@@ -168,12 +184,12 @@ async function gramsOf(
   context: RunContext,
 ): Promise<{ readonly collected: CollectedGrams; readonly inputsFrom?: string }> {
   const { grams, inputsFrom, fisher: _, ...ofGrams } = options;
-  if (grams === false) return { collected: noGrams };
+  if (grams === false && options.norms !== true) return { collected: nothing };
   if (inputsFrom === undefined) return { collected: await source.grams(examples) };
   return collectGramsIn(inputsFrom, opened, ofGrams, context);
 }
 
-const noGrams: CollectedGrams = {
+const nothing: CollectedGrams = {
   grams: [],
   layers: new Map(),
   weights: new Map(),

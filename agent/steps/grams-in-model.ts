@@ -17,8 +17,8 @@ import type { CollectedGrams } from '../statistics/collect-grams.ts';
 import type { GramStatistics } from '../statistics/statistics-options.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
 
-/** Over which data Grams are collected, and how. */
-export type GramsInModelOptions = Omit<GramStatistics, 'model'>;
+/** Over which data Grams are collected, and how; sums of normalisation layers where asked for. */
+export type GramsInModelOptions = Omit<GramStatistics, 'model' | 'grams'>;
 
 /** Grams, and which model they are of. */
 export interface GramsInModel {

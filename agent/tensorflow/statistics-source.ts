@@ -13,8 +13,9 @@ export async function openLayersSource(
   classes: readonly string[] | undefined,
   context: RunContext,
 ): Promise<StatisticsSource> {
-  if (options.fisher !== undefined) {
-    throw new RegmeanError('unsupported', '--fisher: is not there for TensorFlow.js models, only Grams');
+  const asked = options.fisher !== undefined ? '--fisher' : options.norms === true ? '--norms' : null;
+  if (asked !== null) {
+    throw new RegmeanError('unsupported', `${asked}: is not there for TensorFlow.js models, only Grams`);
   }
   const loaded = await loadLayersModel(opened.path, options.task, context, classes);
   const { network, task, classes: own, outputs } = loaded;

@@ -121,6 +121,7 @@ export function coreContribution(
     labels: labels.length === 0 ? undefined : labels,
     grams: undefined,
     fisher: undefined,
+    norms: undefined,
     close: () => adapter.close(),
   };
 }

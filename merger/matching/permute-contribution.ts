@@ -2,6 +2,7 @@
  * @file A contribution whose neurons have changed places: another set of weights for the same
  *   function.
  */
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contributionLayers } from '../../shared/contribution/contribution-layers.ts';
 import { fisherFile, fisherFormat } from '../../shared/contribution/fisher.ts';
@@ -12,6 +13,7 @@ import type { Contribution } from '../../shared/contribution/open-contribution.t
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts';
+import { normsFile } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { writeFolderAtomically } from '../../shared/files/atomic-folder.ts';
 import { writeJsonAtomically } from '../../shared/files/atomic-write.ts';
@@ -47,7 +49,7 @@ export async function permuteContribution(
   orders: readonly NeuronOrder[],
   out: string,
 ): Promise<void> {
-  const { model, weights, grams, fisher, manifest } = contribution;
+  const { model, weights, grams, fisher, norms, manifest } = contribution;
   await writeFolderAtomically(
     out,
     async (target) => {
@@ -66,6 +68,8 @@ export async function permuteContribution(
           ...(examples === undefined ? {} : { examples: String(examples) }),
         });
       }
+      // Between the layers that neurons lie between nothing is normalised.
+      if (norms !== undefined) await copyFile(norms.path, join(target, normsFile));
       if (manifest === undefined) return;
       await writeJsonAtomically(join(target, manifestFile), {
         ...manifest,

@@ -53,6 +53,8 @@ export const fisherSchema = z.strictObject({
 const statistics = z.strictObject({
   grams: z.boolean().default(true),
   batches: z.int().min(1).optional(),
+  /** Sums of normalisation layers; see the agent's `stats --norms`. */
+  norms: z.boolean().default(false),
   fisher: fisherSchema.optional(),
 });
 

@@ -33,6 +33,7 @@ export async function expectationsOf(
     grams: recipe.statistics.grams,
     needsGram: (weight) => isSolvedFor(weight, recipe),
     fisher: recipe.statistics.fisher !== undefined,
+    norms: recipe.statistics.norms,
     tensors: await withModel(paths.base, (model) => model.tensorsFor(recipe.task, recipe.labels)),
     networkOf: paths.base,
     allowDifferent: recipe.merge.allowDifferent,

@@ -12,6 +12,7 @@ import {
   manifestSchema as contributionSchema,
 } from '../../shared/contribution/manifest.ts';
 import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { normsFile } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { jsonProblem, parseJson } from '../../shared/files/json-text.ts';
 import { digestOfFiles, type FolderFile, mayTravel } from '../../shared/wire/folder-files.ts';
@@ -118,7 +119,10 @@ export function checkDeclaration(manifest: UploadManifest, expected: Declaration
 }
 
 /** The only files in which a contribution may differ from the one before, by what was wanted. */
-const wantedFiles: Readonly<Record<Refinement, string>> = { grams: gramsFile, head: headFile };
+const wantedFiles: Readonly<Record<Refinement, readonly string[]>> = {
+  grams: [gramsFile, normsFile],
+  head: [headFile],
+};
 
 /**
  * Checks that what an agent sends when it is asked again is what it sent before, except for what
@@ -134,12 +138,12 @@ export function checkRefinement(
   const own = wantedFiles[wanted];
   const compared = new Set([...files, ...before].map(({ name }) => name));
   for (const name of compared) {
-    if (name === own || name === contributionFile) continue;
+    if (own.includes(name) || name === contributionFile) continue;
     const [now, then] = [files, before].map((list) => list.find((file) => file.name === name));
     if (now?.sha256 === then?.sha256) continue;
     throw new RegmeanError(
       'refused',
-      `manifest of ${agent}: ${name} must be as it was in the contribution, only ${own} is asked for again`,
+      `manifest of ${agent}: ${name} must be as it was in the contribution, only ${own[0]} is asked for again`,
       { hint: 'collect it for the contribution that was sent, with regmean agent refine' },
     );
   }

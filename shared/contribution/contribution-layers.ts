@@ -2,6 +2,7 @@
 
 import { classesInConfig } from '../models/classes.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
+import type { NormLayer } from '../models/norm-layers.ts';
 import type { TaskKind } from '../task.ts';
 import type { Contribution } from './open-contribution.ts';
 
@@ -37,4 +38,15 @@ export function classParameters(contribution: Described): ReadonlySet<string> | 
 export function contributionLayers(contribution: Described): Promise<LayerIndex | null> {
   const task = contributionTask(contribution);
   return contribution.model.linearLayers(task, classesFor(contribution, task));
+}
+
+/**
+ * The normalisation layers of a contribution's model that statistics can describe; null where
+ * nothing tells them.
+ *
+ * @throws RegmeanError when config.json or the graph beside it cannot be read
+ */
+export function contributionNorms(contribution: Described): Promise<readonly NormLayer[] | null> {
+  const task = contributionTask(contribution);
+  return contribution.model.normLayers(task, classesFor(contribution, task));
 }

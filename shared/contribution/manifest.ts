@@ -30,7 +30,7 @@ export const manifestSchema = z.object({
   seenLabels: z.array(z.string()).optional(),
   /** Examples that the model was fine-tuned on. */
   trainingExamples: z.int().nonnegative().optional(),
-  /** What the Grams were computed from; absent when there are none. */
+  /** What Grams and sums of normalisation layers were computed from; absent when there are none. */
   statistics: z
     .object({
       examples: z.int().positive(),

@@ -5,12 +5,14 @@ import type { OpenModel } from '../formats/model-format.ts';
 import { openModel } from '../formats/open-model.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import { z } from '../zod.ts';
-import { canonicalFisher, canonicalGrams } from './canonical-files.ts';
+import { canonicalFisher, canonicalGrams, canonicalNorms } from './canonical-files.ts';
 import { fisherFile } from './fisher.ts';
 import { type ContributionManifest, manifestFile, readManifest } from './manifest.ts';
 import { type FisherFile, openFisher } from './open-fisher.ts';
 import { type GramFile, openGrams } from './open-grams.ts';
+import { type NormFile, openNorms } from './open-norms.ts';
 import { gramsFile } from './write-grams.ts';
+import { normsFile } from './write-norms.ts';
 
 const configSchema = z.looseObject({
   model_type: z.string().optional(),
@@ -35,6 +37,8 @@ export interface Contribution {
   readonly grams: GramFile | undefined;
   /** Absent when the folder has no `fisher.safetensors`. */
   readonly fisher: FisherFile | undefined;
+  /** Absent when the folder has no `norms.safetensors`. */
+  readonly norms: NormFile | undefined;
   close(): Promise<void>;
 }
 
@@ -48,10 +52,12 @@ export async function openContribution(folder: string): Promise<Contribution> {
   const model = await openModel(folder);
   let grams: GramFile | undefined;
   let fisher: FisherFile | undefined;
+  let norms: NormFile | undefined;
   const close = async (): Promise<void> => {
     await model.close();
     await grams?.close();
     await fisher?.close();
+    await norms?.close();
   };
   try {
     const names = (await listFolder(folder)) ?? [];
@@ -62,6 +68,9 @@ export async function openContribution(folder: string): Promise<Contribution> {
     }
     if (names.includes(fisherFile)) {
       fisher = canonicalFisher(await openFisher(join(folder, fisherFile)), model.names);
+    }
+    if (names.includes(normsFile)) {
+      norms = canonicalNorms(await openNorms(join(folder, normsFile)), model.names);
     }
     const agent = manifest?.agent ?? basename(resolve(folder));
     const { weights } = model;
@@ -75,6 +84,7 @@ export async function openContribution(folder: string): Promise<Contribution> {
       weights,
       grams,
       fisher,
+      norms,
       close,
     };
   } catch (error) {

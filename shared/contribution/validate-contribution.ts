@@ -19,7 +19,8 @@ import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { otherVersionHint } from './base-identity.ts';
 import { checkGramValues } from './check-gram-values.ts';
-import { contributionLayers } from './contribution-layers.ts';
+import { checkNormLayers, checkNormShapes, checkNormValues } from './check-norms.ts';
+import { contributionLayers, contributionNorms } from './contribution-layers.ts';
 import { gramLayers } from './gram-layers.ts';
 import { layerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
@@ -43,6 +44,8 @@ export interface ContributionExpectations {
   readonly inputsFrom?: string;
   /** Whether there must be Fisher information. */
   readonly fisher?: boolean;
+  /** Whether there must be sums of all normalisation layers. */
+  readonly norms?: boolean;
   /**
    * The exact tensors that there must be: those of an accepted contribution, or of the base with
    * its head.
@@ -60,7 +63,8 @@ export interface ContributionExpectations {
  * Checks a contribution folder: manifest, files and their SHA-256, base fingerprint, task and
  * labels, names, shapes and dtypes of all tensors, the Grams' dimensions and row counts, and that
  * every value is finite, every Gram symmetric with entries that a sum of outer products can have,
- * and no Fisher information negative.
+ * sums of normalisation layers are of numbers and their squares, and no Fisher information is
+ * negative.
  *
  * @returns the manifest
  * @throws RegmeanError `refused`, naming file or tensor and the rule
@@ -82,6 +86,14 @@ export async function validateContribution(
     if (expectations.fisher === true && contribution.fisher === undefined) {
       throw refused(`${folder}: must hold Fisher information`);
     }
+    if (expectations.norms === true && contribution.norms === undefined) {
+      throw refused(`${folder}: must hold sums of normalisation layers`);
+    }
+    if (contribution.norms !== undefined) {
+      checkNormShapes(contribution.norms, contribution.weights, 'refused');
+      const known = expectations.norms === true ? await contributionNorms(contribution) : null;
+      if (known !== null) checkNormLayers(contribution.norms, known);
+    }
     if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
     if (contribution.grams !== undefined) {
       const known = await contributionLayers(contribution);
@@ -95,6 +107,7 @@ export async function validateContribution(
       await checkNetwork(contribution, expectations.networkOf, expectations.allowDifferent ?? []);
     await checkWeightValues(contribution);
     if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
+    if (contribution.norms !== undefined) await checkNormValues(contribution.norms);
     if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
     return manifest;
   } finally {

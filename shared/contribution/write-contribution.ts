@@ -8,6 +8,7 @@ import type { LayerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
 import { type FisherToWrite, writeFisher } from './write-fisher.ts';
 import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
+import { type NormSums, normsFile, writeNorms } from './write-norms.ts';
 
 /** What a contribution is made from. */
 export interface ContributionSource {
@@ -19,13 +20,16 @@ export interface ContributionSource {
   /** Weights of layers whose weight is not `<module>.weight` [out, in]. */
   readonly weights?: ReadonlyMap<string, LayerWeight>;
   readonly fisher?: FisherToWrite;
+  /** Sums of normalisation layers; none when absent. */
+  readonly norms?: readonly NormSums[];
   /** The manifest, except for what is computed here. */
   readonly manifest: Omit<ContributionManifest, 'format' | 'files'>;
 }
 
 /**
  * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`,
- * `fisher.safetensors` where there is Fisher information, and `contribution.json`.
+ * `fisher.safetensors` where there is Fisher information, `norms.safetensors` where there are sums
+ * of normalisation layers, and `contribution.json`.
  *
  * @throws RegmeanError when `target` already holds something
  */
@@ -38,6 +42,7 @@ export async function writeContribution(
     if (source.grams.length > 0) {
       await writeGrams(join(folder, gramsFile), source.grams, source.layers, source.weights);
     }
+    if (source.norms !== undefined) await writeNorms(join(folder, normsFile), source.norms);
     if (source.fisher !== undefined) await writeFisher(join(folder, fisherFile), source.fisher);
     const manifest = manifestSchema.parse({
       format: 'regmean-contribution/1',

@@ -14,6 +14,7 @@ import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { firstProblems, type LoadedModel, readModel } from '../models/model-folder.ts';
 import { buildModelGraph, type ModelIdentity } from '../models/model-graph.ts';
+import { normLayersOf } from '../models/norm-layers.ts';
 import { architectureOf, isKnownArchitecture } from '../models/registry.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
 import { contradictions, surplusOf } from '../models/surplus-tensors.ts';
@@ -91,6 +92,10 @@ async function openHuggingFace(path: string): Promise<GraphModel> {
     linearLayers: async (task, labels) => {
       if (!isKnownArchitecture(modelType)) return null;
       return indexLayers(named(() => linearLayersOf(identityFor(task, labels))));
+    },
+    normLayers: async (task, labels) => {
+      if (!isKnownArchitecture(modelType)) return null;
+      return named(() => normLayersOf(identityFor(task, labels)));
     },
     tensorsFor: async (task, labels) =>
       new Map(

@@ -10,6 +10,7 @@ import type { ConfigText } from '../models/config-json.ts';
 import type { InputSpec } from '../models/input-spec.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
 import type { LoadedModel, LoadRequest } from '../models/model-folder.ts';
+import type { NormLayer } from '../models/norm-layers.ts';
 import type { ParameterDeclaration } from '../models/scope.ts';
 import type { TensorReader } from '../safetensors/open-safetensors.ts';
 import type { TaskKind } from '../task.ts';
@@ -74,6 +75,11 @@ interface AnyModel {
    * them.
    */
   linearLayers(task: TaskKind, classes: readonly string[]): Promise<LayerIndex | null>;
+  /**
+   * The normalisation layers of the network with a head for a task that statistics can describe;
+   * null where nothing tells them.
+   */
+  normLayers(task: TaskKind, classes: readonly string[]): Promise<readonly NormLayer[] | null>;
   /**
    * The tensors that a model fine-tuned from this one for a task has, no others.
    *

@@ -6,6 +6,8 @@ import { withGenerationTokens } from '../models/generation-config.ts';
 import { indexLayers } from '../models/layer-index.ts';
 import { linearLayersOf } from '../models/linear-layers.ts';
 import { readModel, saveModel } from '../models/model-folder.ts';
+import type { ModelIdentity } from '../models/model-graph.ts';
+import { normLayersOf } from '../models/norm-layers.ts';
 import { copyTravellingFiles } from '../models/side-files.ts';
 import { graphDifference, readGraph } from '../onnx/compare-graphs.ts';
 import { networkOf } from '../onnx/network.ts';
@@ -15,6 +17,7 @@ import { readsSafetensors } from '../onnx/open-weights.ts';
 import { readNetwork } from '../onnx/read-network.ts';
 import { copyOnnx } from '../onnx/write-onnx.ts';
 import { type ModelWeights, openModelWeights } from '../safetensors/model-weights.ts';
+import type { TaskKind } from '../task.ts';
 import { copyFiles } from './copy-files.ts';
 import { fingerprintWeights, formerFingerprint } from './fingerprint-weights.ts';
 import { type GraphModel, type ModelFormat, namesAsStored } from './model-format.ts';
@@ -48,12 +51,13 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     const loaded = await readModel({ where: path, config: own, architecture, weights }, request);
     return withGenerationTokens(folder, loaded);
   };
-  const linearLayers: GraphModel['linearLayers'] = async (task, classes) => {
+  const identityFor = async (task: TaskKind, classes: readonly string[]): Promise<ModelIdentity> => {
     const { config: own, architecture } = await readNetwork(file);
     const parsed = architecture.parseConfig(own.json);
-    const identity = { architecture, config: parsed, task, ...headOutputs(task, classes) };
-    return indexLayers(linearLayersOf(identity));
+    return { architecture, config: parsed, task, ...headOutputs(task, classes) };
   };
+  const linearLayers: GraphModel['linearLayers'] = async (task, classes) =>
+    indexLayers(linearLayersOf(await identityFor(task, classes)));
   return {
     engine: 'graph',
     path,
@@ -80,6 +84,7 @@ async function openOnnxModel(path: string): Promise<GraphModel> {
     className: () => null,
     surplusBeside: () => [],
     linearLayers,
+    normLayers: async (task, classes) => normLayersOf(await identityFor(task, classes)),
     tensorsFor: async () => weights.tensors,
     fingerprint: () => fingerprintWeights(weights),
     isIdentifiedBy: async (fingerprint) =>

@@ -74,6 +74,7 @@ async function openTensorFlow(path: string): Promise<LayersModel> {
     className: () => null,
     surplusBeside: () => [],
     linearLayers: async () => indexLayers(await layersModelLayers(path)),
+    normLayers: async () => null,
     tensorsFor: async () => weights.tensors,
     fingerprint: () => fingerprintWeights(weights),
     isIdentifiedBy: async (fingerprint) =>

@@ -1,4 +1,4 @@
-/** @file What the rows of a linear layer's input are, whatever axes they lie in. */
+/** @file What the rows of a layer's input are, whatever axes they lie in. */
 
 import type { Value } from '../graph/graph.ts';
 import * as ops from '../graph/ops/index.ts';
@@ -35,4 +35,48 @@ export function flatRows(input: Value): Value {
     return ops.reshape(ops.transpose(apart, [1, 0, 2]), [axes.tokens, features]);
   }
   return ops.reshape(input, [multiplied(leading), features]);
+}
+
+/** Where the rows of an activation [.., features] lie. */
+export interface InputLayout {
+  readonly kind: RowKind;
+  /** How many vectors of features every row has: one for each head where heads are apart. */
+  readonly perRow: number;
+}
+
+/**
+ * What the vectors of an activation [.., features] are; null where their rows are none of these.
+ */
+export function inputLayout(input: Value): InputLayout | null {
+  const kind = rowKindOf(input);
+  if (kind !== null) return { kind, perRow: 1 };
+  const rows = kinds.get(multiplied(leadingSizes(input).filter(isOfData)));
+  if (rows === undefined) return null;
+  const apart = leadingSizes(input).filter((size) => !isOfData(size));
+  return { kind: rows, perRow: Number(multiplied(apart)) };
+}
+
+/**
+ * An activation with a layout as [rows, features], or [rows, perRow, features] where each row has
+ * several vectors.
+ */
+export function rowsApart(input: Value, { perRow }: InputLayout): Value {
+  if (rowKindOf(input) !== null) return flatRows(input);
+  const sizes = leadingSizes(input);
+  const axesWhere = (holds: (size: Size) => boolean): number[] =>
+    sizes.flatMap((size, axis) => (holds(size) ? [axis] : []));
+  const ofData = axesWhere(isOfData).sort(
+    (a, b) => Number(sizes[b] === axes.batch) - Number(sizes[a] === axes.batch),
+  );
+  const moved = ops.transpose(input, [...ofData, ...axesWhere((size) => !isOfData(size)), sizes.length]);
+  const rows = multiplied(ofData.map((axis) => sizes[axis] as Size));
+  return ops.reshape(moved, [rows, perRow, input.shape.at(-1) ?? 1]);
+}
+
+function leadingSizes({ shape }: Value): readonly Size[] {
+  return shape.slice(0, -1);
+}
+
+function isOfData(size: Size): boolean {
+  return typeof size !== 'number';
 }

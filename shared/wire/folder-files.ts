@@ -28,6 +28,7 @@ const travellingNames: ReadonlySet<string> = new Set([
   'model.onnx',
   'model.safetensors',
   'model.safetensors.index.json',
+  'norms.safetensors',
   'training.json',
   'weights.bin',
 ]);

@@ -163,6 +163,27 @@ describe('collectStatistics', () => {
     expect(statistics?.inputsFrom).toBe(await baseFingerprint(merged));
   });
 
+  it('gives sums of normalisation layers, with Grams or without, and of a merged model like these', async () => {
+    const merged = join(folder, 'merged-norms');
+    await mkdir(merged);
+    await saveModel(merged, createModel(tinyConfig, 'text-classification', labels, 9));
+    const norms = async (changes: Partial<StatisticsOptions>) => {
+      const { out, ...result } = await collect({ norms: true, ...changes });
+      return { ...result, bytes: await readFile(join(out, 'norms.safetensors')), out };
+    };
+    const both = await norms({});
+    expect(both).toMatchObject({ grams: 6, normLayers: 3 });
+    const alone = await norms({ grams: false });
+    expect(alone).toMatchObject({ grams: 0, linearLayers: 0, normLayers: 3, tokens });
+    expect(alone.bytes.equals(both.bytes)).toBe(true);
+    expect(await readdir(alone.out)).not.toContain('grams.safetensors');
+    expect((await readManifest(alone.out)).statistics).toMatchObject({ tokens });
+    const there = await norms({ inputsFrom: merged });
+    expect(there.bytes.equals(both.bytes)).toBe(false);
+    expect(there.bytes.equals((await norms({ model: merged, base })).bytes)).toBe(true);
+    expect(await readdir((await collect()).out)).not.toContain('norms.safetensors');
+  });
+
   it('refuses inputs of another network, of another function, or without Grams', async () => {
     const other = join(folder, 'other');
     await mkdir(other);

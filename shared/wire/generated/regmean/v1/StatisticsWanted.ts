@@ -18,6 +18,10 @@ export interface StatisticsWanted {
    * Whether `fisher.safetensors` is wanted, and how.
    */
   'fisher'?: (_regmean_v1_FisherWanted | null);
+  /**
+   * Whether `norms.safetensors` is wanted.
+   */
+  'norms'?: (boolean);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
 }
@@ -38,6 +42,10 @@ export interface StatisticsWanted__Output {
    * Whether `fisher.safetensors` is wanted, and how.
    */
   'fisher'?: (_regmean_v1_FisherWanted__Output | null);
+  /**
+   * Whether `norms.safetensors` is wanted.
+   */
+  'norms': (boolean);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
 }
