@@ -1,5 +1,6 @@
 /** @file Finds what an experiment asks of its base in vain, before hours are spent on training. */
 import { needsOf } from '../../merger/methods/merge-keys.ts';
+import { statisticsAmong } from '../../merger/methods/needs.ts';
 import { namedError, RegmeanError } from '../../shared/errors.ts';
 import { byEngine, type OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
@@ -30,11 +31,13 @@ export async function checkBase(
     byEngine(base, {
       graph: () => {},
       layers: ({ kinds }) => {
-        const fisher = fixedMethods(experiment).find((own) => needsOf(own).includes('fisher'));
         const complain = (what: string): never => {
           throw new RegmeanError('unsupported', `${path}: ${kinds} have no ${what}`);
         };
-        if (fisher !== undefined) complain(`Fisher information, which ${fisher.label} of methods needs`);
+        for (const own of fixedMethods(experiment)) {
+          const lacking = statisticsAmong(needsOf(own)).find(({ need }) => need !== 'grams');
+          if (lacking !== undefined) complain(`${lacking.called}, which ${own.label} of methods needs`);
+        }
         if (matching !== undefined) complain('neurons that can be matched: leave matching out');
       },
     });

@@ -1,6 +1,6 @@
 /**
- * @file The contributions of an experiment: each model's Grams, or its Fisher information, computed
- *   once.
+ * @file The contributions of an experiment: each model's statistics, those that methods need,
+ *   computed once.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ export async function collect(
   const kind = nameOfStatistics(kinds);
   const asks = (need: StatisticsNeed): boolean => kinds.includes(need);
   const request = {
-    ...(asks('grams') ? { batches } : {}),
+    ...(asks('grams') || asks('norms') ? { batches } : {}),
     ...(asks('fisher') ? fisher : {}),
     batchSize,
   };
@@ -86,6 +86,7 @@ export async function collect(
         seed,
         shareMetrics: false,
         grams: asks('grams'),
+        norms: asks('norms'),
         ...(asks('fisher') ? { fisher } : {}),
         ...(maxLength === undefined ? {} : { maxLength }),
         ...(merged === undefined ? {} : { inputsFrom: merged }),

@@ -34,9 +34,11 @@ export function makeReport(merge: FinishedMerge): MergeReport {
   const { options, contributions, coefficients, merged, excluded, steps, groups, files, search } = merge;
   const { prepared, heads, coefficientScale, scale } = options;
   const { united } = merge.heads;
-  const solved = new Set(groups.flatMap(({ layers }) => layers)).size;
-  const combined = new Set(steps.flatMap(({ isCombined, parameters }) => (isCombined ? parameters : [])))
-    .size;
+  const countOf = (counts: (step: MergeStep) => boolean | undefined): number =>
+    new Set(steps.flatMap((step) => (counts(step) ? step.parameters : []))).size;
+  const solvedAlone = countOf(({ isSolved }) => isSolved);
+  const solved = new Set(groups.flatMap(({ layers }) => layers)).size + solvedAlone;
+  const combined = countOf(({ isCombined }) => isCombined);
   const known = <T>(property: (contribution: Contribution) => T | undefined): T | null =>
     contributions.map(property).find((value) => value !== undefined) ?? null;
   return {

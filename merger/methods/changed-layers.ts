@@ -9,7 +9,8 @@ import { baseOf } from './base-values.ts';
 import { allFinite, notFinite } from './finite.ts';
 import { type SolvedLayer, weightsIn } from './layer-groups.ts';
 import type { AveragedLayer, MergeInputs, MergeOutput, MergeStep } from './merge-step.ts';
-import { type OtherParameters, otherSteps } from './other-parameters.ts';
+import type { Need } from './needs.ts';
+import { needsOfVectors, type OtherParameters, otherSteps } from './other-parameters.ts';
 import { readStack, writeStack } from './stacked-weights.ts';
 import { relativeToMean } from './task-vectors.ts';
 
@@ -62,6 +63,13 @@ export interface ChangeMethod {
   values(layer: SolvedLayer): number;
   /** What is added to the base, [n, d]. */
   merge(changes: LayerChanges): Promise<Matrix>;
+}
+
+/**
+ * What such methods need: the base that layers changed from, and what the other parameters need.
+ */
+export function needsOfChanges(settings: OtherParameters): readonly Need[] {
+  return [...new Set<Need>(['layers', 'base', ...needsOfVectors(settings)])];
 }
 
 /** A step for each layer that the base holds, and for all other parameters. */

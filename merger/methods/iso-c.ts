@@ -9,7 +9,7 @@
  */
 import { type Matrix, scaleRows, zeros } from '../../shared/linalg/matrix.ts';
 import { z } from '../../shared/zod.ts';
-import { layerChangeSteps, sumOfChanges } from './changed-layers.ts';
+import { layerChangeSteps, needsOfChanges, sumOfChanges } from './changed-layers.ts';
 import { changeSpectrum, spectrumSize } from './layer-spectrum.ts';
 import { defineMethod } from './method.ts';
 import { vectorsOption } from './other-parameters.ts';
@@ -27,8 +27,8 @@ export const isoC = defineMethod({
     where: 'section 4.1',
   },
   options: z.object({ vectors: vectorsOption }),
-  needs: () => ['layers', 'base'],
   settings: (options) => options,
+  needs: (settings) => needsOfChanges(settings),
   steps: (inputs, settings) =>
     layerChangeSteps(inputs, settings, {
       values: ({ inputs: d, outputs: n }) => 5 * n * d + 8 * Math.min(n, d) ** 2,

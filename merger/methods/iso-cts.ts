@@ -15,7 +15,7 @@ import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, scaleRows, zeros } from '../../shared/linalg/matrix.ts';
 import { polarFactor, type SingularVectors } from '../../shared/linalg/singular-vectors.ts';
 import { z } from '../../shared/zod.ts';
-import { type LayerChanges, layerChangeSteps, sumOfChanges } from './changed-layers.ts';
+import { type LayerChanges, layerChangeSteps, needsOfChanges, sumOfChanges } from './changed-layers.ts';
 import { changeSpectrum, spectrumSize } from './layer-spectrum.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
@@ -45,8 +45,8 @@ export const isoCts = defineMethod({
     }),
     vectors: vectorsOption,
   }),
-  needs: () => ['layers', 'base'],
   settings: (options) => options,
+  needs: (settings) => needsOfChanges(settings),
   steps: (inputs, settings) =>
     layerChangeSteps(inputs, settings, {
       values: ({ inputs: d, outputs: n }) => 8 * n * d + 9 * Math.min(n, d) ** 2,

@@ -49,6 +49,8 @@ export interface MergeStep {
    * There where the values are neither solved for nor averaged: changes from the base are combined.
    */
   readonly isCombined?: true;
+  /** There where parameters are solved for in closed form, without a group to report. */
+  readonly isSolved?: true;
   /** The linear layer whose weight is averaged here, and why; absent elsewhere. */
   readonly averaged?: AveragedLayer;
   /** Merges and writes the step's parameters; returns what to report of a layer group. */

@@ -3,6 +3,7 @@
 import { fisherFile } from '../../shared/contribution/fisher.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { normsFile } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { MergeInputs } from './merge-step.ts';
 
@@ -10,7 +11,7 @@ import type { MergeInputs } from './merge-step.ts';
  * What contributions, or the merge, must have for a method. `layers`: which layers are linear, of a
  * model family that is known.
  */
-export type Need = 'grams' | 'fisher' | 'base' | 'layers';
+export type Need = 'grams' | 'fisher' | 'norms' | 'base' | 'layers';
 
 /** The statistics that a contribution may hold: how they are called, and how they are made. */
 const statistics = {
@@ -19,6 +20,11 @@ const statistics = {
     called: 'Fisher information',
     file: fisherFile,
     remedy: 'make it with `regmean stats --fisher empirical`',
+  },
+  norms: {
+    called: 'sums of normalisation layers',
+    file: normsFile,
+    remedy: 'make them with `regmean stats --norms`',
   },
 } as const;
 

@@ -23,8 +23,9 @@ import { z } from '../../shared/zod.ts';
 import { type BothSidesSettings, bothSidesSteps } from './both-sides.ts';
 import { type GramSettings, gramSystems } from './gram-systems.ts';
 import { defineMethod } from './method.ts';
+import type { Need } from './needs.ts';
 import { option } from './option.ts';
-import { type OtherParameters, otherSteps, vectorsOption } from './other-parameters.ts';
+import { needsOfVectors, type OtherParameters, otherSteps, vectorsOption } from './other-parameters.ts';
 import { solveStep } from './solve-system.ts';
 import type { WeightCovarianceSettings } from './weight-covariance.ts';
 import { weightSystems } from './weight-systems.ts';
@@ -131,9 +132,11 @@ export const regmean = defineMethod({
   },
   options,
   settings: settingsOf,
-  needs({ covariance, vectors, sides }) {
-    if (covariance === 'weights') return ['layers', 'base'];
-    return vectors === 'mean' && sides === 'inputs' ? ['grams'] : ['grams', 'base'];
+  needs(settings) {
+    const ofVectors = needsOfVectors(settings);
+    if (settings.covariance === 'weights') return [...new Set<Need>(['layers', 'base', ...ofVectors])];
+    const ofSides: readonly Need[] = settings.sides === 'both' ? ['base'] : [];
+    return [...new Set<Need>(['grams', ...ofSides, ...ofVectors])];
   },
   steps(inputs, settings) {
     const { systems, averaged } =

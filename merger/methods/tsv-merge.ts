@@ -12,7 +12,7 @@ import type { Gemm } from '../../shared/linalg/gemm.ts';
 import { type Matrix, scaleRows, zeros } from '../../shared/linalg/matrix.ts';
 import { polarFactor } from '../../shared/linalg/singular-vectors.ts';
 import { z } from '../../shared/zod.ts';
-import { type LayerChanges, layerChangeSteps } from './changed-layers.ts';
+import { type LayerChanges, layerChangeSteps, needsOfChanges } from './changed-layers.ts';
 import { changeSpectrum, spectrumSize } from './layer-spectrum.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
@@ -44,8 +44,8 @@ export const tsvMerge = defineMethod({
     }),
     vectors: vectorsOption,
   }),
-  needs: () => ['layers', 'base'],
   settings: (options) => options,
+  needs: (settings) => needsOfChanges(settings),
   steps(inputs, settings) {
     const agents = inputs.contributions.length;
     const { rankShare = 1 / agents } = settings;

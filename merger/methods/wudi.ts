@@ -21,7 +21,7 @@ import {
   zeros,
 } from '../../shared/linalg/matrix.ts';
 import { z } from '../../shared/zod.ts';
-import { type LayerChanges, layerChangeSteps } from './changed-layers.ts';
+import { type LayerChanges, layerChangeSteps, needsOfChanges } from './changed-layers.ts';
 import { defineMethod } from './method.ts';
 import { option } from './option.ts';
 import { vectorsOption } from './other-parameters.ts';
@@ -57,8 +57,8 @@ export const wudi = defineMethod({
     }),
     vectors: vectorsOption,
   }),
-  needs: () => ['layers', 'base'],
   settings: (options) => options,
+  needs: (settings) => needsOfChanges(settings),
   steps: (inputs, settings) =>
     layerChangeSteps(inputs, settings, {
       values: ({ inputs: d, outputs: n }) => 8 * n * d + 2 * d * d,

@@ -126,6 +126,9 @@ export const recipeSchema = z
       if (needs.includes('grams') && !value.statistics.grams) {
         complain(['statistics', 'grams'], `must be true, ${who} needs Grams`);
       }
+      if (needs.includes('norms') && !value.statistics.norms) {
+        complain(['statistics', 'norms'], `must be true, ${who} needs sums of normalisation layers`);
+      }
       if (needs.includes('fisher') && value.statistics.fisher === undefined) {
         complain(['statistics', 'fisher'], `must have a variant, ${who} needs Fisher information`);
       }

@@ -69,7 +69,7 @@ base: base
 task: text-classification
 labels: [negative, positive]
 agents: [north, south]
-statistics: { fisher: {} }
+statistics: { fisher: {}, norms: true }
 merge: ${merge}
 `;
 const experiment = (method: string, more = ''): string => `name: north-south

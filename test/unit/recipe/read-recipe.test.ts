@@ -89,6 +89,11 @@ describe('a recipe', () => {
       'merge: { method: fisher }',
       /statistics\.fisher: must have a variant, the fisher method needs Fisher information/,
     ],
+    [
+      'normalisation layers that are solved for without sums of them',
+      'merge: { vectors: norms }',
+      /statistics\.norms: must be true, the regmean method needs sums of normalisation layers/,
+    ],
     ['an alpha beyond one', 'merge: { alpha: 1.5 }', /merge\.alpha: must be at most 1, got/],
     [
       'a pattern that is none',
