@@ -1,4 +1,6 @@
 /** @file How large the files of a contribution to a given base model can be at most. */
+import { gramsFile } from '../../shared/contribution/write-grams.ts';
+import { normsFile } from '../../shared/contribution/write-norms.ts';
 import type { LinearLayer } from '../../shared/models/linear-layers.ts';
 
 /** The most bytes that a file of this name may have. */
@@ -19,31 +21,41 @@ const mebibyte = 1024 * 1024;
 const smallFileBytes = 64 * mebibyte;
 /** Room for a safetensors header and for a task head that the base model does not have. */
 const slackBytes = 64 * mebibyte;
-/** Room for the header of a Gram file: each layer is named in it up to four times. */
-const gramHeaderBytes = { least: mebibyte, perLayer: 2048 } as const;
+/** Room for the header of a file of statistics: each layer is named in it up to four times. */
+const headerBytes = { least: mebibyte, perLayer: 2048 } as const;
 /** Statistics may come as float64. */
 const bytesPerElement = 8;
 
 /**
  * Limits of a round's base model: weights and Fisher information may have one element per
  * parameter; Grams may be square, one for every linear layer that has one, although agents of this
- * project send a packed one for all layers that share an input.
+ * project send a packed one for all layers that share an input; sums of normalisation layers two
+ * numbers per feature.
  */
 export function limitsFor(model: LimitedModel): UploadLimits {
   let parameters = 0;
   for (const shape of model.shapes.values()) parameters += shape.reduce((product, dim) => product * dim, 1);
   const weightBytes = parameters * bytesPerElement + slackBytes;
   const gramBytes = gramLimit(gramSizes(model));
+  const normBytes = normLimit([...model.shapes.values()]);
   return (name) => {
-    if (name === 'grams.safetensors') return gramBytes;
+    if (name === gramsFile) return gramBytes;
+    if (name === normsFile) return normBytes;
     return name.endsWith('.safetensors') ? weightBytes : smallFileBytes;
   };
 }
 
 function gramLimit(dimensions: readonly number[]): number {
   const elements = dimensions.reduce((sum, dimension) => sum + dimension ** 2, 0);
-  const header = gramHeaderBytes.least + dimensions.length * gramHeaderBytes.perLayer;
+  const header = headerBytes.least + dimensions.length * headerBytes.perLayer;
   return elements * bytesPerElement + header;
+}
+
+/** Any parameter with one axis may be the scale of a normalisation layer. */
+function normLimit(shapes: readonly (readonly number[])[]): number {
+  const sizes = shapes.flatMap((shape) => (shape.length === 1 ? (shape[0] ?? 0) : []));
+  const elements = sizes.reduce((sum, size) => sum + 2 * size, 0);
+  return elements * bytesPerElement + headerBytes.least + sizes.length * headerBytes.perLayer;
 }
 
 /**

@@ -110,6 +110,10 @@ describe('two agents with a TensorFlow.js model', () => {
         'model.safetensors',
       ]);
     }
+    const stats = ['stats', '--model', at('north-model'), ...task, '--data', at('north.jsonl')];
+    const norms = await runCommand([...stats, '--out', at('none'), '--norms']);
+    expect(norms.code).toBe(1);
+    expect(norms.stderr).toContain('--norms: is not there for TensorFlow.js models, only Grams');
     await run('merge', at('north'), at('south'), '--out', at('fused'));
     const report = JSON.parse(await readFile(at('fused/merge-report.json'), 'utf8'));
     expect(report.groups.map(({ name }: { name: string }) => name).sort()).toEqual(['head', 'left']);

@@ -129,6 +129,10 @@ describe('an experiment on a LayersModel', () => {
       'methods: [{ label: By Fisher, method: fisher }]',
       'have no Fisher information, which By Fisher of methods',
     ],
+    [
+      'methods: [{ label: By norms, method: regmean, vectors: norms }]',
+      'have no sums of normalisation layers, which By norms of methods',
+    ],
     [`${methods}\nmatching: { agents: [north, south] }`, 'have no neurons that can be matched'],
     [
       `${methods}\nmatching: { agents: [north, west] }`,

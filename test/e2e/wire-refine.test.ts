@@ -53,10 +53,16 @@ interface Ran {
 }
 
 describe('a round of two merges', () => {
-  it.each(['united', 'separate'])(
-    'gives what the same commands give offline, with %s heads',
-    async (heads) => {
-      const merger = await startRound(`{ method: regmean, rounds: 2, heads: ${heads} }`);
+  it.each([
+    ['united', 'mean'],
+    ['separate', 'norms'],
+  ])(
+    'gives what the same commands give offline, with %s heads, and of normalisation layers %s',
+    async (heads, vectors) => {
+      const merger = await startRound(
+        `{ method: regmean, rounds: 2, heads: ${heads}, vectors: ${vectors} }`,
+        `statistics: { norms: ${vectors === 'norms'} }`,
+      );
       const running = await Promise.all(
         agents.map(async (name) => startCommand(await agentRun(merger, name))),
       );
@@ -76,14 +82,16 @@ describe('a round of two merges', () => {
       expect(await readdir(fixture.path('north-work'))).not.toContain('interim');
 
       const sent = agents.map((agent) => fixture.path(`${agent}-work`, 'contribution'));
-      const apart = ['--heads', heads];
+      const apart = ['--heads', heads, '--vectors', vectors];
+      const norms = vectors === 'norms' ? ['--norms'] : [];
       await runJson(['merge', ...sent, '--out', fixture.path('first'), ...apart]);
       for (const agent of agents) {
         const own = heads === 'separate' ? ['heads', agent] : [];
         await runJson([
           ...['stats', '--model', fixture.path(`${agent}-work`, 'model'), ...task, '--agent', agent],
           ...['--inputs-from', fixture.path('first', ...own), '--data', fixture.path(`${agent}.jsonl`)],
-          ...['--out', fixture.path(`${agent}-again`), '--batch-size', '4', '--max-length', '8', ...threads],
+          ...['--out', fixture.path(`${agent}-again`), '--batch-size', '4', '--max-length', '8'],
+          ...[...norms, ...threads],
         ]);
       }
       const again = agents.map((agent) => fixture.path(`${agent}-again`));

@@ -182,10 +182,15 @@ describe('a round', () => {
   });
 
   it.each([
-    ['RegMean', 'grams.safetensors', []],
+    ['RegMean', ['grams.safetensors'], []],
+    [
+      'RegMean, normalisation layers too',
+      ['grams.safetensors', 'norms.safetensors'],
+      ['merge: { vectors: norms }', 'statistics: { norms: true }'],
+    ],
     [
       'Fisher',
-      'fisher.safetensors',
+      ['fisher.safetensors'],
       [
         'merge: { method: fisher, fisherNormalize: model }',
         'statistics: { grams: false, fisher: { variant: soft, examples: 5 } }',
@@ -213,7 +218,7 @@ describe('a round', () => {
     const [north] = await Promise.all([run('north'), run('south')]);
     expect(north?.bytesSent).toBeGreaterThan(0);
     const sent = await readdir(fixture.path('north-work', 'contribution'));
-    expect(sent.filter((name) => /^(grams|fisher)/.test(name))).toEqual([statistics]);
+    expect(sent.filter((name) => /^(grams|fisher|norms)/.test(name))).toEqual(statistics);
     await expectSameFolder(fixture.path('north-fused'), fixture.path('south-fused'));
   });
 });

@@ -130,7 +130,7 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
   });
 
   it('has linear layers, which are called as before: the joined projection, its output, both of the feed-forward, the classifier', async () => {
-    const pass = await createGramPass(model, model.weights, oneThread);
+    const pass = await createGramPass(model, model.weights, oneThread, { norms: true });
     const accumulator = createGramAccumulator(pass.panels);
     const tokens = Int32Array.from(batch.attention_mask.flatMap((own, at) => (own === 1 ? [at] : [])));
     await pass.run(feeds, { tokens, targets: new Int32Array(0) });
@@ -170,6 +170,12 @@ describe.each(forms)('an encoder that was optimized ($activation, padding as $ma
       const wanted = { shape: [size, size], data: gram };
       expect(actual).toBeAllclose(wanted, { rtol: 1e-4, name: `Gram of ${name}` });
     }
+    const counts = { tokens: tokens.length, targets: 0, sequences: 2, batches: 1 };
+    expect(pass.normSums(counts)?.map(({ scale, shift, rows }) => [scale, shift, rows])).toEqual(
+      ['embeddings', 'encoder.layer.0.attention.output', 'encoder.layer.0.output'].map((name) => [
+        ...[`${name}.LayerNorm.weight`, `${name}.LayerNorm.bias`, tokens.length],
+      ]),
+    );
     await pass.dispose();
   });
 

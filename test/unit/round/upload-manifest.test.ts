@@ -129,6 +129,7 @@ describe('the limits of a base model', () => {
       ['shared.weight', [32_128, 512]],
       ['encoder.block.0.layer.1.DenseReluDense.wi.weight', [2048, 512]],
       ['encoder.block.0.layer.1.DenseReluDense.wo.weight', [512, 2048]],
+      ['encoder.block.0.layer.1.layer_norm.weight', [512]],
     ]);
     const layer = (module: string, inputs: number, gram: string | null): LinearLayer => ({
       ...{ module, inputs, gram, weight: `${module}.weight`, bias: null, outputs: 512 },
@@ -138,8 +139,9 @@ describe('the limits of a base model', () => {
       shapes,
       layers: [layer('wi', 512, 'wi'), layer('wo', 2048, 'wo'), layer('shared', 512, null)],
     });
-    expect(t5('model.safetensors')).toBe((32_128 * 512 + 2 * 2048 * 512) * 8 + 64 * mebibyte);
+    expect(t5('model.safetensors')).toBe((32_128 * 512 + 2 * 2048 * 512 + 512) * 8 + 64 * mebibyte);
     expect(t5('grams.safetensors')).toBe((512 ** 2 + 2048 ** 2) * 8 + mebibyte + 2 * 2048);
+    expect(t5('norms.safetensors')).toBe(2 * 512 * 8 + mebibyte + 2048);
     expect(t5('tokenizer.json')).toBe(64 * mebibyte);
   });
 
