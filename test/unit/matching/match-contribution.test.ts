@@ -82,6 +82,7 @@ const collect = (model: string, agent: string, out: string, baseFolder?: string)
       ...statisticsDefaults,
       ...{ model, task, dataFiles: [data], out, agent, shareMetrics: false },
       ...(baseFolder === undefined ? {} : { base: baseFolder }),
+      norms: true,
       fisher: { variant: 'hard', examples: 8, reduction: 'example' },
     },
     quietContext,
@@ -207,7 +208,8 @@ describe('a permuted contribution', () => {
   });
 
   it('is a valid contribution', async () => {
-    expect((await validateContribution(scrambled, { grams: true, fisher: true })).agent).toBe('scrambled');
+    const all = { grams: true, fisher: true, norms: true };
+    expect((await validateContribution(scrambled, all)).agent).toBe('scrambled');
   });
 });
 
