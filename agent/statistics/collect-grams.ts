@@ -1,7 +1,6 @@
 import type { LayerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Gram } from '../../shared/contribution/write-grams.ts';
 import type { NormSums } from '../../shared/contribution/write-norms.ts';
-import { RegmeanError } from '../../shared/errors.ts';
 import { batchesOf, type Pass } from '../../shared/examples/batches-of.ts';
 import type { Batch, EncodedExample } from '../../shared/examples/example.ts';
 import { batchFeeds } from '../../shared/examples/feeds.ts';
@@ -10,13 +9,10 @@ import type { InputSpec } from '../../shared/models/input-spec.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { ignoredLabel, type TaskKind } from '../../shared/task.ts';
-import { firstNotFinite } from '../../shared/tensor.ts';
-import { createGramAccumulator } from './gram-accumulator.ts';
+import { batchesPerDrain, createGramAccumulator } from './gram-accumulator.ts';
 import { createGramPass, type GramRowCounts, type GramRows } from './gram-graph.ts';
+import { requireFinite } from './require-finite.ts';
 import type { PaddingChoice, PositionRowsChoice } from './statistics-options.ts';
-
-/** Batches whose products are summed in float32 before they go to the float64 totals. */
-export const batchesPerDrain = 16;
 
 /** How the pass walks over the data. */
 export interface GramPassOptions {
@@ -88,15 +84,10 @@ export async function collectGrams(
     await pass.dispose();
   }
 
-  const dimensions = new Map(pass.panels.map((panel) => [panel.group.name, panel.dimension]));
+  const dimensions = new Map(pass.panels.map((panel) => [panel.gram, panel.dimension]));
   const grams = pass.groups.map((group): Gram => {
     const packed = accumulator.packed(group.name);
-    const bad = firstNotFinite(packed);
-    if (bad >= 0) {
-      throw new RegmeanError('numerical', `Grams: ${group.name} must be finite, got ${packed[bad]}`, {
-        hint: 'the model overflows on this data: check its weights',
-      });
-    }
+    requireFinite(`Grams: ${group.name}`, packed);
     return {
       name: group.name,
       dimension: dimensions.get(group.name) ?? 0,
@@ -113,21 +104,11 @@ export async function collectGrams(
     ),
   );
   const norms = pass.normSums(rows);
-  if (norms !== undefined) requireFinite(norms);
+  for (const { scale, sums } of norms ?? []) requireFinite(`norms: ${scale}`, sums);
   return {
     ...{ grams, layers, weights, examples: rows.sequences, tokens, batches: walk.plan.length },
     ...(norms === undefined ? {} : { norms }),
   };
-}
-
-function requireFinite(norms: readonly NormSums[]): void {
-  for (const { scale, sums } of norms) {
-    const bad = firstNotFinite(sums);
-    if (bad < 0) continue;
-    throw new RegmeanError('numerical', `norms: ${scale} must be finite, got ${sums[bad]}`, {
-      hint: 'the model overflows on this data: check its weights',
-    });
-  }
 }
 
 /** The batches that Grams are of. */

@@ -7,14 +7,12 @@ import * as ops from '../../shared/graph/ops/index.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
+import type { CotangentPass } from './fisher-walk.ts';
 
 /** Adds squared gradients. */
-export interface FisherPass {
+export interface FisherPass extends CotangentPass {
   /** Parameter name -> the sum of squared gradients so far, of the parameter's shape. */
   readonly sums: ReadonlyMap<string, RunTensor<Float32Array>>;
-  /** Adds (J^T cotangent)^2 for a batch. `cotangent`: of the shape of the logits. */
-  add(feeds: ReadonlyMap<string, RunTensor>, cotangent: Float32Array): Promise<void>;
-  dispose(): Promise<void>;
 }
 
 /**

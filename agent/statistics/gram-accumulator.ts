@@ -3,7 +3,10 @@
  *   they are added to float64 totals, so that the result does not drift however long the data is.
  */
 import { packedLength } from '../../shared/contribution/gram-packing.ts';
-import type { GramPanel } from './gram-graph.ts';
+import type { GramPanel } from './gram-panels.ts';
+
+/** Batches whose products are summed in float32 before they go to the float64 totals. */
+export const batchesPerDrain = 16;
 
 /** Totals of every Gram. */
 export interface GramAccumulator {
@@ -16,13 +19,13 @@ export interface GramAccumulator {
 /** Float64 totals for panels. */
 export function createGramAccumulator(panels: readonly GramPanel[]): GramAccumulator {
   const totals = new Map<string, Float64Array>();
-  for (const { group, dimension } of panels) {
-    if (!totals.has(group.name)) totals.set(group.name, new Float64Array(packedLength(dimension)));
+  for (const { gram, dimension } of panels) {
+    if (!totals.has(gram)) totals.set(gram, new Float64Array(packedLength(dimension)));
   }
   const totalOf = (name: string): Float64Array => totals.get(name) ?? new Float64Array(0);
   return {
     drain() {
-      for (const panel of panels) addPanel(totalOf(panel.group.name), panel);
+      for (const panel of panels) addPanel(totalOf(panel.gram), panel);
     },
     packed: (name) => Float32Array.from(totalOf(name)),
   };

@@ -1,12 +1,10 @@
 /**
  * @file The graph that collects Grams: a model's forward pass with every linear layer's input
- *   tapped. X^T X is symmetric, so only panels of its upper triangle are computed, and each run
- *   adds to the panels of the run before. What is asked of normalisation layers is of the same pass
+ *   tapped, and panels of X^T X. What is asked of normalisation layers is of the same pass
  *   (`norm-taps.ts`).
  */
 import type { NormSums } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
-import type { Value } from '../../shared/graph/graph.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
 import { multiplied } from '../../shared/graph/sizes.ts';
 import { flatRows, rowKindOf } from '../../shared/models/layer-rows.ts';
@@ -14,24 +12,9 @@ import { findLinearLayers, type LinearGroup } from '../../shared/models/linear-l
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
+import { type GramPanel, gramPanels } from './gram-panels.ts';
 import { tapNorms } from './norm-taps.ts';
 import type { PositionRowsChoice } from './statistics-options.ts';
-
-/** Rows of a panel: narrow panels waste little below the diagonal, wide ones multiply faster. */
-const panelRows = 512;
-
-/** A band of rows of one Gram: rows `start` to `end`, columns `start` to `dimension`. */
-export interface GramPanel {
-  readonly group: LinearGroup;
-  readonly dimension: number;
-  readonly start: number;
-  readonly end: number;
-  /**
-   * [end - start, dimension - start], the sum so far; the entries left of the diagonal are part of
-   * it.
-   */
-  readonly sum: RunTensor<Float32Array>;
-}
 
 /**
  * Rows of a batch that count: of the flattened tokens and of the flattened targets' tokens, those
@@ -107,43 +90,19 @@ export async function createGramPass(
   const taps = norms ? tapNorms(built, rowInputs) : undefined;
   const { groups, withoutGram: leftOut } = grams ? findLinearLayers(built, positionRows) : noGrams;
   if (grams && groups.length === 0) throw noLinearLayers(leftOut);
-  const panels: GramPanel[] = [];
-  const feedsOfPanels = new Map<string, RunTensor>();
-  const into = new Map<string, RunTensor>();
-
+  const panels = gramPanels(graph);
   for (const group of groups) {
-    const dimension = inputSize(group);
     const uses = group.inputs.map((input) => {
       const kind = rowKindOf(input);
       const rows = flatRows(input);
       return kind === 'tokens' || kind === 'targets' ? ops.gather(rows, rowInputs[kind]) : rows;
     });
-    for (let start = 0; start < dimension; start += panelRows) {
-      const end = Math.min(dimension, start + panelRows);
-      const shape = [end - start, dimension - start];
-      const sum: RunTensor<Float32Array> = {
-        shape,
-        data: new Float32Array((shape[0] ?? 0) * (shape[1] ?? 0)),
-      };
-      const name = `gram of ${group.name} from ${start}`;
-      const previous = graph.input(`${name} before`, 'float32', shape);
-      const product = uses.reduce((sum, rows) => {
-        const left = columns(rows, start, end, dimension);
-        const right = columns(rows, start, dimension, dimension);
-        return ops.gemm(left, right, { transA: true, transB: false, bias: sum });
-      }, previous);
-      graph.output(name, product);
-      panels.push({ group, dimension, start, end, sum });
-      // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a copy
-      // of its bias.
-      feedsOfPanels.set(previous.name, sum);
-      into.set(name, sum);
-    }
+    panels.add(group.name, inputSize(group), uses);
   }
   const session: Session = await createSession(graph, compute);
 
   return {
-    panels,
+    panels: panels.panels,
     groups,
     leftOut,
     normsLeftOut: taps?.leftOut ?? [],
@@ -159,11 +118,11 @@ export async function createGramPass(
       const all = new Map<string, RunTensor>([
         ...parameters,
         ...feeds,
-        ...feedsOfPanels,
+        ...panels.feeds,
         ['token_rows', { shape: [tokens.length], data: tokens }],
         ['target_rows', { shape: [targets.length], data: targets }],
       ]);
-      const results = await session.run(all, into);
+      const results = await session.run(all, panels.into);
       taps?.add(results);
     },
     dispose: () => session.dispose(),
@@ -177,10 +136,6 @@ function noLinearLayers(leftOut: readonly string[]): RegmeanError {
   return new RegmeanError('unsupported', `Grams: the network must have linear layers${others}, has none`, {
     hint: 'collect Fisher information instead: `regmean stats --no-grams --fisher empirical`',
   });
-}
-
-function columns(rows: Value, start: number, end: number, dimension: number): Value {
-  return start === 0 && end === dimension ? rows : ops.slice(rows, 1, start, end);
 }
 
 function inputSize({ name, inputs }: LinearGroup): number {

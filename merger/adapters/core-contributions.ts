@@ -122,6 +122,7 @@ export function coreContribution(
     grams: undefined,
     fisher: undefined,
     norms: undefined,
+    outputGrams: undefined,
     close: () => adapter.close(),
   };
 }

@@ -52,6 +52,8 @@ export const manifestSchema = z.object({
       examples: z.int().positive(),
     })
     .optional(),
+  /** How the output Grams were computed; absent when there are none. */
+  outputGrams: z.object({ variant: z.enum(fisherVariants), examples: z.int().positive() }).optional(),
   /** Metrics that the agent chose to share, by name. */
   metrics: z.record(z.string(), z.number()),
   /** Tool and version that made the contribution: `regmean/0.1.0`. */

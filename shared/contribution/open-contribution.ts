@@ -11,6 +11,7 @@ import { type ContributionManifest, manifestFile, readManifest } from './manifes
 import { type FisherFile, openFisher } from './open-fisher.ts';
 import { type GramFile, openGrams } from './open-grams.ts';
 import { type NormFile, openNorms } from './open-norms.ts';
+import { outputGramsFile } from './output-grams.ts';
 import { gramsFile } from './write-grams.ts';
 import { normsFile } from './write-norms.ts';
 
@@ -39,6 +40,8 @@ export interface Contribution {
   readonly fisher: FisherFile | undefined;
   /** Absent when the folder has no `norms.safetensors`. */
   readonly norms: NormFile | undefined;
+  /** Absent when the folder has no `output-grams.safetensors`. */
+  readonly outputGrams: GramFile | undefined;
   close(): Promise<void>;
 }
 
@@ -53,11 +56,13 @@ export async function openContribution(folder: string): Promise<Contribution> {
   let grams: GramFile | undefined;
   let fisher: FisherFile | undefined;
   let norms: NormFile | undefined;
+  let outputGrams: GramFile | undefined;
   const close = async (): Promise<void> => {
     await model.close();
     await grams?.close();
     await fisher?.close();
     await norms?.close();
+    await outputGrams?.close();
   };
   try {
     const names = (await listFolder(folder)) ?? [];
@@ -72,6 +77,9 @@ export async function openContribution(folder: string): Promise<Contribution> {
     if (names.includes(normsFile)) {
       norms = canonicalNorms(await openNorms(join(folder, normsFile)), model.names);
     }
+    if (names.includes(outputGramsFile)) {
+      outputGrams = canonicalGrams(await openGrams(join(folder, outputGramsFile)), model.names);
+    }
     const agent = manifest?.agent ?? basename(resolve(folder));
     const { weights } = model;
     return {
@@ -85,6 +93,7 @@ export async function openContribution(folder: string): Promise<Contribution> {
       grams,
       fisher,
       norms,
+      outputGrams,
       close,
     };
   } catch (error) {

@@ -3,12 +3,23 @@ import { join, relative, sep } from 'node:path';
 import { writeFolderAtomically } from '../files/atomic-folder.ts';
 import { writeJsonAtomically } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/checksum.ts';
-import { fisherFile } from './fisher.ts';
+import { type FisherVariant, fisherFile } from './fisher.ts';
 import type { LayerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
+import { outputGramsFile } from './output-grams.ts';
 import { type FisherToWrite, writeFisher } from './write-fisher.ts';
 import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
 import { type NormSums, normsFile, writeNorms } from './write-norms.ts';
+
+/** Output Grams, and what they are of. */
+export interface OutputGramsToWrite {
+  readonly grams: readonly GramToWrite[];
+  /** Module name of every linear layer -> name of the Gram of its outputs' gradients. */
+  readonly layers: ReadonlyMap<string, string>;
+  readonly weights: ReadonlyMap<string, LayerWeight>;
+  readonly variant: FisherVariant;
+  readonly examples: number;
+}
 
 /** What a contribution is made from. */
 export interface ContributionSource {
@@ -22,6 +33,7 @@ export interface ContributionSource {
   readonly fisher?: FisherToWrite;
   /** Sums of normalisation layers; none when absent. */
   readonly norms?: readonly NormSums[];
+  readonly outputGrams?: OutputGramsToWrite;
   /** The manifest, except for what is computed here. */
   readonly manifest: Omit<ContributionManifest, 'format' | 'files'>;
 }
@@ -29,7 +41,8 @@ export interface ContributionSource {
 /**
  * Writes a contribution folder atomically: a copy of the model, `grams.safetensors`,
  * `fisher.safetensors` where there is Fisher information, `norms.safetensors` where there are sums
- * of normalisation layers, and `contribution.json`.
+ * of normalisation layers, `output-grams.safetensors` where there are output Grams, and
+ * `contribution.json`.
  *
  * @throws RegmeanError when `target` already holds something
  */
@@ -44,6 +57,10 @@ export async function writeContribution(
     }
     if (source.norms !== undefined) await writeNorms(join(folder, normsFile), source.norms);
     if (source.fisher !== undefined) await writeFisher(join(folder, fisherFile), source.fisher);
+    if (source.outputGrams !== undefined) {
+      const { grams, layers, weights } = source.outputGrams;
+      await writeGrams(join(folder, outputGramsFile), grams, layers, weights);
+    }
     const manifest = manifestSchema.parse({
       format: 'regmean-contribution/1',
       ...source.manifest,

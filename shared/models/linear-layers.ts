@@ -48,6 +48,11 @@ export interface LinearGroup {
    * layers are used several times (tied layers).
    */
   readonly inputs: readonly Value[];
+  /**
+   * Name of each layer's weight -> what the layer gives, one per use as in `inputs`; without its
+   * bias where another node adds that.
+   */
+  readonly outputs: ReadonlyMap<string, readonly Value[]>;
 }
 
 /** The linear layers of a model's graph, and what it has no Grams for. */
@@ -87,7 +92,7 @@ export function findLinearLayers(model: ModelGraph, positionRows: PositionRows =
   const names = namesOfLayers(model, [...uses.keys()]);
   const biases = biasesOf(graph.nodes);
   const last = lastWeight(model.logits);
-  const groups = new Map<string, { name: string; layers: LinearLayer[]; inputs: readonly Value[] }>();
+  const groups = new Map<string, GrowingGroup>();
   const layers = [...uses].map(([parameter, products]): LinearLayer => {
     const isInHead = parameter === last || parameters.get(parameter.name)?.inHead === true;
     const isTable = tables.has(parameter);
@@ -102,15 +107,23 @@ export function findLinearLayers(model: ModelGraph, positionRows: PositionRows =
       ...{ orientation, inputs, outputs },
       kind: isTable ? ('embedding' as const) : isInHead ? ('head' as const) : ('encoder' as const),
     };
-    const read = countedInputs(products, positionRows);
+    const counted = countedProducts(products, positionRows);
+    const read = counted.map(({ input }) => input);
     if (isTable || isTurned || read.some((input) => rowKindOf(input) === null)) {
       return { ...layer, gram: null };
     }
     const key = read.map(({ name }) => name).join('\n');
-    const group = groups.get(key) ?? { name: layer.module, layers: [], inputs: read };
+    const group: GrowingGroup = groups.get(key) ?? {
+      ...{ name: layer.module, layers: [], inputs: read },
+      outputs: new Map(),
+    };
     groups.set(key, group);
     const own = { ...layer, gram: group.name };
     group.layers.push(own);
+    group.outputs.set(
+      layer.weight,
+      counted.map(({ node }) => node.outputs[0] as Value),
+    );
     return own;
   });
   const withGram = new Set(layers.flatMap(({ weight, gram }) => (gram === null ? [] : [weight])));
@@ -121,6 +134,11 @@ export function findLinearLayers(model: ModelGraph, positionRows: PositionRows =
       value.shape.length > 1 && !withGram.has(value.name) && !tables.has(value) ? [value.name] : [],
     ),
   };
+}
+
+interface GrowingGroup extends LinearGroup {
+  readonly layers: LinearLayer[];
+  readonly outputs: Map<string, readonly Value[]>;
 }
 
 /** The linear layers of a model, in the order of its graph. */
@@ -194,14 +212,16 @@ function sameRows(input: Value): Value {
 }
 
 /**
- * The inputs of all uses of which rows are counted. Without positions they are those that read
- * data; all of them where none does. The number of relative positions does not depend on the batch.
+ * All uses of which rows are counted. Without positions they are those that read data; all of them
+ * where none does. The number of relative positions does not depend on the batch.
  */
-function countedInputs(products: readonly LinearProduct[], positionRows: PositionRows): readonly Value[] {
-  const inputs = products.map(({ input }) => input);
-  if (positionRows === 'included') return inputs;
-  const reading = inputs.filter((input) => typeof input.shape[0] !== 'number');
-  return reading.length === 0 ? inputs : reading;
+function countedProducts(
+  products: readonly LinearProduct[],
+  positionRows: PositionRows,
+): readonly LinearProduct[] {
+  if (positionRows === 'included') return products;
+  const reading = products.filter(({ input }) => typeof input.shape[0] !== 'number');
+  return reading.length === 0 ? products : reading;
 }
 
 /** The parameter that is added to each product, as its own third operand or by the next node. */

@@ -3,8 +3,8 @@
  *   same model, beside what the same costs in PyTorch with forward hooks. Usage: node
  *   dist/test/bench/gram-pass.js [rounds]
  */
-import { batchesPerDrain } from '../../agent/statistics/collect-grams.ts';
-import { createGramAccumulator } from '../../agent/statistics/gram-accumulator.ts';
+
+import { batchesPerDrain, createGramAccumulator } from '../../agent/statistics/gram-accumulator.ts';
 import { createGramPass } from '../../agent/statistics/gram-graph.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { createSession } from '../../shared/runtime/session.ts';

@@ -66,7 +66,7 @@ describe('the Gram pass', () => {
 
     const pass = await createGramPass(model, model.weights, oneThread);
     const accumulator = createGramAccumulator(pass.panels);
-    expect(pass.panels.filter(({ group }) => group.name === module).length).toBeGreaterThan(2);
+    expect(pass.panels.filter(({ gram }) => gram === module).length).toBeGreaterThan(2);
     await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
     await pass.run(feeds, { tokens: tokenRows, targets: new Int32Array(0) });
     accumulator.drain();
