@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { LowRankOptions } from '../../shared/adapters/lora-plan.ts';
 import { type FisherOptions, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
+import type { OutputGramsOptions } from '../../shared/contribution/output-grams.ts';
 import { isTrained } from '../../shared/contribution/training-record.ts';
 import { type ColumnNames, withAdvice } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -231,6 +232,7 @@ function statisticsOf(
     grams: round.statistics?.grams ?? true,
     ...(round.statistics?.norms === true ? { norms: true } : {}),
     ...fisherOf(round),
+    ...outputGramsOf(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };
 }
@@ -249,6 +251,20 @@ function fisherOf({ statistics }: RoundInfo): { fisher?: FisherOptions } {
     );
   }
   return { fisher: { variant, reduction, examples: wanted.examples } };
+}
+
+/** The output Grams that the round wants, in our words. */
+function outputGramsOf({ statistics }: RoundInfo): { outputGrams?: OutputGramsOptions } {
+  const wanted = statistics?.outputGrams;
+  if (wanted === undefined || wanted === null) return {};
+  const variant = fisherVariants.find((own) => own === wanted.variant);
+  if (variant === undefined) {
+    throw new RegmeanError(
+      'unsupported',
+      `the round wants output Grams of a kind not known here, ${wanted.variant}`,
+    );
+  }
+  return { outputGrams: { variant, examples: wanted.examples } };
 }
 
 /** Seconds since the last call. */

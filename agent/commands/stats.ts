@@ -9,6 +9,7 @@ import {
   fisherReductions,
   fisherVariants,
 } from '../../shared/contribution/fisher.ts';
+import { outputGramsDefaults } from '../../shared/contribution/output-grams.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -43,6 +44,8 @@ interface StatsFlags extends ColumnNames {
   readonly fisher?: FisherVariant;
   readonly fisherExamples: number;
   readonly fisherReduction: FisherReduction;
+  readonly outputGrams?: FisherVariant;
+  readonly outputGramsExamples: number;
   readonly json?: boolean;
 }
 
@@ -51,7 +54,7 @@ export function registerStatsCommand(program: Command): void {
   const command = program
     .command('stats')
     .description(
-      "compute Gram matrices of every linear layer's inputs, or Fisher information, and write the contribution",
+      "compute Gram matrices of every linear layer's inputs, or other statistics, and write the contribution",
     )
     .requiredOption('--model <dir>', 'fine-tuned model, a folder or an ONNX file, or a LoRA adapter')
     .requiredOption('--task <kind>', 'task of the model', parse.taskKind)
@@ -88,6 +91,18 @@ export function registerStatsCommand(program: Command): void {
         .default(fisherDefaults.reduction),
     )
     .addOption(
+      new Option(
+        '--output-grams <variant>',
+        'also collect covariances of the gradients of layers’ outputs, labels as for --fisher, for `merge --outputs gradients`',
+      ).choices(fisherVariants),
+    )
+    .option(
+      '--output-grams-examples <n>',
+      'most examples for them',
+      parse.positiveInteger,
+      outputGramsDefaults.examples,
+    )
+    .addOption(
       new Option('--padding <choice>', 'whether rows of padding are part of Grams, as in the reference code')
         .choices(paddingChoices)
         .default('excluded'),
@@ -111,16 +126,16 @@ export function registerStatsCommand(program: Command): void {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nOnly weights, Gram matrices, counts and label names are written, and Fisher information and sums of normalisation layers\n' +
-        'where asked for: no text, no example, no label of an example.\n' +
+      '\nOnly weights, Gram matrices, counts and label names are written, and Fisher information, sums of normalisation layers and\n' +
+        'covariances of gradients where asked for: no text, no example, no label of an example.\n' +
         'Of a LoRA adapter of Hugging Face PEFT the two factors of every weight are the contribution, and no data is read:\n' +
         '  regmean stats --model lora --base base --task text-classification --labels routine,urgent --agent north --out contribution',
     )
     .action(async (flags: StatsFlags) => {
-      if (!flags.grams && flags.fisher === undefined && !flags.norms) {
+      if (!flags.grams && flags.fisher === undefined && !flags.norms && flags.outputGrams === undefined) {
         throw new RegmeanError(
           'usage',
-          '--no-grams: needs --fisher or --norms, or there is nothing to collect',
+          '--no-grams: needs --fisher, --norms or --output-grams, or there is nothing to collect',
         );
       }
       const { collectStatistics } = await import('../steps/collect-statistics.ts');
@@ -131,6 +146,8 @@ export function registerStatsCommand(program: Command): void {
         fisher: variant,
         fisherExamples,
         fisherReduction,
+        outputGrams: ofOutputs,
+        outputGramsExamples,
         threads,
         ...rest
       } = gatherColumns(flags);
@@ -138,8 +155,10 @@ export function registerStatsCommand(program: Command): void {
         variant === undefined
           ? {}
           : { fisher: { variant, examples: fisherExamples, reduction: fisherReduction } };
+      const outputGrams =
+        ofOutputs === undefined ? {} : { outputGrams: { variant: ofOutputs, examples: outputGramsExamples } };
       const result = await collectStatistics(
-        { ...rest, ...fisher, dataFiles: data },
+        { ...rest, ...fisher, ...outputGrams, dataFiles: data },
         commandContext({ threads }),
       );
       if (json === true) {
@@ -153,6 +172,9 @@ export function registerStatsCommand(program: Command): void {
             `${result.examples} examples, in ${formatDuration(result.seconds)} (${result.tokensPerSecond} tokens/s)\n`) +
           (result.normLayers === 0 ? '' : `sums of ${result.normLayers} normalisation layers\n`) +
           (result.fisherExamples === 0 ? '' : `Fisher information from ${result.fisherExamples} examples\n`) +
+          (result.outputGramsExamples === 0
+            ? ''
+            : `output Grams from ${result.outputGramsExamples} examples\n`) +
           `contribution: ${result.out}\n`,
       );
     });

@@ -59,8 +59,8 @@ export function gramPanels(graph: Graph): GramPanels {
         }, previous);
         graph.output(name, product);
         panels.push({ gram, dimension, start, end, sum });
-        // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a copy
-        // of its bias.
+        // The product is added into the array it begins from: ONNX Runtime's Gemm starts from a
+        // copy of its bias.
         feeds.set(previous.name, sum);
         into.set(name, sum);
       }

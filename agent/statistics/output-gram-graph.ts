@@ -1,9 +1,11 @@
 /**
  * @file The graph that collects output Grams: the backward pass of sum(logits * cotangent) down to
  *   the outputs of every linear layer, and panels of G^T G, where G [rows, outputs] has a row for
- *   each token: the Kronecker factor of the outputs (Martens and Grosse: "Optimizing Neural Networks
- *   with Kronecker-factored Approximate Curvature", https://arxiv.org/abs/1503.05671, section 3).
+ *   each token: the Kronecker factor of the outputs (Martens and Grosse: "Optimizing Neural
+ *   Networks with Kronecker-factored Approximate Curvature", https://arxiv.org/abs/1503.05671,
+ *   section 3).
  */
+import { hasOutputGram } from '../../shared/contribution/output-grams.ts';
 import { RegmeanError } from '../../shared/errors.ts';
 import { gradients } from '../../shared/graph/gradients.ts';
 import * as ops from '../../shared/graph/ops/index.ts';
@@ -12,7 +14,6 @@ import { findLinearLayers, type LinearLayer } from '../../shared/models/linear-l
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor } from '../../shared/runtime/session.ts';
-import { isLanguageTask } from '../../shared/task.ts';
 import type { CotangentPass } from './fisher-walk.ts';
 import { batchesPerDrain, createGramAccumulator } from './gram-accumulator.ts';
 import { gramPanels } from './gram-panels.ts';
@@ -32,8 +33,8 @@ export interface OutputGramPass extends CotangentPass {
  * Builds the pass for a model, dropout off. A layer that is used several times has the rows of all
  * the uses that its Gram counts.
  *
- * @throws RegmeanError `unsupported` for a model without linear layers, or with an op on the way that
- *   has no gradient
+ * @throws RegmeanError `unsupported` for a model without linear layers, or with an op on the way
+ *   that has no gradient
  */
 export async function createOutputGramPass(
   model: ModelIdentity,
@@ -48,8 +49,7 @@ export async function createOutputGramPass(
   const described = findLinearLayers(built, positionRows).groups.flatMap((group) =>
     group.layers.map((layer) => ({ layer, outputs: group.outputs.get(layer.weight) ?? [] })),
   );
-  const isLeftOut = (layer: LinearLayer): boolean => isLanguageTask(model.task) && layer.kind === 'head';
-  const chosen = described.filter(({ layer }) => !isLeftOut(layer));
+  const chosen = described.filter(({ layer }) => hasOutputGram(layer, model.task));
   if (chosen.length === 0) {
     throw new RegmeanError('unsupported', 'output Grams: the network must have linear layers, has none');
   }
@@ -66,7 +66,7 @@ export async function createOutputGramPass(
   let undrained = 0;
   return {
     layers: chosen.map(({ layer }) => layer),
-    leftOut: described.flatMap(({ layer }) => (isLeftOut(layer) ? [layer] : [])),
+    leftOut: described.flatMap(({ layer }) => (hasOutputGram(layer, model.task) ? [] : [layer])),
     async add(feeds, cotangent) {
       const rows = [cotangent.length / classes, classes];
       const all = new Map<string, RunTensor>([

@@ -1,4 +1,5 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { OutputGramsOptions } from '../../shared/contribution/output-grams.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
 
@@ -46,6 +47,21 @@ export interface GramStatistics {
   readonly norms?: boolean;
   /** Fisher information beside the Grams, when given. */
   readonly fisher?: FisherOptions;
+  /** Output Grams beside the Grams, when given. */
+  readonly outputGrams?: OutputGramsOptions;
+}
+
+/** The flags that asked for statistics which not every model has, beside Grams. */
+export function askedBesideGrams({
+  fisher,
+  norms,
+  outputGrams,
+}: Pick<GramStatistics, 'fisher' | 'norms' | 'outputGrams'>): readonly string[] {
+  return [
+    ...(fisher === undefined ? [] : ['--fisher']),
+    ...(norms === true ? ['--norms'] : []),
+    ...(outputGrams === undefined ? [] : ['--output-grams']),
+  ];
 }
 
 /** Statistics of a fine-tuned model, and the contribution that they are written into. */

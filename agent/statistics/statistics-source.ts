@@ -1,5 +1,7 @@
 /** @file A fine-tuned model of any kind, as what statistics are collected of. */
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { OutputGramsOptions } from '../../shared/contribution/output-grams.ts';
+import type { OutputGramsToWrite } from '../../shared/contribution/write-contribution.ts';
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { ExampleReader } from '../../shared/inference/load-examples.ts';
@@ -14,5 +16,6 @@ export interface StatisticsSource {
   writeModel(folder: string): Promise<void>;
   grams(examples: readonly EncodedExample[]): Promise<CollectedGrams>;
   fisher(examples: readonly EncodedExample[], options: FisherOptions): Promise<FisherToWrite>;
+  outputGrams(examples: readonly EncodedExample[], options: OutputGramsOptions): Promise<OutputGramsToWrite>;
   dispose(): Promise<void>;
 }

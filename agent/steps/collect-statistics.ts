@@ -21,7 +21,7 @@ import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import type { CollectedGrams } from '../statistics/collect-grams.ts';
-import type { StatisticsOptions } from '../statistics/statistics-options.ts';
+import { askedBesideGrams, type StatisticsOptions } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { contributeAdapter } from './contribute-adapter.ts';
 import { collectGramsIn } from './grams-in-model.ts';
@@ -39,6 +39,8 @@ export interface StatisticsResult {
   readonly batches: number;
   /** Examples that the Fisher information is from; 0 without. */
   readonly fisherExamples: number;
+  /** Examples that the output Grams are from; 0 without. */
+  readonly outputGramsExamples: number;
   readonly seconds: number;
   readonly tokensPerSecond: number;
 }
@@ -70,8 +72,7 @@ async function contributeAdapterOf(
   context: RunContext,
 ): Promise<StatisticsResult> {
   const asked = [
-    ...(options.fisher === undefined ? [] : ['--fisher']),
-    ...(options.norms === true ? ['--norms'] : []),
+    ...askedBesideGrams(options),
     ...(options.inputsFrom === undefined ? [] : ['--inputs-from']),
   ][0];
   if (asked !== undefined) {
@@ -89,6 +90,7 @@ async function contributeAdapterOf(
     tokens: 0,
     batches: 0,
     fisherExamples: 0,
+    outputGramsExamples: 0,
   };
   return { out: options.out, ...none, seconds: 0, tokensPerSecond: 0 };
 }
@@ -104,10 +106,12 @@ async function collectFrom(
   const source = await openStatisticsSource(opened, options, options.labels ?? record?.labels, context);
   try {
     const { model } = source;
-    const isRead = options.inputsFrom === undefined || options.fisher !== undefined;
+    const { fisher: ofFisher, outputGrams: ofOutputs } = options;
+    const isRead = options.inputsFrom === undefined || ofFisher !== undefined || ofOutputs !== undefined;
     const examples = isRead ? await examplesFor(source, options, context) : [];
     const { collected, inputsFrom } = await gramsOf(opened, source, examples, options, context);
-    const fisher = options.fisher === undefined ? undefined : await source.fisher(examples, options.fisher);
+    const fisher = ofFisher === undefined ? undefined : await source.fisher(examples, ofFisher);
+    const outputGrams = ofOutputs === undefined ? undefined : await source.outputGrams(examples, ofOutputs);
     await writeContribution(options.out, {
       writeModel: source.writeModel,
       grams: collected.grams,
@@ -115,6 +119,7 @@ async function collectFrom(
       weights: collected.weights,
       ...(collected.norms === undefined ? {} : { norms: collected.norms }),
       ...(fisher === undefined ? {} : { fisher }),
+      ...(outputGrams === undefined ? {} : { outputGrams }),
       manifest: {
         agent: options.agent,
         ...base,
@@ -137,6 +142,9 @@ async function collectFrom(
           : {
               fisher: { variant: fisher.variant, reduction: fisher.reduction, examples: fisher.examples },
             }),
+        ...(outputGrams === undefined
+          ? {}
+          : { outputGrams: { variant: outputGrams.variant, examples: outputGrams.examples } }),
         metrics: options.shareMetrics ? (record?.metrics ?? {}) : {},
         tool: toolVersion,
       },
@@ -151,6 +159,7 @@ async function collectFrom(
       tokens: collected.tokens,
       batches: collected.batches,
       fisherExamples: fisher?.examples ?? 0,
+      outputGramsExamples: outputGrams?.examples ?? 0,
       seconds,
       tokensPerSecond: Math.round(collected.tokens / seconds),
     };
@@ -161,12 +170,12 @@ async function collectFrom(
 
 async function examplesFor(
   { model, folder }: StatisticsSource,
-  { dataFiles, columns, fisher, task, maxLength }: StatisticsOptions,
+  { dataFiles, columns, fisher, outputGrams, task, maxLength }: StatisticsOptions,
   context: RunContext,
 ): Promise<readonly EncodedExample[]> {
   const { examples, truncated } = await loadModelExamples(model, {
     ...{ files: dataFiles, columns, maxLength, modelFolder: folder },
-    labelled: fisher?.variant === 'empirical' || task === 'text2text',
+    labelled: [fisher, outputGrams].some((own) => own?.variant === 'empirical') || task === 'text2text',
   });
   noteCutRows(dataFiles.join(', '), truncated, context);
   return examples;
@@ -183,7 +192,7 @@ async function gramsOf(
   options: StatisticsOptions,
   context: RunContext,
 ): Promise<{ readonly collected: CollectedGrams; readonly inputsFrom?: string }> {
-  const { grams, inputsFrom, fisher: _, ...ofGrams } = options;
+  const { grams, inputsFrom, fisher: _, outputGrams: __, ...ofGrams } = options;
   if (grams === false && options.norms !== true) return { collected: nothing };
   if (inputsFrom === undefined) return { collected: await source.grams(examples) };
   return collectGramsIn(inputsFrom, opened, ofGrams, context);

@@ -3,6 +3,7 @@ import { noteSurplus } from '../../shared/models/surplus-tensors.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { collectFisher } from '../statistics/collect-fisher.ts';
 import { collectGrams } from '../statistics/collect-grams.ts';
+import { collectOutputGrams } from '../statistics/collect-output-grams.ts';
 import type { GramStatistics } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 
@@ -41,6 +42,8 @@ async function openGraphSource(
     folder: opened.folder,
     grams: (examples) => collectGrams(model, examples, options, context),
     fisher: (examples, fisher) => collectFisher(model, examples, { ...options, ...fisher }, context),
+    outputGrams: (examples, wanted) =>
+      collectOutputGrams(model, examples, { ...options, ...wanted }, context),
     writeModel: (folder) => opened.writeFolder(folder, task, model.classes),
     dispose: async () => {},
   };

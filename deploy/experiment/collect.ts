@@ -52,7 +52,7 @@ export async function collect(
   { model, kinds, seed, batches: given, inputsFrom }: CollectRequest,
   context: ExperimentContext,
 ): Promise<StoredContribution> {
-  const { batchSize, fisher, batches: usual } = context.experiment.statistics;
+  const { batchSize, fisher, outputGrams, batches: usual } = context.experiment.statistics;
   const batches = given ?? usual;
   // Part of what the model depends on, and so of its key.
   const { maxLength, lora } = context.experiment.training;
@@ -61,6 +61,7 @@ export async function collect(
   const request = {
     ...(asks('grams') || asks('norms') ? { batches } : {}),
     ...(asks('fisher') ? fisher : {}),
+    ...(asks('outputGrams') ? { outputGrams } : {}),
     batchSize,
   };
   const key = artifactKey({ model: model.key, kind, request, seed, inputsFrom: inputsFrom?.key });
@@ -88,6 +89,7 @@ export async function collect(
         grams: asks('grams'),
         norms: asks('norms'),
         ...(asks('fisher') ? { fisher } : {}),
+        ...(asks('outputGrams') ? { outputGrams } : {}),
         ...(maxLength === undefined ? {} : { maxLength }),
         ...(merged === undefined ? {} : { inputsFrom: merged }),
       },

@@ -7,7 +7,7 @@ import { foreignOfChoice, givenAutoOptions, methodChoices } from '../../merger/a
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
 import { givenOptions, type NumberOptionKey, numberOptions } from '../../merger/methods/merge-keys.ts';
 import { complaintsAboutRefinements, refinementOptions } from '../../merger/methods/refinement-options.ts';
-import { fisherSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { fisherSchema, outputGramsSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { plainNameSchema } from '../../shared/plain-name.ts';
@@ -76,6 +76,7 @@ const statistics = z.strictObject({
   batches: z.int().min(1).default(1000),
   batchSize: z.int().min(1).default(16),
   fisher: fisherSchema.prefault({}),
+  outputGrams: outputGramsSchema.prefault({}),
 });
 
 /** The base, and what becomes of heads, are the experiment's. */

@@ -1,9 +1,11 @@
 /** @file Runs an experiment file from end to end, and continues one that was stopped. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { needsOf } from '../../merger/methods/merge-keys.ts';
 import { writeAllAtomically, writeJsonAtomically } from '../../shared/files/atomic-write.ts';
 import { toolVersion } from '../../shared/files/tool-version.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
+import { fixedMethods } from './automatic.ts';
 import { baseKey } from './base-key.ts';
 import { checkBase } from './check-base.ts';
 import { checkData } from './check-data.ts';
@@ -131,13 +133,15 @@ async function describe({ context, scorer, models, data }: SeedRun): Promise<Exp
   };
 }
 
-function describeSettings({ data, training, heads, statistics }: Experiment): Record<string, string> {
+function describeSettings(experiment: Experiment): Record<string, string> {
+  const { data, training, heads, statistics } = experiment;
   const list = (values: object): string =>
     Object.entries(values)
       .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
       .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' ') : value}`)
       .join(', ');
-  const { fisher, ...grams } = statistics;
+  const { fisher, outputGrams, ...grams } = statistics;
+  const isAsked = fixedMethods(experiment).some((own) => needsOf(own).includes('outputGrams'));
   return {
     data: data.corpus === undefined ? 'own files' : `built-in corpus ${data.corpus}`,
     ...(data.partition === undefined ? {} : { partition: list(data.partition) }),
@@ -145,6 +149,7 @@ function describeSettings({ data, training, heads, statistics }: Experiment): Re
     heads: list(heads),
     Grams: list(grams),
     Fisher: list(fisher),
+    ...(isAsked ? { 'output Grams': list(outputGrams) } : {}),
   };
 }
 

@@ -3,6 +3,7 @@
  *   same method as everything else: for each set of agents, a merge of their rows of its classes
  *   (paper, Appendix B).
  */
+import { layerWeight } from '../../shared/contribution/layer-weights.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { TensorReader } from '../../shared/safetensors/open-safetensors.ts';
 import { sizeOf } from '../../shared/tensor.ts';
@@ -37,8 +38,8 @@ export function classRowSteps(
       coefficients: members.map((index) => ((inputs.coefficients[index] as number) * whole) / sum),
       contributions: members.map((index) =>
         withRows(
+          inputs,
           inputs.contributions[index] as Contribution,
-          new Set(inputs.parameters),
           classes.map((id) => rows[id]?.[index] as number),
         ),
       ),
@@ -90,17 +91,23 @@ function withoutTensors(base: TensorReader, parameters: ReadonlySet<string>): Te
   return { ...base, tensors: new Map([...base.tensors].filter(([name]) => !parameters.has(name))) };
 }
 
-/** A contribution of which only some rows of some parameters are seen, in the order given. */
-function withRows(
-  contribution: Contribution,
-  parameters: ReadonlySet<string>,
-  rows: readonly number[],
-): Contribution {
-  const { weights, fisher } = contribution;
+/**
+ * A contribution of which only some rows of the merged parameters are seen, in the order given, and
+ * no output Grams of their layers: these are of other outputs.
+ */
+function withRows(inputs: MergeInputs, contribution: Contribution, rows: readonly number[]): Contribution {
+  const parameters = new Set(inputs.parameters);
+  const { weights, fisher, outputGrams } = contribution;
+  const isKept = (module: string): boolean =>
+    !parameters.has(layerWeight(module, outputGrams?.weights ?? new Map(), inputs.layers).parameter);
   return {
     ...contribution,
     weights: { ...weights, ...selectRows(weights, parameters, rows) },
     fisher: fisher === undefined ? undefined : { ...fisher, ...selectRows(fisher, parameters, rows) },
+    outputGrams:
+      outputGrams === undefined
+        ? undefined
+        : { ...outputGrams, layers: new Map([...outputGrams.layers].filter(([module]) => isKept(module))) },
   };
 }
 

@@ -11,6 +11,7 @@ import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import type { GramFile } from '../../shared/contribution/open-grams.ts';
+import { outputGramsFile } from '../../shared/contribution/output-grams.ts';
 import { describeFiles } from '../../shared/contribution/write-contribution.ts';
 import { gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts';
 import { normsFile } from '../../shared/contribution/write-norms.ts';
@@ -39,8 +40,8 @@ export interface NeuronOrder {
 
 /**
  * Writes a contribution with its neurons in another order: outputs of the first layer's weight and
- * its bias, inputs of the second layer's weight, rows and columns of the second layer's Gram, and
- * Fisher information alike.
+ * its bias, inputs of the second layer's weight, rows and columns of the second layer's Gram and of
+ * the first layer's output Gram, and Fisher information alike.
  *
  * @throws RegmeanError `unsupported` for Grams whose number of rows is not known
  */
@@ -49,7 +50,7 @@ export async function permuteContribution(
   orders: readonly NeuronOrder[],
   out: string,
 ): Promise<void> {
-  const { model, weights, grams, fisher, norms, manifest } = contribution;
+  const { model, weights, grams, fisher, outputGrams, norms, manifest } = contribution;
   await writeFolderAtomically(
     out,
     async (target) => {
@@ -57,8 +58,13 @@ export async function permuteContribution(
       await writeConfig(target, model.config.text, 'F32');
       await writePermuted(weights, orders, join(target, weightsFile), { format: 'pt' });
       await model.writeNetwork(target);
-      if (grams !== undefined)
-        await permuteGrams(grams, await contributionLayers(contribution), orders, join(target, gramsFile));
+      const known = await contributionLayers(contribution);
+      for (const [file, side, name] of [
+        [grams, 'second', gramsFile],
+        [outputGrams, 'first', outputGramsFile],
+      ] as const) {
+        if (file !== undefined) await permuteGrams(file, side, known, orders, join(target, name));
+      }
       if (fisher !== undefined) {
         const { variant, reduction, examples } = fisher;
         await writePermuted(fisher, orders, join(target, fisherFile), {
@@ -113,12 +119,13 @@ async function writePermuted(
 
 async function permuteGrams(
   file: GramFile,
+  side: 'first' | 'second',
   known: LayerIndex | null,
   orders: readonly NeuronOrder[],
   path: string,
 ): Promise<void> {
   const { byModule } = gramLayers(file, known);
-  const orderOf = new Map(orders.map(({ second, order }) => [byModule.get(second.module), order]));
+  const orderOf = new Map(orders.map(({ order, ...layers }) => [byModule.get(layers[side].module), order]));
   const grams = [...file.grams].map(([name, { dimension, rows }]) => {
     if (rows === undefined) {
       throw new RegmeanError(

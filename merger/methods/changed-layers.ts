@@ -45,7 +45,7 @@ export function layersOfBase(inputs: MergeInputs): LayersOfBase {
 /** The changes of one layer, read one after the other. */
 export interface LayerChanges {
   readonly layer: SolvedLayer;
-  /** W_0 [n, d] */
+  /** W_0 [n, d]; the agents' mean where the base has no such layer. */
   readonly origin: Matrix;
   /** What each agent counts: coefficients relative to their mean, so that equal ones are 1. */
   readonly weights: readonly number[];
@@ -98,24 +98,38 @@ export function layerChangeSteps(
 }
 
 /**
- * The changes of a layer that the base holds.
+ * The changes of a layer from the base; from the agents' mean where the base has no such layer.
  *
  * @throws RegmeanError `invalid-input` when the base's weights are not finite
  */
 export async function changesOf(inputs: MergeInputs, layer: SolvedLayer): Promise<LayerChanges> {
   const { contributions, coefficients } = inputs;
-  const base = baseOf(inputs, layer.weight) as TensorReader;
+  const base = baseOf(inputs, layer.weight);
   const stack = { dimension: layer.inputs, layers: [layer] };
-  const origin = await readStack(base, stack);
-  if (!allFinite(origin.data)) throw notFinite(base.path, layer.weight);
+  const readFinite = async (reader: TensorReader, whose: string): Promise<Matrix> => {
+    const values = await readStack(reader, stack);
+    if (!allFinite(values.data)) throw notFinite(whose, layer.weight);
+    return values;
+  };
+  const readOwn = (index: number): Promise<Matrix> => {
+    const { agent, weights } = contributions[index] as Contribution;
+    return readFinite(weights, agent);
+  };
+  const weights = relativeToMean(coefficients);
+  let origin: Matrix;
+  if (base !== undefined) origin = await readFinite(base, base.path);
+  else {
+    origin = zeros(layer.outputs, layer.inputs);
+    for (const [index, weight] of weights.entries()) {
+      addScaled(origin, weight / weights.length, await readOwn(index));
+    }
+  }
   return {
     layer,
     origin,
-    weights: relativeToMean(coefficients),
+    weights,
     async readChange(index) {
-      const { agent, weights } = contributions[index] as Contribution;
-      const change = await readStack(weights, stack);
-      if (!allFinite(change.data)) throw notFinite(agent, layer.weight);
+      const change = await readOwn(index);
       addScaled(change, -1, origin);
       return change;
     },

@@ -2,7 +2,7 @@
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
-import type { Matrix } from '../../shared/linalg/matrix.ts';
+import { addToDiagonal, type Matrix } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import { groupLayers, type LayerGroup } from './layer-groups.ts';
 import type { MergeInputs } from './merge-step.ts';
@@ -69,7 +69,7 @@ async function readScaledGram(
   const coefficient = coefficients[index] as number;
   const diagonal = coefficient * gramFactor(file, name, gramScale);
   const data = await file.readSquare(name, { diagonal, offDiagonal: alpha * diagonal }, into);
-  for (let at = 0; at < data.length; at += dimension + 1)
-    data[at] = (data[at] as number) + coefficient * ridge;
-  return { rows: dimension, columns: dimension, data };
+  const gram = { rows: dimension, columns: dimension, data };
+  addToDiagonal(gram, coefficient * ridge);
+  return gram;
 }

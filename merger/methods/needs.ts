@@ -2,6 +2,7 @@
 
 import { fisherFile } from '../../shared/contribution/fisher.ts';
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
+import { outputGramsFile } from '../../shared/contribution/output-grams.ts';
 import { gramsFile } from '../../shared/contribution/write-grams.ts';
 import { normsFile } from '../../shared/contribution/write-norms.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -11,7 +12,7 @@ import type { MergeInputs } from './merge-step.ts';
  * What contributions, or the merge, must have for a method. `layers`: which layers are linear, of a
  * model family that is known.
  */
-export type Need = 'grams' | 'fisher' | 'norms' | 'base' | 'layers';
+export type Need = 'grams' | 'fisher' | 'norms' | 'outputGrams' | 'base' | 'layers';
 
 /** The statistics that a contribution may hold: how they are called, and how they are made. */
 const statistics = {
@@ -25,6 +26,11 @@ const statistics = {
     called: 'sums of normalisation layers',
     file: normsFile,
     remedy: 'make them with `regmean stats --norms`',
+  },
+  outputGrams: {
+    called: 'output Grams',
+    file: outputGramsFile,
+    remedy: 'make them with `regmean stats --output-grams empirical`',
   },
 } as const;
 

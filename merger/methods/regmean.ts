@@ -88,9 +88,16 @@ const options = z.object({
     default: 'none',
   }),
   sides: option(z.enum(['inputs', 'both']).default('inputs'), {
-    help: 'both: agents also count by the covariance of their outputs’ gradients, for which the change of weights stands',
+    help: 'both: agents also count by the covariance of their outputs’ gradients, see --outputs',
     label: 'sides of layers that count',
     value: 'which',
+  }),
+  outputs: option(z.enum(['weights', 'gradients']).optional(), {
+    onlyWith: { sides: 'both' },
+    help: 'what outputs of layers are known by: how far the weights went from the base, or the gradients’ covariances that agents sent (K-FAC)',
+    label: 'covariances of outputs',
+    value: 'source',
+    default: 'weights',
   }),
   outputsEps: option(z.number().min(0).optional(), {
     onlyWith: { sides: 'both' },
@@ -133,10 +140,15 @@ export const regmean = defineMethod({
   options,
   settings: settingsOf,
   needs(settings) {
-    const ofVectors = needsOfVectors(settings);
-    if (settings.covariance === 'weights') return [...new Set<Need>(['layers', 'base', ...ofVectors])];
-    const ofSides: readonly Need[] = settings.sides === 'both' ? ['base'] : [];
-    return [...new Set<Need>(['grams', ...ofSides, ...ofVectors])];
+    const { covariance, sides } = settings;
+    const ofOutputs = sides === 'inputs' ? null : settings.outputs;
+    const needs: readonly Need[] = [
+      ...(covariance === 'weights' ? (['layers', 'base'] as const) : (['grams'] as const)),
+      ...(ofOutputs === 'weights' ? (['base'] as const) : []),
+      ...(ofOutputs === 'gradients' ? (['outputGrams'] as const) : []),
+      ...needsOfVectors(settings),
+    ];
+    return [...new Set(needs)];
   },
   steps(inputs, settings) {
     const { systems, averaged } =
@@ -144,11 +156,10 @@ export const regmean = defineMethod({
     const solved = systems.flatMap(({ layers }) => layers.map(({ weight }) => weight));
     const { vectors: _, ...ofSystems } = settings;
     return [
-      ...systems
-        .flatMap((system) =>
-          settings.sides === 'both' ? bothSidesSteps(inputs, settings, system) : [solveStep(inputs, system)],
-        )
-        .map((step) => ({ ...step, key: JSON.stringify([step.name, step.parameters, ofSystems]) })),
+      ...(settings.sides === 'both'
+        ? bothSidesSteps(inputs, settings, systems)
+        : systems.map((system) => solveStep(inputs, system))
+      ).map((step) => ({ ...step, key: JSON.stringify([step.name, step.parameters, ofSystems]) })),
       ...otherSteps(inputs, settings, { solved, averaged }),
     ];
   },
@@ -164,9 +175,12 @@ type RegmeanSettings = OtherParameters &
 /** Fills in the defaults of the chosen source of covariances, and of the chosen sides. */
 function settingsOf(given: z.output<typeof options>): RegmeanSettings {
   const { covariance, alpha, ridge, gramScale, vectors } = given;
-  const { sides, outputsEps = 0.1, sidesIterations = 50, sidesTolerance = 1e-4 } = given;
+  const { sides, outputs = 'weights', outputsEps = 0.1 } = given;
+  const { sidesIterations = 50, sidesTolerance = 1e-4 } = given;
   const others =
-    sides === 'inputs' ? { sides, vectors } : { sides, outputsEps, sidesIterations, sidesTolerance, vectors };
+    sides === 'inputs'
+      ? { sides, vectors }
+      : { sides, outputs, outputsEps, sidesIterations, sidesTolerance, vectors };
   if (covariance === 'weights') {
     const { covarianceEps = 0.1, covarianceCentring = 'none', covarianceNormalize = 'none' } = given;
     return { covariance, covarianceEps, covarianceCentring, covarianceNormalize, ...others };

@@ -7,7 +7,7 @@
  */
 
 import type { Gemm } from '../../shared/linalg/gemm.ts';
-import { copyOf, type Matrix, zeros } from '../../shared/linalg/matrix.ts';
+import { addToDiagonal, copyOf, type Matrix, traceOf, zeros } from '../../shared/linalg/matrix.ts';
 
 /** How the covariance is made from a change of weights. */
 export interface WeightCovarianceSettings {
@@ -34,10 +34,8 @@ export async function weightCovariance(
   const covariance = zeros(dimension, dimension);
   await gemm.accumulate(rows, rows, covariance, { transA: true });
   const { data } = covariance;
-  let trace = 0;
-  for (let at = 0; at < data.length; at += dimension + 1) trace += data[at] as number;
-  const added = (covarianceEps * trace) / dimension;
-  for (let at = 0; at < data.length; at += dimension + 1) data[at] = (data[at] as number) + added;
+  const trace = traceOf(covariance);
+  addToDiagonal(covariance, (covarianceEps * trace) / dimension);
   if (covarianceNormalize === 'none' || trace === 0) return covariance;
   for (let at = 0; at < data.length; at++) data[at] = (data[at] as number) / trace;
   return covariance;

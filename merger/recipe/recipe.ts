@@ -1,6 +1,7 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 
 import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
+import { outputGramsDefaults } from '../../shared/contribution/output-grams.ts';
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
 import { plainNameSchema } from '../../shared/plain-name.ts';
@@ -50,12 +51,19 @@ export const fisherSchema = z.strictObject({
   reduction: z.enum(fisherReductions).default(fisherDefaults.reduction),
 });
 
+/** Output Grams that are collected; see the agent's `stats --output-grams`. */
+export const outputGramsSchema = z.strictObject({
+  variant: z.enum(fisherVariants).default('empirical'),
+  examples: z.int().min(1).default(outputGramsDefaults.examples),
+});
+
 const statistics = z.strictObject({
   grams: z.boolean().default(true),
   batches: z.int().min(1).optional(),
   /** Sums of normalisation layers; see the agent's `stats --norms`. */
   norms: z.boolean().default(false),
   fisher: fisherSchema.optional(),
+  outputGrams: outputGramsSchema.optional(),
 });
 
 /** The schema of a recipe file. Unknown keys are errors; every default is written out here. */
@@ -123,14 +131,12 @@ export const recipeSchema = z
         );
         continue;
       }
-      if (needs.includes('grams') && !value.statistics.grams) {
-        complain(['statistics', 'grams'], `must be true, ${who} needs Grams`);
-      }
-      if (needs.includes('norms') && !value.statistics.norms) {
-        complain(['statistics', 'norms'], `must be true, ${who} needs sums of normalisation layers`);
-      }
-      if (needs.includes('fisher') && value.statistics.fisher === undefined) {
-        complain(['statistics', 'fisher'], `must have a variant, ${who} needs Fisher information`);
+      for (const { need, called } of statisticsAmong(needs)) {
+        const wanted = value.statistics[need];
+        if (wanted === false) complain(['statistics', need], `must be true, ${who} needs ${called}`);
+        else if (wanted === undefined) {
+          complain(['statistics', need], `must have a variant, ${who} needs ${called}`);
+        }
       }
     }
     if (value.training.lora !== undefined && value.merge.heads === 'separate') {

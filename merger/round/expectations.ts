@@ -34,6 +34,7 @@ export async function expectationsOf(
     needsGram: (weight) => isSolvedFor(weight, recipe),
     fisher: recipe.statistics.fisher !== undefined,
     norms: recipe.statistics.norms,
+    outputGrams: recipe.statistics.outputGrams !== undefined,
     tensors: await withModel(paths.base, (model) => model.tensorsFor(recipe.task, recipe.labels)),
     networkOf: paths.base,
     allowDifferent: recipe.merge.allowDifferent,

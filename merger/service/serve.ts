@@ -125,6 +125,7 @@ async function limitsOf(round: StoredRound): Promise<UploadLimits> {
   return withModel(paths.base, async (base) =>
     limitsFor({
       shapes: new Map([...base.weights.tensors].map(([name, { shape }]) => [name, shape])),
+      task: recipe.task,
       layers: (await base.linearLayers(recipe.task, recipe.labels))?.layers ?? null,
     }),
   );

@@ -13,6 +13,7 @@ import type { OpenModel, TensorShapes } from '../formats/model-format.ts';
 import { withModel } from '../formats/open-model.ts';
 import { listed } from '../listed.ts';
 import type { LayerIndex } from '../models/layer-index.ts';
+import type { LinearLayer } from '../models/linear-layers.ts';
 import { isFloatDtype } from '../safetensors/dtype.ts';
 import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
@@ -20,13 +21,14 @@ import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { otherVersionHint } from './base-identity.ts';
 import { checkGramValues } from './check-gram-values.ts';
 import { checkNormLayers, checkNormShapes, checkNormValues } from './check-norms.ts';
-import { contributionLayers, contributionNorms } from './contribution-layers.ts';
+import { contributionLayers, contributionNorms, contributionTask } from './contribution-layers.ts';
 import { gramLayers } from './gram-layers.ts';
 import { layerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile } from './manifest.ts';
 import { type Contribution, openContribution } from './open-contribution.ts';
 import type { FisherFile } from './open-fisher.ts';
 import type { GramFile } from './open-grams.ts';
+import { hasOutputGram } from './output-grams.ts';
 
 /** What a round asks of a contribution; what is absent is not checked. */
 export interface ContributionExpectations {
@@ -46,6 +48,8 @@ export interface ContributionExpectations {
   readonly fisher?: boolean;
   /** Whether there must be sums of all normalisation layers. */
   readonly norms?: boolean;
+  /** Whether there must be output Grams, of the layers that need Grams. */
+  readonly outputGrams?: boolean;
   /**
    * The exact tensors that there must be: those of an accepted contribution, or of the base with
    * its head.
@@ -94,12 +98,16 @@ export async function validateContribution(
       const known = expectations.norms === true ? await contributionNorms(contribution) : null;
       if (known !== null) checkNormLayers(contribution.norms, known);
     }
+    if (expectations.outputGrams === true && contribution.outputGrams === undefined) {
+      throw refused(`${folder}: must hold output Grams`);
+    }
     if (contribution.fisher !== undefined) checkFisherTensors(contribution, contribution.fisher);
-    if (contribution.grams !== undefined) {
+    for (const { file, side, isWanted } of gramFilesOf(contribution, expectations)) {
       const known = await contributionLayers(contribution);
-      checkGramLayers(contribution, contribution.grams, known);
-      if (expectations.grams === true && known !== null) {
-        checkAllLayers(contribution.grams, known, expectations.needsGram ?? (() => true));
+      checkGramLayers(contribution, file, side, known);
+      if (isWanted && known !== null) {
+        const task = contributionTask(contribution);
+        checkAllLayers(file, known, side, (layer) => hasGram(layer, side, task, expectations));
       }
     }
     await checkListedFiles(folder, manifest);
@@ -108,7 +116,7 @@ export async function validateContribution(
     await checkWeightValues(contribution);
     if (contribution.fisher !== undefined) await checkFisherValues(contribution.fisher);
     if (contribution.norms !== undefined) await checkNormValues(contribution.norms);
-    if (contribution.grams !== undefined) await checkAllGramValues(contribution.grams);
+    for (const { file } of gramFilesOf(contribution, expectations)) await checkAllGramValues(file);
     return manifest;
   } finally {
     await contribution.close();
@@ -215,15 +223,46 @@ function requireShape(folder: string, name: string, got: readonly number[], want
   throw refused(`${folder}: tensor ${name} must have shape ${formatShape(wanted)}, got ${formatShape(got)}`);
 }
 
-function checkGramLayers({ folder, weights }: Contribution, file: GramFile, known: LayerIndex | null): void {
+/** Which features of a layer the Grams of a file are of. */
+type GramSide = 'inputs' | 'outputs';
+
+/** The files of Grams that a contribution holds, and whether their Grams must be there. */
+function gramFilesOf(
+  { grams, outputGrams }: Contribution,
+  expected: ContributionExpectations,
+): readonly { readonly file: GramFile; readonly side: GramSide; readonly isWanted: boolean }[] {
+  const wanted = [
+    { file: grams, side: 'inputs' as const, isWanted: expected.grams === true },
+    { file: outputGrams, side: 'outputs' as const, isWanted: expected.outputGrams === true },
+  ];
+  return wanted.flatMap(({ file, ...own }) => (file === undefined ? [] : [{ file, ...own }]));
+}
+
+/** Whether a layer must have a Gram on a side. */
+function hasGram(
+  layer: LinearLayer,
+  side: GramSide,
+  task: TaskKind,
+  { needsGram = () => true }: ContributionExpectations,
+): boolean {
+  if (layer.gram === null || !needsGram(layer.weight)) return false;
+  return side === 'inputs' || hasOutputGram(layer, task);
+}
+
+function checkGramLayers(
+  { folder, weights }: Contribution,
+  file: GramFile,
+  side: GramSide,
+  known: LayerIndex | null,
+): void {
   const { path, grams, layers } = file;
   for (const [layer, gramName] of layers) {
     const { parameter, orientation } = layerWeight(layer, file.weights, known);
     const shape = weights.tensors.get(parameter)?.shape;
     if (shape === undefined) throw refused(`${path}: layer ${layer} has no weight in ${folder}`);
     const dimension = grams.get(gramName)?.dimension;
-    const inputs = shape[orientation === 'in-out' ? 0 : 1];
-    if (shape.length !== 2 || dimension === undefined || dimension !== inputs) {
+    const features = shape[(orientation === 'in-out') === (side === 'inputs') ? 0 : 1];
+    if (shape.length !== 2 || dimension === undefined || dimension !== features) {
       const weight = `weight ${formatShape(shape)} of layer ${layer}`;
       throw refused(`${path}: Gram ${gramName} of dimension ${dimension} does not fit ${weight}`);
     }
@@ -231,16 +270,21 @@ function checkGramLayers({ folder, weights }: Contribution, file: GramFile, know
 }
 
 /** Refuses Grams without those of some linear layers: a merge could only average these. */
-function checkAllLayers(file: GramFile, known: LayerIndex, needsGram: (weight: string) => boolean): void {
+function checkAllLayers(
+  file: GramFile,
+  known: LayerIndex,
+  side: GramSide,
+  isNeeded: (layer: LinearLayer) => boolean,
+): void {
   const { byModule } = gramLayers(file, known);
-  const missing = known.layers.flatMap(({ module, weight, gram }) =>
-    gram === null || byModule.has(module) || !needsGram(weight) ? [] : [module],
+  const missing = known.layers.flatMap((layer) =>
+    byModule.has(layer.module) || !isNeeded(layer) ? [] : [layer.module],
   );
   if (missing.length === 0) return;
   throw new RegmeanError(
     'refused',
     `${file.path}: Grams of all linear layers must be there, none of ${listed(missing)}`,
-    { hint: 'collect them with `regmean stats`' },
+    { hint: `collect them with \`regmean stats${side === 'inputs' ? '' : ' --output-grams empirical'}\`` },
   );
 }
 

@@ -102,3 +102,15 @@ export function frobeniusNorm({ rows, columns, data }: Matrix, weights?: Float64
   }
   return Math.sqrt(sum);
 }
+
+/** The sum of the diagonal of a square matrix. */
+export function traceOf({ columns, data }: AnyMatrix): number {
+  let trace = 0;
+  for (let at = 0; at < data.length; at += columns + 1) trace += data[at] as number;
+  return trace;
+}
+
+/** square += value * I, in place. */
+export function addToDiagonal({ columns, data }: AnyMatrix, value: number): void {
+  for (let at = 0; at < data.length; at += columns + 1) data[at] = (data[at] as number) + value;
+}

@@ -29,6 +29,7 @@ const travellingNames: ReadonlySet<string> = new Set([
   'model.safetensors',
   'model.safetensors.index.json',
   'norms.safetensors',
+  'output-grams.safetensors',
   'training.json',
   'weights.bin',
 ]);

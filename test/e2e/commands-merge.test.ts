@@ -301,7 +301,9 @@ describe('regmean stats', () => {
     expect(only).toMatchObject({ grams: 0, fisherExamples: 5 });
     const nothing = await runCommand([...args, '--out', at('nothing')]);
     expect(nothing).toMatchObject({ code: 2 });
-    expect(nothing.stderr).toContain('--no-grams: needs --fisher or --norms, or there is nothing to collect');
+    expect(nothing.stderr).toContain(
+      '--no-grams: needs --fisher, --norms or --output-grams, or there is nothing to collect',
+    );
     const merged = await runCommand(['merge', at('only'), at('south'), '--out', at('no')]);
     expect(merged.stderr).toContain('has no grams.safetensors');
   });

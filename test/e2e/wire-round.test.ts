@@ -196,6 +196,11 @@ describe('a round', () => {
         'statistics: { grams: false, fisher: { variant: soft, examples: 5 } }',
       ],
     ],
+    [
+      'K-FAC',
+      ['grams.safetensors', 'output-grams.safetensors'],
+      ['merge: { sides: both, outputs: gradients }', 'statistics: { outputGrams: { examples: 5 } }'],
+    ],
   ])('is taken part in by one command per agent: %s', async (_, statistics, more) => {
     const training = 'training: { epochs: 1, batchSize: 4, learningRate: 0.001, maxLength: 8, seed: 1 }';
     const merger = await startRound([training, ...more]);
@@ -218,7 +223,7 @@ describe('a round', () => {
     const [north] = await Promise.all([run('north'), run('south')]);
     expect(north?.bytesSent).toBeGreaterThan(0);
     const sent = await readdir(fixture.path('north-work', 'contribution'));
-    expect(sent.filter((name) => /^(grams|fisher|norms)/.test(name))).toEqual(statistics);
+    expect(sent.filter((name) => /^(grams|fisher|norms|output-grams)/.test(name)).sort()).toEqual(statistics);
     await expectSameFolder(fixture.path('north-fused'), fixture.path('south-fused'));
   });
 });

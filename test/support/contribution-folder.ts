@@ -7,6 +7,8 @@ export interface ContributionFolder {
   readonly tensors: readonly TensorToWrite[];
   /** Square Grams by module. */
   readonly grams?: readonly TensorToWrite[];
+  /** Square means of output Grams by module. */
+  readonly outputGrams?: readonly TensorToWrite[];
   /** Fisher information by parameter. */
   readonly fisher?: readonly TensorToWrite[];
   readonly fisherMetadata?: Readonly<Record<string, string>>;
@@ -29,6 +31,9 @@ export async function writeContributionFolder(folder: string, content: Contribut
   if (content.grams !== undefined) {
     const metadata = content.rows === undefined ? {} : { rows: JSON.stringify(content.rows) };
     await writeSafetensors(join(folder, 'grams.safetensors'), content.grams, metadata);
+  }
+  if (content.outputGrams !== undefined) {
+    await writeSafetensors(join(folder, 'output-grams.safetensors'), content.outputGrams, {});
   }
   if (content.fisher !== undefined) {
     await writeSafetensors(join(folder, 'fisher.safetensors'), content.fisher, content.fisherMetadata ?? {});

@@ -21,6 +21,7 @@ import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse
 import type { LowRankTraining as _regmean_v1_LowRankTraining, LowRankTraining__Output as _regmean_v1_LowRankTraining__Output } from './regmean/v1/LowRankTraining.ts';
 import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from './regmean/v1/ManifestAccepted.ts';
 import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from './regmean/v1/MergePlan.ts';
+import type { OutputGramsWanted as _regmean_v1_OutputGramsWanted, OutputGramsWanted__Output as _regmean_v1_OutputGramsWanted__Output } from './regmean/v1/OutputGramsWanted.ts';
 import type { Refining as _regmean_v1_Refining, Refining__Output as _regmean_v1_Refining__Output } from './regmean/v1/Refining.ts';
 import type { Round as _regmean_v1_Round, Round__Output as _regmean_v1_Round__Output } from './regmean/v1/Round.ts';
 import type { RoundEvent as _regmean_v1_RoundEvent, RoundEvent__Output as _regmean_v1_RoundEvent__Output } from './regmean/v1/RoundEvent.ts';
@@ -62,6 +63,7 @@ export interface ProtoGrpcType {
       LowRankTraining: MessageTypeDefinition<_regmean_v1_LowRankTraining, _regmean_v1_LowRankTraining__Output>
       ManifestAccepted: MessageTypeDefinition<_regmean_v1_ManifestAccepted, _regmean_v1_ManifestAccepted__Output>
       MergePlan: MessageTypeDefinition<_regmean_v1_MergePlan, _regmean_v1_MergePlan__Output>
+      OutputGramsWanted: MessageTypeDefinition<_regmean_v1_OutputGramsWanted, _regmean_v1_OutputGramsWanted__Output>
       Refining: MessageTypeDefinition<_regmean_v1_Refining, _regmean_v1_Refining__Output>
       Round: MessageTypeDefinition<_regmean_v1_Round, _regmean_v1_Round__Output>
       RoundEvent: MessageTypeDefinition<_regmean_v1_RoundEvent, _regmean_v1_RoundEvent__Output>

@@ -26,22 +26,71 @@ export function naiveTranspose(a: Matrix): Matrix {
 /** A^-1 B by Gaussian elimination with partial pivoting. */
 export function naiveSolve(a: Matrix, b: Matrix): Matrix {
   const size = a.rows;
-  const rows = Array.from({ length: size }, (_, i) => [
-    ...a.data.subarray(i * size, (i + 1) * size),
-    ...b.data.subarray(i * b.columns, (i + 1) * b.columns),
-  ]);
+  const rows: Float64Array[] = Array.from({ length: size }, (_, i) =>
+    Float64Array.of(
+      ...a.data.subarray(i * size, (i + 1) * size),
+      ...b.data.subarray(i * b.columns, (i + 1) * b.columns),
+    ),
+  );
   const at = (i: number, j: number): number => rows[i]?.[j] ?? Number.NaN;
   for (let k = 0; k < size; k++) {
     let best = k;
     for (let i = k + 1; i < size; i++) if (Math.abs(at(i, k)) > Math.abs(at(best, k))) best = i;
-    [rows[k], rows[best]] = [rows[best] as number[], rows[k] as number[]];
-    for (let i = 0; i < size; i++) {
+    [rows[k], rows[best]] = [rows[best] as Float64Array, rows[k] as Float64Array];
+    const pivotRow = rows[k] as Float64Array;
+    for (const [i, row] of rows.entries()) {
       const factor = at(i, k) / at(k, k);
-      if (i !== k) rows[i] = (rows[i] as number[]).map((value, j) => value - factor * at(k, j));
+      if (i === k || factor === 0) continue;
+      for (let j = k; j < row.length; j++) row[j] = (row[j] as number) - factor * (pivotRow[j] as number);
     }
   }
-  const data = rows.flatMap((row, i) => row.slice(size).map((value) => value / at(i, i)));
+  const data = rows.flatMap((row, i) => [...row.subarray(size)].map((value) => value / at(i, i)));
   return { rows: size, columns: b.columns, data: Float64Array.from(data) };
+}
+
+/** H X G, of a sum whose terms have an X of their own. */
+export interface Sandwich {
+  readonly h: Matrix;
+  readonly x: Matrix;
+  readonly g: Matrix;
+}
+
+/**
+ * X with sum_i H_i X G_i = sum_i H_i X_i G_i, from (sum_i H_i (x) G_i) vec(X), vec by rows.
+ *
+ * @param isFrozen columns that the sum says nothing of: these are the mean of X_i
+ */
+export function naiveKroneckerSolve(
+  terms: readonly Sandwich[],
+  isFrozen: (column: number) => boolean = () => false,
+): Matrix {
+  const { rows: n, columns: d } = (terms[0] as Sandwich).x;
+  const left = zeros(n * d, n * d);
+  const right = zeros(n * d, 1);
+  for (const { h, x, g } of terms) {
+    const weighted = naiveProduct(naiveProduct(h, x), g);
+    for (let row = 0; row < n * d; row++) {
+      const own = isFrozen(row % d) ? (x.data[row] as number) / terms.length : (weighted.data[row] as number);
+      right.data[row] = (right.data[row] as number) + own;
+      for (let column = 0; column < n * d; column++) {
+        const outer = entry(h, Math.floor(row / d), Math.floor(column / d));
+        const at = row * n * d + column;
+        left.data[at] = (left.data[at] as number) + outer * entry(g, column % d, row % d);
+      }
+    }
+  }
+  for (let row = 0; row < n * d; row++) if (isFrozen(row % d)) left.data[row * n * d + row] = 1;
+  return { rows: n, columns: d, data: naiveSolve(left, right).data };
+}
+
+/** M + eps tr(M) / size I */
+export function naiveShrunk(matrix: Matrix, eps: number): Matrix {
+  const data = matrix.data.slice();
+  const size = matrix.rows;
+  let trace = 0;
+  for (let i = 0; i < size; i++) trace += entry(matrix, i, i);
+  for (let i = 0; i < size; i++) data[i * (size + 1)] = entry(matrix, i, i) + (eps * trace) / size;
+  return { ...matrix, data };
 }
 
 /** A = U diag(values) V^T, values in descending order. */

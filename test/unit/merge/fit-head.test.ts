@@ -6,15 +6,11 @@ import { collectHeadStatistics } from '../../../agent/steps/head-statistics.ts';
 import { fitHead } from '../../../merger/merge/fit-head.ts';
 import { readHeadStatistics } from '../../../shared/contribution/head-statistics.ts';
 import type { TaskKind } from '../../../shared/task.ts';
+import { fixtureRows } from '../../support/fixture-rows.ts';
 import { quietContext } from '../../support/run-context.ts';
 import { readWeights, writeRows } from '../../support/tiny-model.ts';
 import '../../support/allclose.ts';
-import {
-  type ExpectedTensor,
-  readExpectedTensors,
-  readTorchFixture,
-  torchFixtureFolder,
-} from '../../support/torch-fixture.ts';
+import { type ExpectedTensor, readExpectedTensors, torchFixtureFolder } from '../../support/torch-fixture.ts';
 
 const ridge = 0.5;
 const cases: readonly [name: string, task: TaskKind, layer: string][] = [
@@ -37,33 +33,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The rows of a case as data files have them, without padding. */
-async function rowsOf(name: string, task: TaskKind): Promise<object[]> {
-  const { batches, folder: path } = await readTorchFixture(name);
-  const { id2label = {} } = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'));
-  return batches.flatMap((batch) =>
-    batch.input_ids.map((ids, row) => {
-      const length = batch.attention_mask[row]?.filter((flag) => flag === 1).length ?? 0;
-      const label = batch.labels[row];
-      const labelled =
-        {
-          'token-classification': () => ({ labels: (label as number[]).slice(0, length) }),
-          'multi-label-classification': () => ({
-            labels: (label as number[]).flatMap((flag, id) => (flag === 1 ? [id2label[id]] : [])),
-          }),
-          regression: () => ({ label }),
-        }[task as 'regression'] ?? (() => ({ label: id2label[label as number] }));
-      return {
-        input_ids: ids.slice(0, length),
-        ...(batch.token_type_ids === undefined
-          ? {}
-          : { token_type_ids: batch.token_type_ids[row]?.slice(0, length) }),
-        ...labelled(),
-      };
-    }),
-  );
-}
-
 /** Statistics of a part of a case's rows. */
 async function collect(
   name: string,
@@ -80,7 +49,7 @@ async function collect(
 
 describe('a head that is fitted to the data of all agents', () => {
   it.each(cases)('is the ridge regression of all data together: %s', async (name, task, layer) => {
-    const rows = await rowsOf(name, task);
+    const rows = await fixtureRows(name, task);
     const model = torchFixtureFolder(name);
     const statistics = [
       await collect(name, task, 'north', rows.slice(0, 5)),
@@ -104,7 +73,7 @@ describe('a head that is fitted to the data of all agents', () => {
 
   it('does not depend on how the data are divided', async () => {
     const [name, task] = ['bert-text-classification', 'text-classification'] as const;
-    const rows = await rowsOf(name, task);
+    const rows = await fixtureRows(name, task);
     const whole = await readHeadStatistics(await collect(name, task, 'all', rows));
     const parts = [
       await readHeadStatistics(await collect(name, task, 'first', rows.slice(0, 3))),
@@ -121,7 +90,7 @@ describe('a head that is fitted to the data of all agents', () => {
 
   it('refuses statistics of another model, of other classes, and of one agent twice', async () => {
     const [name, task] = ['bert-text-classification', 'text-classification'] as const;
-    const rows = await rowsOf(name, task);
+    const rows = await fixtureRows(name, task);
     const own = await collect(name, task, 'one', rows);
     const model = torchFixtureFolder(name);
     const headOf = (statistics: readonly string[], changed = model) =>
@@ -146,7 +115,7 @@ describe('a head that is fitted to the data of all agents', () => {
 
   it('refuses heads of agents’ own, and tasks of language', async () => {
     const [name, task] = ['bert-text-classification', 'text-classification'] as const;
-    const own = await collect(name, task, 'north', await rowsOf(name, task));
+    const own = await collect(name, task, 'north', await fixtureRows(name, task));
     const apart = at('apart');
     await cp(torchFixtureFolder(name), apart, { recursive: true });
     await cp(torchFixtureFolder(name), join(apart, 'heads', 'north'), { recursive: true });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mergeContributions } from '../../../merger/merge/merge-contributions.ts';
 import type { MergeOptions } from '../../../merger/merge/merge-options.ts';
 import type { MergeReport } from '../../../merger/merge/merge-report.ts';
-import { type Matrix, zeros } from '../../../shared/linalg/matrix.ts';
+import { type Matrix, traceOf } from '../../../shared/linalg/matrix.ts';
 import type { Model } from '../../../shared/models/model-folder.ts';
 import type { FloatTensor } from '../../../shared/tensor.ts';
 import '../../support/allclose.ts';
@@ -14,7 +14,14 @@ import { writeContributionFolder } from '../../support/contribution-folder.ts';
 import { type FineTunedModels, writeFineTunedModels } from '../../support/fine-tuned-models.ts';
 import { quietContext } from '../../support/run-context.ts';
 import { readWeights } from '../../support/tiny-model.ts';
-import { gramOf, naiveProduct, naiveSolve, naiveTranspose, randomMatrix } from '../linalg/naive.ts';
+import {
+  gramOf,
+  naiveKroneckerSolve,
+  naiveProduct,
+  naiveShrunk,
+  naiveTranspose,
+  randomMatrix,
+} from '../linalg/naive.ts';
 
 const query = 'bert.encoder.layer.0.attention.self.query';
 const name = `${query}.weight`;
@@ -60,20 +67,10 @@ const matrixOf = ({ weights }: Model): Matrix => {
   const { shape, data } = weights.get(name) as FloatTensor;
   return { rows: shape[0] ?? 1, columns: shape[1] ?? 1, data: Float64Array.from(data) };
 };
-const traceOf = ({ data, columns }: Matrix): number =>
-  data.reduce((sum, value, at) => sum + (at % (columns + 1) === 0 ? value : 0), 0);
-const plusDiagonal = (matrix: Matrix, added: number): Matrix => ({
-  ...matrix,
-  data: matrix.data.map((value, at) => value + (at % (matrix.columns + 1) === 0 ? added : 0)),
-});
 const times = (matrix: Matrix, factor: number): Matrix => ({
   ...matrix,
   data: matrix.data.map((value) => factor * value),
 });
-/** M + eps tr(M) / size I */
-const shrunk = (matrix: Matrix, eps: number): Matrix =>
-  plusDiagonal(matrix, (eps * traceOf(matrix)) / matrix.rows);
-
 const changes = (): readonly Matrix[] => {
   const origin = matrixOf(tuned.base);
   return tuned.models.map((model) => {
@@ -87,33 +84,11 @@ function expected(
   sides: (change: Matrix, index: number) => { readonly h: Matrix; readonly g: Matrix },
   frozen: (column: number) => boolean = () => false,
 ): FloatTensor {
-  const [n, d] = [16, 16];
-  const left = zeros(n * d, n * d);
-  const right = zeros(n * d, 1);
-  const mean = new Float64Array(n * d);
-  for (const [index, change] of changes().entries()) {
-    const { h, g } = sides(change, index);
-    for (let row = 0; row < n * d; row++) {
-      mean[row] = (mean[row] as number) + (change.data[row] as number) / 3;
-      for (let column = 0; column < n * d; column++) {
-        const outer = h.data[Math.floor(row / d) * n + Math.floor(column / d)] as number;
-        const at = row * n * d + column;
-        left.data[at] = (left.data[at] as number) + outer * (g.data[(column % d) * d + (row % d)] as number);
-      }
-    }
-    const weighted = naiveProduct(naiveProduct(h, change), g);
-    for (let row = 0; row < n * d; row++) {
-      right.data[row] = (right.data[row] as number) + (weighted.data[row] as number);
-    }
-  }
-  for (let row = 0; row < n * d; row++) {
-    if (!frozen(row % d)) continue;
-    left.data[row * n * d + row] = 1;
-    right.data[row] = mean[row] as number;
-  }
-  const { data } = naiveSolve(left, right);
+  const terms = changes().map((change, index) => ({ ...sides(change, index), x: change }));
+  const { rows, columns, data } = naiveKroneckerSolve(terms, frozen);
   const origin = matrixOf(tuned.base);
-  return { shape: [n, d], data: Float32Array.from(data, (value, at) => value + (origin.data[at] as number)) };
+  const values = Float32Array.from(data, (value, at) => value + (origin.data[at] as number));
+  return { shape: [rows, columns], data: values };
 }
 
 const outputsOf = (change: Matrix): Matrix => naiveProduct(change, naiveTranspose(change));
@@ -122,8 +97,8 @@ describe('both sides', () => {
   it('with covariances from weights: the solution of the Kronecker system', async () => {
     await merge({ covariance: 'weights' });
     const formula = expected((change) => ({
-      h: shrunk(outputsOf(change), 0.1),
-      g: shrunk(gramOf(change), 0.1),
+      h: naiveShrunk(outputsOf(change), 0.1),
+      g: naiveShrunk(gramOf(change), 0.1),
     }));
     expect(await merged()).toBeAllclose(formula, { rtol: 1e-6 });
   });
@@ -134,7 +109,7 @@ describe('both sides', () => {
       coefficients: [1, 2, 3],
     });
     const byTrace = (change: Matrix, product: Matrix, eps: number): Matrix =>
-      times(shrunk(product, eps), 1 / traceOf(gramOf(change)));
+      times(naiveShrunk(product, eps), 1 / traceOf(gramOf(change)));
     const formula = expected((change, index) => ({
       h: byTrace(change, outputsOf(change), 1),
       g: times(byTrace(change, gramOf(change), 0.5), index + 1),
@@ -149,7 +124,7 @@ describe('both sides', () => {
       data: gram.data.map((value, at) => (at % 17 === 0 ? value : value / 2)),
     });
     const formula = expected(
-      (change, index) => ({ h: shrunk(outputsOf(change), 0.1), g: shrink(grams[index] as Matrix) }),
+      (change, index) => ({ h: naiveShrunk(outputsOf(change), 0.1), g: shrink(grams[index] as Matrix) }),
       (column) => column === 0,
     );
     expect(await merged()).toBeAllclose(formula, { rtol: 1e-6 });

@@ -69,7 +69,7 @@ base: base
 task: text-classification
 labels: [negative, positive]
 agents: [north, south]
-statistics: { fisher: {}, norms: true }
+statistics: { fisher: {}, norms: true, outputGrams: {} }
 merge: ${merge}
 `;
 const experiment = (method: string, more = ''): string => `name: north-south

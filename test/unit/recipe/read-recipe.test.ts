@@ -94,6 +94,11 @@ describe('a recipe', () => {
       'merge: { vectors: norms }',
       /statistics\.norms: must be true, the regmean method needs sums of normalisation layers/,
     ],
+    [
+      'outputs known by gradients that agents do not send',
+      'merge: { sides: both, outputs: gradients }',
+      /statistics\.outputGrams: must have a variant, the regmean method needs output Grams/,
+    ],
     ['an alpha beyond one', 'merge: { alpha: 1.5 }', /merge\.alpha: must be at most 1, got/],
     [
       'a pattern that is none',

@@ -9,7 +9,10 @@ import {
 import type { LinearLayer } from '../../../shared/models/linear-layers.ts';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
-const limits = limitsFor({ shapes: new Map([['encoder.weight', [8, 4]]]), layers: null });
+const limits = limitsFor({
+  shapes: new Map([['encoder.weight', [8, 4]]]),
+  ...{ layers: null, task: 'text-classification' },
+});
 const expected = { baseFingerprint: 'a'.repeat(64), task: 'text-classification', labels: ['no', 'yes'] };
 const weights = { bytes: 7, sha256: sha('weights') };
 
@@ -137,11 +140,13 @@ describe('the limits of a base model', () => {
     });
     const t5 = limitsFor({
       shapes,
+      task: 'text2text',
       layers: [layer('wi', 512, 'wi'), layer('wo', 2048, 'wo'), layer('shared', 512, null)],
     });
     expect(t5('model.safetensors')).toBe((32_128 * 512 + 2 * 2048 * 512 + 512) * 8 + 64 * mebibyte);
     expect(t5('grams.safetensors')).toBe((512 ** 2 + 2048 ** 2) * 8 + mebibyte + 2 * 2048);
     expect(t5('norms.safetensors')).toBe(2 * 512 * 8 + mebibyte + 2048);
+    expect(t5('output-grams.safetensors')).toBe(2 * 512 ** 2 * 8 + mebibyte + 2 * 2048);
     expect(t5('tokenizer.json')).toBe(64 * mebibyte);
   });
 
@@ -150,7 +155,7 @@ describe('the limits of a base model', () => {
       ['words', [32_128, 512]],
       ['wi', [2048, 512]],
     ]);
-    const limits = limitsFor({ shapes, layers: null, vocabSize: 32_128 });
+    const limits = limitsFor({ shapes, layers: null, task: 'text2text', vocabSize: 32_128 });
     expect(limits('grams.safetensors')).toBe((512 ** 2 + 2048 ** 2) * 8 + mebibyte + 2 * 2048);
   });
 });

@@ -11,6 +11,7 @@ import { baseIdentity } from '../../../../shared/contribution/base-identity.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
+import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
 import { baseFingerprint } from '../../../../shared/formats/base-fingerprint.ts';
 import { loadModel } from '../../../../shared/formats/load-model.ts';
 import type { Value } from '../../../../shared/graph/graph.ts';
@@ -182,6 +183,25 @@ describe('collectStatistics', () => {
     expect(there.bytes.equals(both.bytes)).toBe(false);
     expect(there.bytes.equals((await norms({ model: merged, base })).bytes)).toBe(true);
     expect(await readdir((await collect()).out)).not.toContain('norms.safetensors');
+  });
+
+  it('gives output Grams of the model itself, with Grams or without, which a round may ask for', async () => {
+    const outputGrams = { variant: 'empirical', examples: 3 } as const;
+    const both = await collect({ outputGrams });
+    expect(both).toMatchObject({ grams: 6, outputGramsExamples: 3 });
+    expect((await readManifest(both.out)).outputGrams).toEqual(outputGrams);
+    const wanted = { grams: true, outputGrams: true };
+    await expect(validateContribution(both.out, wanted)).resolves.toMatchObject({ agent: 'north' });
+    const alone = await collect({ outputGrams, grams: false });
+    const [first, second] = await Promise.all(
+      [both, alone].map(({ out }) => readFile(join(out, 'output-grams.safetensors'))),
+    );
+    expect(first?.equals(second as Buffer)).toBe(true);
+    expect(await readdir(alone.out)).not.toContain('grams.safetensors');
+    const without = await collect();
+    await expect(validateContribution(without.out, wanted)).rejects.toThrow(
+      `${without.out}: must hold output Grams`,
+    );
   });
 
   it('refuses inputs of another network, of another function, or without Grams', async () => {

@@ -1,6 +1,7 @@
 // Original file: proto/regmean/v1/round.proto
 
 import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from '../../regmean/v1/FisherWanted.ts';
+import type { OutputGramsWanted as _regmean_v1_OutputGramsWanted, OutputGramsWanted__Output as _regmean_v1_OutputGramsWanted__Output } from '../../regmean/v1/OutputGramsWanted.ts';
 
 /**
  * The statistics that a contribution must hold beside the weights.
@@ -22,8 +23,13 @@ export interface StatisticsWanted {
    * Whether `norms.safetensors` is wanted.
    */
   'norms'?: (boolean);
+  /**
+   * Whether `output-grams.safetensors` is wanted, and how.
+   */
+  'outputGrams'?: (_regmean_v1_OutputGramsWanted | null);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
+  '_outputGrams'?: "outputGrams";
 }
 
 /**
@@ -46,6 +52,11 @@ export interface StatisticsWanted__Output {
    * Whether `norms.safetensors` is wanted.
    */
   'norms': (boolean);
+  /**
+   * Whether `output-grams.safetensors` is wanted, and how.
+   */
+  'outputGrams'?: (_regmean_v1_OutputGramsWanted__Output | null);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
+  '_outputGrams'?: "outputGrams";
 }
