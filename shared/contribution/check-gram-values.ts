@@ -1,4 +1,5 @@
 import { type ErrorCode, RegmeanError } from '../errors.ts';
+import type { FactoredGram } from '../linalg/factored-gram.ts';
 import type { Dtype } from '../safetensors/dtype.ts';
 
 /**
@@ -44,6 +45,29 @@ export function checkGramValues(
     }
   }
   if (storage === 'square') checkSymmetric(where, values, dimension, 'F32', 'refused');
+}
+
+/**
+ * Checks that a factor and a diagonal can be of X^T X: all finite, a diagonal that is not negative,
+ * and no more in the factor than the diagonal holds.
+ *
+ * @param where names file and Gram in errors
+ * @throws RegmeanError `refused`, naming the feature and the rule
+ */
+export function checkFactoredGram(where: string, { factor, diagonal }: FactoredGram): void {
+  const ofFactor = new Float64Array(diagonal.length);
+  for (let at = 0; at < factor.data.length; at++) {
+    const i = at % diagonal.length;
+    ofFactor[i] = (ofFactor[i] as number) + (factor.data[at] as number) ** 2;
+  }
+  for (const [i, value] of diagonal.entries()) {
+    if (!(value >= 0 && Number.isFinite(value))) {
+      throw refused(where, i, i, `must be finite and not negative, is ${value}`);
+    }
+    const own = ofFactor[i] as number;
+    if (own <= value * (1 + relativeSlack)) continue;
+    throw refused(where, i, i, `must be at least that of the factor, ${own}, is ${value}`);
+  }
 }
 
 /**

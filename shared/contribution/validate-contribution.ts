@@ -19,7 +19,7 @@ import { readFloatBlocks } from '../safetensors/float-blocks.ts';
 import type { TaskKind } from '../task.ts';
 import { firstNotFinite, formatShape, sameShape } from '../tensor.ts';
 import { otherVersionHint } from './base-identity.ts';
-import { checkGramValues } from './check-gram-values.ts';
+import { checkFactoredGram, checkGramValues } from './check-gram-values.ts';
 import { checkNormLayers, checkNormShapes, checkNormValues } from './check-norms.ts';
 import { contributionLayers, contributionNorms, contributionTask } from './contribution-layers.ts';
 import { gramLayers } from './gram-layers.ts';
@@ -344,8 +344,9 @@ async function checkWeightValues({ folder, weights }: Contribution): Promise<voi
 
 async function checkAllGramValues(file: GramFile): Promise<void> {
   for (const [name, { dimension, storage }] of file.grams) {
-    const values = await file.readStored(name);
-    checkGramValues(`${file.path}: Gram ${name}`, values, dimension, storage);
+    const where = `${file.path}: Gram ${name}`;
+    if (storage === 'factored') checkFactoredGram(where, await file.readFactored(name));
+    else checkGramValues(where, await file.readStored(name), dimension, storage);
   }
 }
 
