@@ -33,6 +33,8 @@ export interface GramPassOptions {
 /** What the Gram pass tells of a model over examples. */
 export interface CollectedGrams {
   readonly grams: readonly Gram[];
+  /** Names of the Grams whose rows are each of a single token. */
+  readonly singleTokens: ReadonlySet<string>;
   /** Module name of every linear layer -> name of its Gram. */
   readonly layers: ReadonlyMap<string, string>;
   /** Module name of every linear layer -> its weight. */
@@ -106,7 +108,15 @@ export async function collectGrams(
   const norms = pass.normSums(rows);
   for (const { scale, sums } of norms ?? []) requireFinite(`norms: ${scale}`, sums);
   return {
-    ...{ grams, layers, weights, examples: rows.sequences, tokens, batches: walk.plan.length },
+    ...{
+      grams,
+      singleTokens: pass.singleTokens,
+      layers,
+      weights,
+      examples: rows.sequences,
+      tokens,
+      batches: walk.plan.length,
+    },
     ...(norms === undefined ? {} : { norms }),
   };
 }

@@ -10,6 +10,7 @@ import { multiplied } from '../../shared/graph/sizes.ts';
 import { flatRows, rowKindOf } from '../../shared/models/layer-rows.ts';
 import { findLinearLayers, type LinearGroup } from '../../shared/models/linear-layers.ts';
 import { buildModelGraph, type ModelIdentity } from '../../shared/models/model-graph.ts';
+import { createSingleTokenSearch } from '../../shared/models/single-tokens.ts';
 import type { Compute } from '../../shared/runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../../shared/runtime/session.ts';
 import { type GramPanel, gramPanels } from './gram-panels.ts';
@@ -39,6 +40,8 @@ export interface GramRowCounts {
 export interface GramPass {
   readonly panels: readonly GramPanel[];
   readonly groups: readonly LinearGroup[];
+  /** Names of the groups whose rows are each of a single token. */
+  readonly singleTokens: ReadonlySet<string>;
   /**
    * Parameters of two or more axes without a Gram, tables aside, which merging averages: kernels of
    * convolutions, weights multiplied from the left or in both orientations, layers whose rows are
@@ -101,9 +104,15 @@ export async function createGramPass(
   }
   const session: Session = await createSession(graph, compute);
 
+  const isOfSingleTokens = createSingleTokenSearch();
+  const singleTokens = new Set(
+    groups.filter(({ inputs }) => inputs.every(isOfSingleTokens)).map(({ name }) => name),
+  );
+
   return {
     panels: panels.panels,
     groups,
+    singleTokens,
     leftOut,
     normsLeftOut: taps?.leftOut ?? [],
     normSums: (counts) => taps?.sums((kind) => (kind === 'positions' ? counts.batches : counts[kind])),

@@ -1,4 +1,5 @@
 import type { FisherOptions } from '../../shared/contribution/fisher.ts';
+import type { GramForm } from '../../shared/contribution/gram-forms.ts';
 import type { OutputGramsOptions } from '../../shared/contribution/output-grams.ts';
 import type { DataColumns } from '../../shared/data/column-names.ts';
 import type { TaskKind } from '../../shared/task.ts';
@@ -43,6 +44,8 @@ export interface GramStatistics {
   readonly seed: number;
   /** Whether Grams are collected; default true. */
   readonly grams?: boolean;
+  /** What is written of Grams; all of them when absent. */
+  readonly gramForm?: GramForm;
   /** Whether sums of normalisation layers are collected, in the same pass; default false. */
   readonly norms?: boolean;
   /** Fisher information beside the Grams, when given. */

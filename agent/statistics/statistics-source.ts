@@ -5,7 +5,7 @@ import type { OutputGramsToWrite } from '../../shared/contribution/write-contrib
 import type { FisherToWrite } from '../../shared/contribution/write-fisher.ts';
 import type { EncodedExample } from '../../shared/examples/example.ts';
 import type { ExampleReader } from '../../shared/inference/load-examples.ts';
-import type { CollectedGrams } from './collect-grams.ts';
+import type { FormedGrams } from './form-grams.ts';
 
 /** A model, and how its statistics are collected. */
 export interface StatisticsSource {
@@ -14,7 +14,7 @@ export interface StatisticsSource {
   readonly folder: string;
   /** Writes the model into the contribution. */
   writeModel(folder: string): Promise<void>;
-  grams(examples: readonly EncodedExample[]): Promise<CollectedGrams>;
+  grams(examples: readonly EncodedExample[]): Promise<FormedGrams>;
   fisher(examples: readonly EncodedExample[], options: FisherOptions): Promise<FisherToWrite>;
   outputGrams(examples: readonly EncodedExample[], options: OutputGramsOptions): Promise<OutputGramsToWrite>;
   dispose(): Promise<void>;

@@ -20,7 +20,7 @@ import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { CollectedGrams } from '../statistics/collect-grams.ts';
+import type { FormedGrams } from '../statistics/form-grams.ts';
 import { askedBesideGrams, type StatisticsOptions } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { contributeAdapter } from './contribute-adapter.ts';
@@ -191,14 +191,14 @@ async function gramsOf(
   examples: readonly EncodedExample[],
   options: StatisticsOptions,
   context: RunContext,
-): Promise<{ readonly collected: CollectedGrams; readonly inputsFrom?: string }> {
+): Promise<{ readonly collected: FormedGrams; readonly inputsFrom?: string }> {
   const { grams, inputsFrom, fisher: _, outputGrams: __, ...ofGrams } = options;
   if (grams === false && options.norms !== true) return { collected: nothing };
   if (inputsFrom === undefined) return { collected: await source.grams(examples) };
   return collectGramsIn(inputsFrom, opened, ofGrams, context);
 }
 
-const nothing: CollectedGrams = {
+const nothing: FormedGrams = {
   grams: [],
   layers: new Map(),
   weights: new Map(),

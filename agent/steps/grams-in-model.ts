@@ -13,7 +13,7 @@ import type { OpenModel } from '../../shared/formats/model-format.ts';
 import { withModel } from '../../shared/formats/open-model.ts';
 import { loadModelExamples } from '../../shared/inference/load-examples.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
-import type { CollectedGrams } from '../statistics/collect-grams.ts';
+import type { FormedGrams } from '../statistics/form-grams.ts';
 import type { GramStatistics } from '../statistics/statistics-options.ts';
 import { openStatisticsSource } from './open-statistics-source.ts';
 
@@ -22,7 +22,7 @@ export type GramsInModelOptions = Omit<GramStatistics, 'model' | 'grams'>;
 
 /** Grams, and which model they are of. */
 export interface GramsInModel {
-  readonly collected: CollectedGrams;
+  readonly collected: FormedGrams;
   /** The fingerprint of the model that the inputs are of. */
   readonly inputsFrom: string;
 }

@@ -4,6 +4,7 @@ import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { collectFisher } from '../statistics/collect-fisher.ts';
 import { collectGrams } from '../statistics/collect-grams.ts';
 import { collectOutputGrams } from '../statistics/collect-output-grams.ts';
+import { formGrams } from '../statistics/form-grams.ts';
 import type { GramStatistics } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 
@@ -40,7 +41,8 @@ async function openGraphSource(
   return {
     model,
     folder: opened.folder,
-    grams: (examples) => collectGrams(model, examples, options, context),
+    grams: async (examples) =>
+      formGrams(await collectGrams(model, examples, options, context), options.gramForm, context),
     fisher: (examples, fisher) => collectFisher(model, examples, { ...options, ...fisher }, context),
     outputGrams: (examples, wanted) =>
       collectOutputGrams(model, examples, { ...options, ...wanted }, context),

@@ -62,6 +62,8 @@ export async function collectLayersGrams(
       rows,
       packed: Float32Array.from(total),
     })),
+    // Layers of any kind may lie before a Dense one: which bring tokens together is not known.
+    singleTokens: new Set(),
     layers: new Map(groups.flatMap((group) => group.denses.map(({ linear }) => [linear.module, group.name]))),
     weights: new Map(
       denses.map(({ linear: { module, weight, orientation } }) => [

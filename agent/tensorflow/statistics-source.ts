@@ -2,6 +2,7 @@ import { RegmeanError } from '../../shared/errors.ts';
 import type { LayersModel } from '../../shared/formats/model-format.ts';
 import type { RunContext } from '../../shared/runtime/run-context.ts';
 import { loadLayersModel } from '../../shared/tensorflow/load-layers-model.ts';
+import { formGrams } from '../statistics/form-grams.ts';
 import { askedBesideGrams, type GramStatistics } from '../statistics/statistics-options.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { collectLayersGrams } from './collect-grams.ts';
@@ -20,7 +21,12 @@ export async function openLayersSource(
   return {
     model: { task, classes: own, outputs, config: { inputs: network.inputs } },
     folder: opened.folder,
-    grams: (examples) => collectLayersGrams(network, task, examples, options, context),
+    grams: async (examples) =>
+      formGrams(
+        await collectLayersGrams(network, task, examples, options, context),
+        options.gramForm,
+        context,
+      ),
     fisher: () => Promise.reject(onlyGrams('--fisher')),
     outputGrams: () => Promise.reject(onlyGrams('--output-grams')),
     writeModel: (folder) => opened.writeFolder(folder, task, own),

@@ -2,11 +2,13 @@
 
 import type { Contribution } from '../../shared/contribution/open-contribution.ts';
 import { type GramFile, gramFactor } from '../../shared/contribution/open-grams.ts';
+import { diagonalBeside } from '../../shared/linalg/factored-gram.ts';
+import { factoredLeftSide, type LowRankGram } from '../../shared/linalg/factored-left-side.ts';
 import { addToDiagonal, type Matrix } from '../../shared/linalg/matrix.ts';
 import { denseLeftSide, normalEquations } from '../../shared/linalg/normal-equations.ts';
 import { groupLayers, type LayerGroup } from './layer-groups.ts';
 import type { MergeInputs } from './merge-step.ts';
-import type { LayerSystems } from './solve-system.ts';
+import type { LayerSystems, SystemSums } from './solve-system.ts';
 import { outputsOf } from './stacked-weights.ts';
 
 /** How Grams are scaled and shrunk. */
@@ -32,6 +34,7 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
       from: (contributions.at(-1) as Contribution).weights,
       rows: group.gramNames.map((gram, index) => contributions[index]?.grams?.grams.get(gram)?.rows ?? null),
       sums() {
+        if (isFactored(inputs, group)) return factoredSums(inputs, settings, group);
         const left = denseLeftSide(inputs.gemm, group.dimension);
         const { accumulate, solve } = normalEquations(left, outputsOf(group));
         return {
@@ -46,6 +49,50 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
       },
       covarianceOf: (index) => readScaledGram(inputs, settings, index, group),
     })),
+  };
+}
+
+/** Whether all contributions have a Gram of low rank: one that is dense makes the sum dense. */
+function isFactored({ contributions }: MergeInputs, { gramNames }: LayerGroup): boolean {
+  return gramNames.every(
+    (name, index) => contributions[index]?.grams?.grams.get(name)?.storage === 'factored',
+  );
+}
+
+/** Sums of Grams of low rank, which nothing of size d x d is made for. */
+function factoredSums(inputs: MergeInputs, settings: GramSettings, group: LayerGroup): SystemSums {
+  const last = inputs.contributions.length - 1;
+  const { accumulate, solve } = normalEquations(
+    factoredLeftSide(inputs.gemm, group.dimension),
+    outputsOf(group),
+  );
+  return {
+    add: async (index, deviation) =>
+      accumulate({
+        gram: await readLowRankGram(inputs, settings, index, group),
+        deviation: index === last ? undefined : deviation,
+      }),
+    solve,
+  };
+}
+
+/** c G~ as below, of a Gram that is a factor and its diagonal: alpha is on the factor's share. */
+async function readLowRankGram(
+  { contributions, coefficients }: MergeInputs,
+  { alpha, ridge, gramScale }: GramSettings,
+  index: number,
+  { gramNames }: LayerGroup,
+): Promise<LowRankGram> {
+  const file = contributions[index]?.grams as GramFile;
+  const name = gramNames[index] as string;
+  const coefficient = coefficients[index] as number;
+  const scale = coefficient * gramFactor(file, name, gramScale);
+  const gram = await file.readFactored(name);
+  const { rows, columns, data } = gram.factor;
+  const root = Math.sqrt(alpha * scale);
+  return {
+    factor: { rows, columns, data: data.map((value) => value * root) },
+    rest: diagonalBeside(gram, alpha).map((value) => scale * value + coefficient * ridge),
   };
 }
 
