@@ -31,6 +31,7 @@ export function gramSystems(inputs: MergeInputs, settings: GramSettings): LayerS
     averaged,
     systems: groups.map((group) => ({
       ...group,
+      ...(isFactored(inputs, group) ? { sumBytes: bytesOfFactors(inputs, group) } : {}),
       from: (contributions.at(-1) as Contribution).weights,
       rows: group.gramNames.map((gram, index) => contributions[index]?.grams?.grams.get(gram)?.rows ?? null),
       sums() {
@@ -57,6 +58,15 @@ function isFactored({ contributions }: MergeInputs, { gramNames }: LayerGroup): 
   return gramNames.every(
     (name, index) => contributions[index]?.grams?.grams.get(name)?.storage === 'factored',
   );
+}
+
+/** The stacked factors as they are, scaled, and weighted. */
+function bytesOfFactors({ contributions }: MergeInputs, { gramNames, dimension }: LayerGroup): number {
+  const rows = gramNames.reduce(
+    (sum, name, index) => sum + (contributions[index]?.grams?.grams.get(name)?.rank ?? 0),
+    0,
+  );
+  return 8 * (3 * rows * dimension + rows * rows);
 }
 
 /** Sums of Grams of low rank, which nothing of size d x d is made for. */

@@ -14,6 +14,8 @@ export interface LayerSystem extends LayerStack {
   readonly from: TensorReader;
   /** Rows of each contribution's Gram, null where they are not known. */
   readonly rows: readonly (number | null)[];
+  /** About how much memory the sums take, where they are no dense matrices. */
+  readonly sumBytes?: number;
   /** Both sides of the normal equations, with no contribution yet. */
   sums(): SystemSums;
   /**
@@ -44,12 +46,13 @@ export interface LayerSystems {
 }
 
 /**
- * Memory of one system. A singular one takes the most: the sum, the sum with jitter and its
- * factor, [d, d] each, and about eight matrices [d, n] while the solution is refined.
+ * Memory of one system: its sums, and about eight matrices [d, n] while the solution is refined.
+ * Dense sums take the most where they are singular: the sum, the sum with jitter and its factor,
+ * [d, d] each.
  */
-function bytesOfSystem(stack: LayerStack): number {
-  const { dimension } = stack;
-  return 8 * dimension * (3 * dimension + 8 * outputsOf(stack));
+function bytesOfSystem(system: LayerSystem): number {
+  const { dimension, sumBytes = 8 * 3 * dimension * dimension } = system;
+  return sumBytes + 8 * 8 * dimension * outputsOf(system);
 }
 
 /** The step that solves one system. */

@@ -18,6 +18,8 @@ export interface GramEntry {
   /** Rows that were summed. Unknown for means that were made elsewhere. */
   readonly rows: number | undefined;
   readonly storage: 'packed' | 'square' | 'factored';
+  /** Rows of the factor of a factored one. */
+  readonly rank?: number;
 }
 
 /** An open file of Grams, read one at a time. */
@@ -123,7 +125,7 @@ function factoredEntry(
   for (const entry of [diagonal, ...(factor === undefined ? [] : [factor])]) {
     if (!isFloatDtype(entry.dtype)) throw invalid(`${where}: must be floating point, is ${entry.dtype}`);
   }
-  return { dimension, rows, storage: 'factored' };
+  return { dimension, rows, storage: 'factored', rank };
 }
 
 function readersOf(

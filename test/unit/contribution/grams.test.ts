@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkFactoredGram } from '../../../shared/contribution/check-gram-values.ts';
 import {
   dimensionOfPacked,
   packedLength,
@@ -11,6 +12,7 @@ import {
 import { layerWeight } from '../../../shared/contribution/layer-weights.ts';
 import { type GramFile, gramFactor, openGrams } from '../../../shared/contribution/open-grams.ts';
 import { writeGrams } from '../../../shared/contribution/write-grams.ts';
+import { openSafetensors } from '../../../shared/safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../../../shared/safetensors/write-safetensors.ts';
 
 let folder: string;
@@ -126,6 +128,85 @@ describe('openGrams', () => {
     });
     await expect(square(1, 0, 0.5, 9)).rejects.toThrow('entry [0, 1] must equal entry [1, 0], 0 and 0.5');
     expect([...(await square(1, 2, 2.0001, 9))]).toEqual([1, 2, 2.0001, 9].map(Math.fround));
+  });
+
+  it('reads factored Grams beside dense ones: exact diagonals, and what the factor says of the rest', async () => {
+    const factor = { rows: 1, columns: 2, data: Float64Array.of(2, 3) };
+    const none = { rows: 0, columns: 2, data: new Float64Array(0) };
+    await writeGrams(
+      path,
+      [
+        { name: 'q', dimension: 2, rows: 8, factor, diagonal: Float64Array.of(8, 16) },
+        { name: 'first', dimension: 2, rows: 8, factor: none, diagonal: Float64Array.of(4, 5) },
+        { name: 'dense', dimension: 1, rows: 8, packed: Float32Array.of(7) },
+      ],
+      new Map([
+        ['q', 'q'],
+        ['first', 'first'],
+        ['dense', 'dense'],
+      ]),
+    );
+    const file = await openGrams(path);
+    expect(file.grams.get('q')).toEqual({ dimension: 2, rows: 8, storage: 'factored', rank: 1 });
+    expect(file.grams.get('dense')).toEqual({ dimension: 1, rows: 8, storage: 'packed' });
+    expect(await file.readFactored('q')).toEqual({ factor, diagonal: Float64Array.of(8, 16) });
+    expect(await read(file, 'q', 'mean')).toEqual(Float64Array.of(1, 0.75, 0.75, 2));
+    expect(await read(file, 'first', 'sum')).toEqual(Float64Array.of(4, 0, 0, 5));
+    await file.close();
+    const raw = await openSafetensors(path);
+    expect([...raw.metadata].filter(([key]) => key === 'format' || key === 'ranks')).toEqual([
+      ['format', 'regmean-grams/2'],
+      ['ranks', '{"q":1,"first":0}'],
+    ]);
+    expect([...raw.tensors.keys()].sort()).toEqual(['dense', 'first.diagonal', 'q.diagonal', 'q.factor']);
+    await raw.close();
+  });
+
+  it('rejects factored Grams whose parts do not fit one another', async () => {
+    const metadata = { format: 'regmean-grams/2', ranks: '{"g":2}', rows: '{"g":4}', layers: '{"g":"g"}' };
+    const refusalOf = async (
+      factor: readonly number[] | null,
+      diagonal: readonly number[] | null,
+      changes: Record<string, string> = {},
+    ): Promise<string> => {
+      const part = (name: string, shape: readonly number[] | null) =>
+        shape === null ? [] : [{ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) }];
+      await writeSafetensors(path, [...part('g.factor', factor), ...part('g.diagonal', diagonal)], {
+        ...metadata,
+        ...changes,
+      });
+      return openGrams(path).then(
+        (file) => file.close().then(() => 'accepted'),
+        (error: Error) => error.message.replace(path, 'FILE'),
+      );
+    };
+    expect(await refusalOf([2, 3], [3])).toBe('accepted');
+    expect(await refusalOf([1, 3], [3])).toBe('FILE: Gram g: g.factor must be [2, 3], got [1, 3]');
+    expect(await refusalOf(null, [3])).toBe('FILE: Gram g: g.factor must be [2, 3], there is none');
+    expect(await refusalOf([2, 3], [3], { ranks: '{"g":0}' })).toBe(
+      'FILE: Gram g: g.factor must be absent, got [2, 3]',
+    );
+    expect(await refusalOf([2, 3], null)).toBe(
+      'FILE: Gram g: a factored Gram needs its diagonal [d] as g.diagonal',
+    );
+    expect(await refusalOf([2, 3], [3], { rows: '{}' })).toBe(
+      'FILE: Gram g: a factored Gram needs its row count in metadata rows',
+    );
+    expect(await refusalOf([2, 3], [3], { ranks: '{"g":-1}' })).toBe(
+      'FILE: metadata ranks must map names to numbers of rows',
+    );
+  });
+
+  it('refuses values that no Gram can have', async () => {
+    const refuse = (factor: number, diagonal: number): void =>
+      checkFactoredGram('FILE: Gram g', {
+        factor: { rows: 1, columns: 1, data: Float64Array.of(factor) },
+        diagonal: Float64Array.of(diagonal),
+      });
+    expect(() => refuse(2, 4)).not.toThrow();
+    expect(() => refuse(2, 3)).toThrow('entry [0, 0] must be at least that of the factor, 4, is 3');
+    expect(() => refuse(0, -1)).toThrow('entry [0, 0] must be finite and not negative, is -1');
+    expect(() => refuse(Number.NaN, 1)).toThrow('must be at least that of the factor, NaN, is 1');
   });
 
   const gram = { name: 'g', shape: [3], data: Float32Array.of(1, 0, 1) };

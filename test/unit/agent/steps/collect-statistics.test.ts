@@ -9,6 +9,7 @@ import {
 import { collectStatistics } from '../../../../agent/steps/collect-statistics.ts';
 import { baseIdentity } from '../../../../shared/contribution/base-identity.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
+import { gramForm } from '../../../../shared/contribution/gram-forms.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
 import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
@@ -148,6 +149,31 @@ describe('collectStatistics', () => {
   it('gives the Grams that a naive float64 computation without padding gives', async () => {
     const { out } = await collect();
     await expectGrams(out, await naiveGrams());
+  });
+
+  it('gives factors of low rank, and of single tokens the diagonal alone, where asked for', async () => {
+    const expected = await naiveGrams();
+    const { out } = await collect({ gramForm: gramForm('factored', { rank: 3 }) });
+    const file = await openGrams(join(out, 'grams.safetensors'));
+    const ranks = new Map<string, number>();
+    for (const [name, { packed }] of expected) {
+      const { factor, diagonal } = await file.readFactored(name);
+      ranks.set(name, factor.rows);
+      const size = diagonal.length;
+      const scale = packed.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+      for (let i = 0, at = 0; i < size; at += size - i, i++) {
+        expect(Math.abs((diagonal[i] as number) - (packed[at] as number)) / scale, name).toBeLessThan(1e-6);
+      }
+    }
+    await file.close();
+    const query = 'bert.encoder.layer.0.attention.self.query';
+    expect([...ranks].filter(([, rank]) => rank !== 3)).toEqual([[query, 0]]);
+    const all = await collect({ gramForm: gramForm('diagonal', { tokenForm: 'dense' }) });
+    const mixed = await openGrams(join(all.out, 'grams.safetensors'));
+    expect([...mixed.grams].filter(([, { storage }]) => storage !== 'factored').map(([name]) => name)).toEqual([
+      query,
+    ]);
+    await mixed.close();
   });
 
   it('gives the Grams of what layers read in a merged model, beside the own weights', async () => {
