@@ -18,6 +18,7 @@ import { statisticsDefaults } from '../statistics/statistics-options.ts';
 import { collectAgain, collectWithHead } from '../steps/collect-again.ts';
 import { contribute } from './contribute.ts';
 import { fetchFolder } from './fetch-folder.ts';
+import { gramFormWanted } from './gram-form-wanted.ts';
 import { roundTask } from './round-task.ts';
 import { transferProgress } from './transfer-progress.ts';
 import { checksumsOf, stepFolder } from './work-folder.ts';
@@ -72,6 +73,7 @@ export async function refine(
     batches: round.statistics?.batches ?? statisticsDefaults.batches,
     batchSize,
     seed: statisticsDefaults.seed,
+    ...gramFormWanted(round),
     ...(maxLength === undefined ? {} : { maxLength }),
   };
   let [bytesSent, bytesReceived] = [0, 0];

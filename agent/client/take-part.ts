@@ -22,6 +22,7 @@ import { contribute } from './contribute.ts';
 import { eventNotes } from './event-notes.ts';
 import { fetchBase } from './fetch-base.ts';
 import { fetchFused } from './fetch-fused.ts';
+import { gramFormWanted } from './gram-form-wanted.ts';
 import { refine } from './refine.ts';
 import { roundTask } from './round-task.ts';
 import { scoreCandidates } from './score-candidates.ts';
@@ -230,6 +231,7 @@ function statisticsOf(
     seed: statisticsDefaults.seed,
     shareMetrics: options.shareMetrics,
     grams: round.statistics?.grams ?? true,
+    ...gramFormWanted(round),
     ...(round.statistics?.norms === true ? { norms: true } : {}),
     ...fisherOf(round),
     ...outputGramsOf(round),

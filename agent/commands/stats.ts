@@ -9,6 +9,15 @@ import {
   fisherReductions,
   fisherVariants,
 } from '../../shared/contribution/fisher.ts';
+import {
+  complaintsAboutGrams,
+  defaultGramRank,
+  type GramFormName,
+  type GramWishes,
+  gramChoices,
+  gramFormOf,
+  gramForms,
+} from '../../shared/contribution/gram-forms.ts';
 import { outputGramsDefaults } from '../../shared/contribution/output-grams.ts';
 import type { ColumnNames } from '../../shared/data/column-names.ts';
 import { RegmeanError } from '../../shared/errors.ts';
@@ -37,7 +46,9 @@ interface StatsFlags extends ColumnNames {
   readonly seed: number;
   readonly shareMetrics: boolean;
   readonly threads?: number;
-  readonly grams: boolean;
+  readonly grams: GramWishes['grams'] | false;
+  readonly rank?: number;
+  readonly tokenGrams?: GramFormName;
   readonly norms: boolean;
   readonly padding: PaddingChoice;
   readonly positionRows: PositionRowsChoice;
@@ -115,7 +126,26 @@ export function registerStatsCommand(program: Command): void {
         .choices(positionRowsChoices)
         .default('excluded'),
     )
-    .option('--no-grams', 'collect only what else is asked for')
+    .addOption(
+      new Option(
+        '--grams <form>',
+        'what is written of Grams: all, a factor of low rank and the diagonal, the diagonal, or nothing',
+      )
+        .choices(gramChoices)
+        .default('dense'),
+    )
+    .option('--no-grams', 'the same as --grams none')
+    .option(
+      '--rank <k>',
+      `rows of a factor at most, with --grams factored (default: ${defaultGramRank})`,
+      parse.positiveInteger,
+    )
+    .addOption(
+      new Option(
+        '--token-grams <form>',
+        'the same of Grams of single tokens, before any attention, which tell of the vocabulary (default: diagonal, or dense with --grams dense)',
+      ).choices(gramForms),
+    )
     .option(
       '--norms',
       'also collect sums of the normalised inputs of every normalisation layer, for `merge --vectors norms`',
@@ -132,7 +162,8 @@ export function registerStatsCommand(program: Command): void {
         '  regmean stats --model lora --base base --task text-classification --labels routine,urgent --agent north --out contribution',
     )
     .action(async (flags: StatsFlags) => {
-      if (!flags.grams && flags.fisher === undefined && !flags.norms && flags.outputGrams === undefined) {
+      const isWithoutGrams = flags.grams === false || flags.grams === 'none';
+      if (isWithoutGrams && flags.fisher === undefined && !flags.norms && flags.outputGrams === undefined) {
         throw new RegmeanError(
           'usage',
           '--no-grams: needs --fisher, --norms or --output-grams, or there is nothing to collect',
@@ -142,6 +173,9 @@ export function registerStatsCommand(program: Command): void {
       const { commandContext } = await import('../../shared/cli/command-context.ts');
       const {
         data = [],
+        grams: _,
+        rank,
+        tokenGrams,
         json,
         fisher: variant,
         fisherExamples,
@@ -155,10 +189,16 @@ export function registerStatsCommand(program: Command): void {
         variant === undefined
           ? {}
           : { fisher: { variant, examples: fisherExamples, reduction: fisherReduction } };
+      const wishes = { grams: isWithoutGrams ? 'none' : flags.grams, rank, tokenGrams } as const;
+      for (const [key, complaint] of Object.entries(complaintsAboutGrams(wishes))) {
+        throw new RegmeanError('usage', `--${key === 'rank' ? key : 'token-grams'}: ${complaint}`);
+      }
+      const gramForm = gramFormOf(wishes);
+      const grams = { grams: gramForm !== undefined, ...(gramForm === undefined ? {} : { gramForm }) };
       const outputGrams =
         ofOutputs === undefined ? {} : { outputGrams: { variant: ofOutputs, examples: outputGramsExamples } };
       const result = await collectStatistics(
-        { ...rest, ...fisher, ...outputGrams, dataFiles: data },
+        { ...rest, ...grams, ...fisher, ...outputGrams, dataFiles: data },
         commandContext({ threads }),
       );
       if (json === true) {

@@ -1,5 +1,5 @@
 /** @file Grams in the form that leaves the agent. */
-import { type GramForm, gramForm } from '../../shared/contribution/gram-forms.ts';
+import type { GramForm } from '../../shared/contribution/gram-forms.ts';
 import { unpackSymmetric } from '../../shared/contribution/gram-packing.ts';
 import type { Gram, GramToWrite } from '../../shared/contribution/write-grams.ts';
 import { factorGram } from '../../shared/linalg/factored-gram.ts';
@@ -12,10 +12,12 @@ export interface FormedGrams extends Omit<CollectedGrams, 'grams' | 'singleToken
   readonly grams: readonly GramToWrite[];
 }
 
+const allDense: GramForm = { form: 'dense', rank: 0, tokenForm: 'dense' };
+
 /** Brings dense Grams into a form; they stay as they are without one. */
 export async function formGrams(
   { grams, singleTokens, ...collected }: CollectedGrams,
-  { form, rank, tokenForm }: GramForm = gramForm('dense'),
+  { form, rank, tokenForm }: GramForm = allDense,
   context: RunContext,
 ): Promise<FormedGrams> {
   const gemm = createGemm(context.compute);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { collectStatistics } from '../../agent/steps/collect-statistics.ts';
 import { needsOf } from '../../merger/methods/merge-keys.ts';
 import { type StatisticsNeed, statisticsAmong, statisticsNeeds } from '../../merger/methods/needs.ts';
+import { gramFormOf } from '../../shared/contribution/gram-forms.ts';
 import { manifestFile } from '../../shared/contribution/manifest.ts';
 import type { FixedMethod } from './automatic.ts';
 import { artifactFolder, artifactKey, type ExperimentContext } from './context.ts';
@@ -54,12 +55,15 @@ export async function collect(
 ): Promise<StoredContribution> {
   const { batchSize, fisher, outputGrams, batches: usual } = context.experiment.statistics;
   const batches = given ?? usual;
+  const form = gramFormOf(context.experiment.statistics);
   // Part of what the model depends on, and so of its key.
   const { maxLength, lora } = context.experiment.training;
   const kind = nameOfStatistics(kinds);
   const asks = (need: StatisticsNeed): boolean => kinds.includes(need);
   const request = {
     ...(asks('grams') || asks('norms') ? { batches } : {}),
+    // Dense ones under the key that they have always had.
+    ...(asks('grams') && form?.form !== 'dense' ? { form } : {}),
     ...(asks('fisher') ? fisher : {}),
     ...(asks('outputGrams') ? { outputGrams } : {}),
     batchSize,
@@ -87,6 +91,7 @@ export async function collect(
         seed,
         shareMetrics: false,
         grams: asks('grams'),
+        ...(form === undefined ? {} : { gramForm: form }),
         norms: asks('norms'),
         ...(asks('fisher') ? { fisher } : {}),
         ...(asks('outputGrams') ? { outputGrams } : {}),

@@ -7,7 +7,8 @@ import { foreignOfChoice, givenAutoOptions, methodChoices } from '../../merger/a
 import { coefficientsByAgent, commonOptions } from '../../merger/methods/common-options.ts';
 import { givenOptions, type NumberOptionKey, numberOptions } from '../../merger/methods/merge-keys.ts';
 import { complaintsAboutRefinements, refinementOptions } from '../../merger/methods/refinement-options.ts';
-import { fisherSchema, outputGramsSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { fisherSchema, gramKeys, outputGramsSchema, trainingSchema } from '../../merger/recipe/recipe.ts';
+import { complaintsAboutGrams } from '../../shared/contribution/gram-forms.ts';
 import { columnNamesSchema } from '../../shared/data/column-names.ts';
 import { parseYaml, readYamlText } from '../../shared/files/parse-yaml.ts';
 import { plainNameSchema } from '../../shared/plain-name.ts';
@@ -72,12 +73,22 @@ const data = z.strictObject({
   partition: partition.optional(),
 });
 
-const statistics = z.strictObject({
-  batches: z.int().min(1).default(1000),
-  batchSize: z.int().min(1).default(16),
-  fisher: fisherSchema.prefault({}),
-  outputGrams: outputGramsSchema.prefault({}),
-});
+const statistics = z
+  .strictObject({
+    ...gramKeys,
+    batches: z.int().min(1).default(1000),
+    batchSize: z.int().min(1).default(16),
+    fisher: fisherSchema.prefault({}),
+    outputGrams: outputGramsSchema.prefault({}),
+  })
+  .check(({ value, issues }) => {
+    for (const [key, message] of Object.entries(complaintsAboutGrams(value))) {
+      issues.push({ code: 'custom', input: value, path: [key], message });
+    }
+    if (value.grams === 'none') {
+      issues.push({ code: 'custom', input: value, path: ['grams'], message: 'must be a form, got none' });
+    }
+  });
 
 /** The base, and what becomes of heads, are the experiment's. */
 const { base: _, heads: __, ...common } = givenOptions.common;

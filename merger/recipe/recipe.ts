@@ -1,6 +1,7 @@
 /** @file The recipe of a round: what the central developer decides before the agents begin. */
 
 import { fisherDefaults, fisherReductions, fisherVariants } from '../../shared/contribution/fisher.ts';
+import { complaintsAboutGrams, gramChoices, gramForms } from '../../shared/contribution/gram-forms.ts';
 import { outputGramsDefaults } from '../../shared/contribution/output-grams.ts';
 import { columnsForTask } from '../../shared/data/choose-columns.ts';
 import { columnKeys, columnNamesSchema } from '../../shared/data/column-names.ts';
@@ -57,8 +58,20 @@ export const outputGramsSchema = z.strictObject({
   examples: z.int().min(1).default(outputGramsDefaults.examples),
 });
 
+/**
+ * What is written of Grams; see the agent's `stats --grams`, `--rank` and `--token-grams`. True
+ * stands for dense ones, false for none.
+ */
+export const gramKeys = {
+  grams: z
+    .preprocess((given) => (given === true ? 'dense' : given === false ? 'none' : given), z.enum(gramChoices))
+    .default('dense'),
+  rank: z.int().min(1).max(4096).optional(),
+  tokenGrams: z.enum(gramForms).optional(),
+};
+
 const statistics = z.strictObject({
-  grams: z.boolean().default(true),
+  ...gramKeys,
   batches: z.int().min(1).optional(),
   /** Sums of normalisation layers; see the agent's `stats --norms`. */
   norms: z.boolean().default(false),
@@ -105,6 +118,9 @@ export const recipeSchema = z
         complain(['data', key], `must be absent for ${value.task}`);
       }
     }
+    for (const [key, complaint] of Object.entries(complaintsAboutGrams(value.statistics))) {
+      complain(['statistics', key], complaint);
+    }
     const labelTwice = firstRepeated(value.labels);
     if (labelTwice !== undefined) complain(['labels'], `must differ, got ${labelTwice} twice`);
     const agentTwice = firstRepeated(value.agents.map((name) => name.toLowerCase()));
@@ -134,7 +150,9 @@ export const recipeSchema = z
       for (const { need, called } of statisticsAmong(needs)) {
         const wanted = value.statistics[need];
         if (wanted === false) complain(['statistics', need], `must be true, ${who} needs ${called}`);
-        else if (wanted === undefined) {
+        else if (wanted === 'none') {
+          complain(['statistics', need], `must not be none, ${who} needs ${called}`);
+        } else if (wanted === undefined) {
           complain(['statistics', need], `must have a variant, ${who} needs ${called}`);
         }
       }

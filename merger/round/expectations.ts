@@ -30,7 +30,7 @@ export async function expectationsOf(
     baseFingerprint: base.fingerprint,
     task: recipe.task,
     labels: recipe.labels,
-    grams: recipe.statistics.grams,
+    grams: recipe.statistics.grams !== 'none',
     needsGram: (weight) => isSolvedFor(weight, recipe),
     fisher: recipe.statistics.fisher !== undefined,
     norms: recipe.statistics.norms,

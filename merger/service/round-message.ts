@@ -1,5 +1,6 @@
 /** @file The round as it is told over the wire. */
 
+import { gramFormOf } from '../../shared/contribution/gram-forms.ts';
 import type { AgentModel } from '../../shared/wire/agent-models.ts';
 import type { FolderFile } from '../../shared/wire/folder-files.ts';
 import type { ContributionState } from '../../shared/wire/generated/regmean/v1/ContributionState.ts';
@@ -7,6 +8,7 @@ import type { MergePlan__Output } from '../../shared/wire/generated/regmean/v1/M
 import type { Refining__Output } from '../../shared/wire/generated/regmean/v1/Refining.ts';
 import type { RoundState as WireRoundState } from '../../shared/wire/generated/regmean/v1/RoundState.ts';
 import type { Scoring__Output } from '../../shared/wire/generated/regmean/v1/Scoring.ts';
+import type { StatisticsWanted__Output } from '../../shared/wire/generated/regmean/v1/StatisticsWanted.ts';
 import type { TrainingHints__Output } from '../../shared/wire/generated/regmean/v1/TrainingHints.ts';
 import type { RoundInfo } from '../../shared/wire/get-round.ts';
 import { autoMethod } from '../auto/auto-options.ts';
@@ -81,13 +83,23 @@ export function roundMessage({
     base: { fingerprint: base.fingerprint, files: [...base.files] },
     data: withoutUndefined(recipe.data),
     training: trainingMessage(recipe),
-    statistics: withoutUndefined(recipe.statistics),
+    statistics: statisticsMessage(recipe),
     merge: mergeMessage(recipe),
     agents: agents.map((agent) => ({ ...agent, state: wireContributionStates[agent.state] })),
     fusedFiles: [...fusedFiles],
     agentModels: agentModelsMessage(agentModels),
     ...(interim === undefined ? {} : { refining: refiningMessage(interim, standing) }),
     ...(candidates === undefined ? {} : { scoring: scoringMessage(candidates, standing) }),
+  };
+}
+
+function statisticsMessage({ statistics }: Recipe): StatisticsWanted__Output {
+  const { grams: _, rank: __, tokenGrams: ___, ...others } = statistics;
+  const form = gramFormOf(statistics);
+  return {
+    ...withoutUndefined(others),
+    grams: form !== undefined,
+    ...(form === undefined ? {} : { gramForm: form }),
   };
 }
 

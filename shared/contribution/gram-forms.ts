@@ -19,13 +19,38 @@ export interface GramForm {
   readonly tokenForm: GramFormName;
 }
 
+/** What is written of Grams, and `none` where there are to be none. */
+export const gramChoices = [...gramForms, 'none'] as const;
+
 /** Rank 16 was measured to merge as dense Grams do. */
 export const defaultGramRank = 16;
 
-/** A form with what belongs to it: of single tokens the diagonal, unless all Grams are dense. */
-export function gramForm(
-  form: GramFormName,
-  { rank = defaultGramRank, tokenForm = form === 'dense' ? form : 'diagonal' }: Partial<GramForm> = {},
-): GramForm {
-  return { form, rank, tokenForm };
+/** What people say of Grams in flags, recipes and experiments. */
+export interface GramWishes {
+  readonly grams: (typeof gramChoices)[number];
+  readonly rank?: number | undefined;
+  readonly tokenGrams?: GramFormName | undefined;
+}
+
+/**
+ * The form that is wished for, with what belongs to it: of single tokens the diagonal, unless all
+ * Grams are dense. Undefined where there are to be no Grams.
+ */
+export function gramFormOf({ grams, rank = defaultGramRank, tokenGrams }: GramWishes): GramForm | undefined {
+  if (grams === 'none') return undefined;
+  return { form: grams, rank, tokenForm: tokenGrams ?? (grams === 'dense' ? grams : 'diagonal') };
+}
+
+/** What is wrong with wishes, by key. */
+export function complaintsAboutGrams({
+  grams,
+  rank,
+  tokenGrams,
+}: GramWishes): Readonly<Partial<Record<'rank' | 'tokenGrams', string>>> {
+  const needs = 'must be absent without factored Grams';
+  const isFactored = grams === 'factored' || tokenGrams === 'factored';
+  return {
+    ...(rank !== undefined && !isFactored ? { rank: needs } : {}),
+    ...(tokenGrams !== undefined && grams === 'none' ? { tokenGrams: 'must be absent without Grams' } : {}),
+  };
 }

@@ -8,12 +8,12 @@ import type { LayerWeight } from './layer-weights.ts';
 import { type ContributionManifest, manifestFile, manifestSchema } from './manifest.ts';
 import { outputGramsFile } from './output-grams.ts';
 import { type FisherToWrite, writeFisher } from './write-fisher.ts';
-import { type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
+import { type DenseGramToWrite, type GramToWrite, gramsFile, writeGrams } from './write-grams.ts';
 import { type NormSums, normsFile, writeNorms } from './write-norms.ts';
 
 /** Output Grams, and what they are of. */
 export interface OutputGramsToWrite {
-  readonly grams: readonly GramToWrite[];
+  readonly grams: readonly DenseGramToWrite[];
   /** Module name of every linear layer -> name of the Gram of its outputs' gradients. */
   readonly layers: ReadonlyMap<string, string>;
   readonly weights: ReadonlyMap<string, LayerWeight>;

@@ -18,6 +18,7 @@ import type { FileInfo as _regmean_v1_FileInfo, FileInfo__Output as _regmean_v1_
 import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from './regmean/v1/FisherWanted.ts';
 import type { GetRoundRequest as _regmean_v1_GetRoundRequest, GetRoundRequest__Output as _regmean_v1_GetRoundRequest__Output } from './regmean/v1/GetRoundRequest.ts';
 import type { GetRoundResponse as _regmean_v1_GetRoundResponse, GetRoundResponse__Output as _regmean_v1_GetRoundResponse__Output } from './regmean/v1/GetRoundResponse.ts';
+import type { GramForm as _regmean_v1_GramForm, GramForm__Output as _regmean_v1_GramForm__Output } from './regmean/v1/GramForm.ts';
 import type { LowRankTraining as _regmean_v1_LowRankTraining, LowRankTraining__Output as _regmean_v1_LowRankTraining__Output } from './regmean/v1/LowRankTraining.ts';
 import type { ManifestAccepted as _regmean_v1_ManifestAccepted, ManifestAccepted__Output as _regmean_v1_ManifestAccepted__Output } from './regmean/v1/ManifestAccepted.ts';
 import type { MergePlan as _regmean_v1_MergePlan, MergePlan__Output as _regmean_v1_MergePlan__Output } from './regmean/v1/MergePlan.ts';
@@ -60,6 +61,7 @@ export interface ProtoGrpcType {
       FisherWanted: MessageTypeDefinition<_regmean_v1_FisherWanted, _regmean_v1_FisherWanted__Output>
       GetRoundRequest: MessageTypeDefinition<_regmean_v1_GetRoundRequest, _regmean_v1_GetRoundRequest__Output>
       GetRoundResponse: MessageTypeDefinition<_regmean_v1_GetRoundResponse, _regmean_v1_GetRoundResponse__Output>
+      GramForm: MessageTypeDefinition<_regmean_v1_GramForm, _regmean_v1_GramForm__Output>
       LowRankTraining: MessageTypeDefinition<_regmean_v1_LowRankTraining, _regmean_v1_LowRankTraining__Output>
       ManifestAccepted: MessageTypeDefinition<_regmean_v1_ManifestAccepted, _regmean_v1_ManifestAccepted__Output>
       MergePlan: MessageTypeDefinition<_regmean_v1_MergePlan, _regmean_v1_MergePlan__Output>

@@ -9,7 +9,6 @@ import {
 import { collectStatistics } from '../../../../agent/steps/collect-statistics.ts';
 import { baseIdentity } from '../../../../shared/contribution/base-identity.ts';
 import { readManifest } from '../../../../shared/contribution/manifest.ts';
-import { gramForm } from '../../../../shared/contribution/gram-forms.ts';
 import { openGrams } from '../../../../shared/contribution/open-grams.ts';
 import { writeTrainingRecord } from '../../../../shared/contribution/training-record.ts';
 import { validateContribution } from '../../../../shared/contribution/validate-contribution.ts';
@@ -153,7 +152,7 @@ describe('collectStatistics', () => {
 
   it('gives factors of low rank, and of single tokens the diagonal alone, where asked for', async () => {
     const expected = await naiveGrams();
-    const { out } = await collect({ gramForm: gramForm('factored', { rank: 3 }) });
+    const { out } = await collect({ gramForm: { form: 'factored', rank: 3, tokenForm: 'diagonal' } });
     const file = await openGrams(join(out, 'grams.safetensors'));
     const ranks = new Map<string, number>();
     for (const [name, { packed }] of expected) {
@@ -168,11 +167,11 @@ describe('collectStatistics', () => {
     await file.close();
     const query = 'bert.encoder.layer.0.attention.self.query';
     expect([...ranks].filter(([, rank]) => rank !== 3)).toEqual([[query, 0]]);
-    const all = await collect({ gramForm: gramForm('diagonal', { tokenForm: 'dense' }) });
+    const all = await collect({ gramForm: { form: 'diagonal', rank: 1, tokenForm: 'dense' } });
     const mixed = await openGrams(join(all.out, 'grams.safetensors'));
-    expect([...mixed.grams].filter(([, { storage }]) => storage !== 'factored').map(([name]) => name)).toEqual([
-      query,
-    ]);
+    expect(
+      [...mixed.grams].filter(([, { storage }]) => storage !== 'factored').map(([name]) => name),
+    ).toEqual([query]);
     await mixed.close();
   });
 

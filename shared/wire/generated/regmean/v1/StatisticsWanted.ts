@@ -2,6 +2,7 @@
 
 import type { FisherWanted as _regmean_v1_FisherWanted, FisherWanted__Output as _regmean_v1_FisherWanted__Output } from '../../regmean/v1/FisherWanted.ts';
 import type { OutputGramsWanted as _regmean_v1_OutputGramsWanted, OutputGramsWanted__Output as _regmean_v1_OutputGramsWanted__Output } from '../../regmean/v1/OutputGramsWanted.ts';
+import type { GramForm as _regmean_v1_GramForm, GramForm__Output as _regmean_v1_GramForm__Output } from '../../regmean/v1/GramForm.ts';
 
 /**
  * The statistics that a contribution must hold beside the weights.
@@ -27,9 +28,14 @@ export interface StatisticsWanted {
    * Whether `output-grams.safetensors` is wanted, and how.
    */
   'outputGrams'?: (_regmean_v1_OutputGramsWanted | null);
+  /**
+   * The form of the Grams; absent in rounds of older mergers, which want dense ones.
+   */
+  'gramForm'?: (_regmean_v1_GramForm | null);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
   '_outputGrams'?: "outputGrams";
+  '_gramForm'?: "gramForm";
 }
 
 /**
@@ -56,7 +62,12 @@ export interface StatisticsWanted__Output {
    * Whether `output-grams.safetensors` is wanted, and how.
    */
   'outputGrams'?: (_regmean_v1_OutputGramsWanted__Output | null);
+  /**
+   * The form of the Grams; absent in rounds of older mergers, which want dense ones.
+   */
+  'gramForm'?: (_regmean_v1_GramForm__Output | null);
   '_batches'?: "batches";
   '_fisher'?: "fisher";
   '_outputGrams'?: "outputGrams";
+  '_gramForm'?: "gramForm";
 }
