@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -275,6 +275,24 @@ describe('regmean stats', () => {
         ),
       });
     }
+  });
+
+  it('writes of Grams what is asked for, and merges it', async () => {
+    const stats = (agent: string, ...more: string[]) => [
+      ...['stats', '--model', at(`${agent}-model`), '--task', text, '--data', at(`${agent}.jsonl`)],
+      ...['--agent', agent, ...more, ...threads],
+    ];
+    const bytesOf = async (folder: string): Promise<number> =>
+      (await stat(at(folder, 'grams.safetensors'))).size;
+    await json(...stats('north', '--grams', 'factored', '--rank', '4', '--out', at('north-factored')));
+    await json(...stats('south', '--grams', 'factored', '--rank', '4', '--out', at('south-factored')));
+    expect(await bytesOf('north-factored')).toBeLessThan((await bytesOf('north')) / 2);
+    const report = await json('merge', at('north-factored'), at('south-factored'), '--out', at('low-rank'));
+    expect(report).toMatchObject({ method: 'regmean', groups: expect.any(Array) });
+    await json('merge', at('north-factored'), at('south'), '--out', at('both-forms'));
+    const refused = await runCommand(stats('north', '--rank', '4', '--out', at('refused-rank')));
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.stderr).toContain('--rank: must be absent without factored Grams');
   });
 
   it('collects Fisher information alone, and refuses to collect nothing', async () => {

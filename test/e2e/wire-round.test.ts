@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
+import { openGrams } from '../../shared/contribution/open-grams.ts';
 import { writeRecipe } from '../support/tiny-round.ts';
 import { expectSameFolder, runJson, useWireFixture } from '../support/wire-fixture.ts';
 import { type RunningMerger, runCommand, startCommand, startMerger } from '../support/wire-process.ts';
@@ -188,6 +189,7 @@ describe('a round', () => {
       ['grams.safetensors', 'norms.safetensors'],
       ['merge: { vectors: norms }', 'statistics: { norms: true }'],
     ],
+    ['RegMean with factored Grams', ['grams.safetensors'], ['statistics: { grams: factored, rank: 4 }']],
     [
       'Fisher',
       ['fisher.safetensors'],
@@ -224,6 +226,15 @@ describe('a round', () => {
     expect(north?.bytesSent).toBeGreaterThan(0);
     const sent = await readdir(fixture.path('north-work', 'contribution'));
     expect(sent.filter((name) => /^(grams|fisher|norms|output-grams)/.test(name)).sort()).toEqual(statistics);
+    if (sent.includes('grams.safetensors')) {
+      const grams = await openGrams(fixture.path('north-work', 'contribution', 'grams.safetensors'));
+      const ranks = [...grams.grams.values()].map(({ storage, rank }) => rank ?? storage);
+      await grams.close();
+      const asked = more.some((line) => line.includes('factored'));
+      // Of single tokens the diagonal alone.
+      expect(ranks[0]).toBe(asked ? 0 : 'packed');
+      for (const rank of ranks.slice(1)) expect(typeof rank).toBe(asked ? 'number' : 'string');
+    }
     await expectSameFolder(fixture.path('north-fused'), fixture.path('south-fused'));
   });
 });

@@ -76,7 +76,7 @@ describe('a recipe', () => {
   it('without Grams is fine with the usual candidates, not with one that needs them', () => {
     expect(recipe('{ method: auto }', '{ grams: false }').merge.method).toBe('auto');
     expect(() => recipe(own, '{ grams: false }')).toThrow(
-      'statistics.grams: must be true, candidate 1: the regmean method needs Grams',
+      'statistics.grams: must not be none, candidate 1: the regmean method needs Grams',
     );
   });
 

@@ -28,7 +28,7 @@ describe('a recipe', () => {
     expect(recipe).toMatchObject({
       headSeed: 0,
       training: { freeze: [] },
-      statistics: { grams: true },
+      statistics: { grams: 'dense' },
       merge: { method: 'regmean', gramScale: 'mean', include: [], exclude: [], average: [] },
     });
     expect(quorumOf(recipe)).toBe(2);
@@ -41,6 +41,16 @@ describe('a recipe', () => {
     expect(complaintsAbout(`${minimal}data: { tagsColumn: tags }\n`)).toEqual([
       'round.yaml:6: data.tagsColumn: must be absent for text-classification',
     ]);
+  });
+
+  it('says how much of Grams leaves the agents; true and false stand for all and nothing', () => {
+    const statisticsOf = (yaml: string) =>
+      parseRecipe(`${minimal}merge: { method: simple }\nstatistics: ${yaml}\n`, 'round.yaml').statistics;
+    expect(statisticsOf('{ grams: factored, rank: 8, tokenGrams: dense }')).toMatchObject({
+      ...{ grams: 'factored', rank: 8, tokenGrams: 'dense' },
+    });
+    expect(statisticsOf('{ grams: true }').grams).toBe('dense');
+    expect(statisticsOf('{ grams: false }').grams).toBe('none');
   });
 
   it('reads back what was written out', () => {
@@ -130,7 +140,21 @@ describe('a recipe', () => {
       'merge: { method: auto, rounds: 2 }',
       /merge\.rounds: must be 1 with the method auto/,
     ],
-    ['the regmean method without Grams', 'statistics: { grams: false }', /statistics\.grams: must be true/],
+    [
+      'the regmean method without Grams',
+      'statistics: { grams: none }',
+      /statistics\.grams: must not be none, the regmean method needs Grams/,
+    ],
+    [
+      'a rank of Grams that have none',
+      'statistics: { grams: diagonal, rank: 8 }',
+      /statistics\.rank: must be absent without factored Grams/,
+    ],
+    [
+      'a form of Grams that is none',
+      'statistics: { grams: sparse }',
+      /statistics\.grams: must be one of dense, factored, diagonal, none, got "sparse"/,
+    ],
     ['one label', 'labels: [positive]', /labels: must be at least 2/],
     ['the same label twice', 'labels: [a, b, a]', /labels: must differ, got a twice/],
     ['labels for regression', 'task: regression', /labels: must be absent for regression/],
