@@ -1,19 +1,21 @@
 /**
  * @file RegMean of models with the shapes of RoBERTa-base, from contributions on disk to a model on
- *   disk: with Grams, and with covariances from weights, which needs none; beside the usual way in
- *   PyTorch, which holds everything in memory and inverts in float32. Each of our merges runs in a
- *   process of its own, for its peak memory, in turns. Usage: node dist/test/bench/merge.js
- *   [layers] [agents..]
+ *   disk: with Grams, dense and factored, and with covariances from weights, which needs none;
+ *   beside the usual way in PyTorch, which holds everything in memory and inverts in float32. Each
+ *   of our merges runs in a process of its own, for its peak memory, in turns. Usage: node
+ *   dist/test/bench/merge.js [layers] [agents..]
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mergeContributions } from '../../merger/merge/merge-contributions.ts';
 import { largestResidual } from '../../merger/merge/merge-report.ts';
+import { defaultGramRank } from '../../shared/contribution/gram-forms.ts';
 import { packUpper } from '../../shared/contribution/gram-packing.ts';
 import { type GramToWrite, gramsFile, writeGrams } from '../../shared/contribution/write-grams.ts';
+import { type FactoredGram, factorGram } from '../../shared/linalg/factored-gram.ts';
 import { createGemm } from '../../shared/linalg/gemm.ts';
 import { zeros } from '../../shared/linalg/matrix.ts';
 import { createRandom, deriveSeed } from '../../shared/random.ts';
@@ -54,6 +56,7 @@ const config = (layers: number): object => ({
 /** How our merges differ. */
 const ways = {
   grams: { method: 'regmean', alpha },
+  factored: { method: 'regmean', alpha },
   weights: { method: 'regmean', covariance: 'weights' },
 } as const;
 
@@ -99,13 +102,20 @@ async function writeModel(folder: string, layers: number, seed: number): Promise
   await writeContributionFolder(folder, { tensors, config: config(layers) });
 }
 
+/** Where the same contribution lies with factored Grams. */
+function factoredFolder(folder: string): string {
+  return `${folder}-factored`;
+}
+
 /**
- * A contribution with random weights. One random Gram per dimension serves all layers; PyTorch gets
- * it square.
+ * A contribution with random weights, with dense Grams and with factored ones. One random Gram per
+ * dimension serves all layers; PyTorch gets it square.
  */
 async function writeAgent(folder: string, layers: number, seed: number): Promise<void> {
   await writeModel(folder, layers, seed);
   const packed = new Map<number, Float32Array>();
+  const factors = new Map<number, FactoredGram>();
+  const gemm = createGemm({ threads });
   for (const dimension of [hidden, intermediate]) {
     const square = await randomGram(dimension, seed);
     packed.set(dimension, packUpper(square, dimension));
@@ -113,8 +123,12 @@ async function writeAgent(folder: string, layers: number, seed: number): Promise
       join(folder, `gram-${dimension}.f32`),
       Float32Array.from(square, (sum) => sum / gramRows),
     );
+    const gram = { rows: dimension, columns: dimension, data: square };
+    factors.set(dimension, await factorGram(gemm, 'random Gram', gram, defaultGramRank));
   }
+  await gemm.dispose();
   const grams: GramToWrite[] = [];
+  const factored: GramToWrite[] = [];
   const gramOfLayer = new Map<string, string>();
   for (let layer = 0; layer < layers; layer++) {
     const prefix = `roberta.encoder.layer.${layer}`;
@@ -124,10 +138,16 @@ async function writeAgent(folder: string, layers: number, seed: number): Promise
       const gram = packed.get(inputs);
       if (module === shared && gram !== undefined) {
         grams.push({ name, dimension: inputs, rows: gramRows, packed: gram });
+        const factor = factors.get(inputs);
+        if (factor !== undefined) factored.push({ name, dimension: inputs, rows: gramRows, ...factor });
       }
     }
   }
   await writeGrams(join(folder, gramsFile), grams, gramOfLayer);
+  const other = factoredFolder(folder);
+  await mkdir(other);
+  for (const name of ['config.json', 'model.safetensors']) await link(join(folder, name), join(other, name));
+  await writeGrams(join(other, gramsFile), factored, gramOfLayer);
 }
 
 async function randomGram(dimension: number, seed: number): Promise<Float64Array> {
@@ -145,7 +165,8 @@ async function measureHere(way: Way, root: string, folders: readonly string[]): 
   const startedAt = performance.now();
   const context = createRunContext({ compute: { threads } });
   const options = { ...ways[way], base: join(root, 'base'), out: join(root, 'merged') };
-  const report = await mergeContributions(folders, options, context);
+  const own = way === 'factored' ? folders.map(factoredFolder) : folders;
+  const report = await mergeContributions(own, options, context);
   const { user, system } = process.cpuUsage();
   const measurement: MergeMeasurement = {
     seconds: (performance.now() - startedAt) / 1000,
@@ -165,7 +186,7 @@ function measureInChild(way: Way, root: string, folders: readonly string[]): Mer
   return JSON.parse(child.stdout) as MergeMeasurement;
 }
 
-/** Two merges in turns: medians of their times, and the largest of everything else. */
+/** Our merges in turns: medians of their times, and the largest of everything else. */
 async function compareOurs(root: string, folders: readonly string[]) {
   const worst = { peakBytes: 0, residual: 0 };
   const timed = (way: Way) => async () => {
@@ -174,7 +195,7 @@ async function compareOurs(root: string, folders: readonly string[]) {
     worst.residual = Math.max(worst.residual, residual);
     return { [way]: seconds, [`${way} cpu`]: cpuSeconds };
   };
-  const median = await mediansOfAlternating(rounds, [timed('grams'), timed('weights')]);
+  const median = await mediansOfAlternating(rounds, [timed('grams'), timed('factored'), timed('weights')]);
   return { median, worst };
 }
 
@@ -191,10 +212,13 @@ async function compare(root: string, layers: number, folders: readonly string[])
   const { median, worst } = await compareOurs(root, folders);
   const times = (way: Way): string =>
     `${median(way).toFixed(1)} s, ${median(`${way} cpu`).toFixed(1)} s of processor time`;
+  const ratio = (way: Way, other: Way): string => (median(`${way} cpu`) / median(`${other} cpu`)).toFixed(2);
   printReport(`merging ${folders.length} agents, ${layers} layers of RoBERTa-base, alpha ${alpha}`, [
     ['regmean', times('grams')],
+    ['regmean, Grams of rank 16', times('factored')],
+    ['dense to these, processor time', ratio('grams', 'factored')],
     ['regmean, covariance weights', times('weights')],
-    ['the second to the first, processor time', (median('weights cpu') / median('grams cpu')).toFixed(2)],
+    ['dense to these, processor time', ratio('grams', 'weights')],
     ['peak memory', `${(worst.peakBytes / 2 ** 20).toFixed(0)} MiB (target: flat in the number of agents)`],
     ['largest relative residual', `${worst.residual.toExponential(1)} (target: under 1e-9)`],
     ...(torchSeconds === undefined
