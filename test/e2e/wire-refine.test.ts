@@ -177,7 +177,7 @@ describe('a round of two merges', () => {
   });
 
   it('awaits Grams again after the death of its merger, and does without those that do not come', async () => {
-    const first = await startRound('{ method: regmean, rounds: 2 }', 'refining: { minutes: 0.2 }');
+    const first = await startRound('{ method: regmean, rounds: 2 }', 'refining: { minutes: 0.5 }');
     for (const agent of agents) {
       await runJson(['agent', 'contribute', await fixture.contribution(agent), ...plain(first)]);
     }
