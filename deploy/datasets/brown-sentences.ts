@@ -50,6 +50,19 @@ export const prepositionTask: JointTask = (sizes, seed) => {
   );
 };
 
+/**
+ * How dense sentences are: the share of nouns, verbs, adjectives and adverbs among their words
+ * (lexical density, J. Ure 1971), a number to be estimated.
+ */
+export function densityDataset(sizes: SplitSizes, seed: number): DemoDataset {
+  return brownDataset('density', 'regression', [], sizes, seed, ({ words, tags }) => {
+    const ofWords = tags.filter((tag) => /^[a-z]/.test(tag));
+    const dense = ofWords.filter((tag) => /^(n|vb|j|rb)/.test(tag)).length;
+    if (ofWords.length === 0) return null;
+    return { text: textOf(words), label: Number((dense / ofWords.length).toFixed(4)) };
+  });
+}
+
 /** What `contentsOf` finds in a sentence. */
 export const contents = [
   'question',

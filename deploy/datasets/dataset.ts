@@ -14,6 +14,7 @@ export interface LabelledText {
 export type DatasetRow =
   | LabelledText
   | { readonly text: string; readonly labels: readonly string[] }
+  | { readonly text: string; readonly label: number }
   | { readonly tokens: readonly string[]; readonly tags: readonly string[] };
 
 /** How many rows each part of a domain has; `train` is the most, a small domain may have fewer. */

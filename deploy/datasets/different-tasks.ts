@@ -2,13 +2,7 @@
 import { createRandom, deriveSeed, shuffle } from '../../shared/random.ts';
 import { brownDomains } from '../pretraining/corpora/brown-use.ts';
 import { namesDataset, partOfSpeechDataset } from './brown.ts';
-import {
-  contentsDatasets,
-  genreTask,
-  type JointTask,
-  prepositionTask,
-  tenseTask,
-} from './brown-sentences.ts';
+import { contentsDatasets, densityDataset, genreTask, type JointTask, tenseTask } from './brown-sentences.ts';
 import type { Corpus, CorpusAgent } from './corpus.ts';
 import type { DatasetRow, DemoDataset, SplitSizes } from './dataset.ts';
 import { sentimentTask } from './sentiment-task.ts';
@@ -28,7 +22,7 @@ export function sevenTasks(sizes: SplitSizes, seed: number): Corpus {
   return together([
     fourTasks(sizes, seed),
     classification('genre', genreTask, sizes, seed),
-    classification('preposition', prepositionTask, sizes, seed),
+    ofAllDomains('density', densityDataset(eachOf(sizes), seed), sizes, seed),
     ofAllDomains('contents', contentsDatasets(eachOf(sizes), seed).whole, sizes, seed),
   ]);
 }

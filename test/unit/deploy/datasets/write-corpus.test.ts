@@ -64,11 +64,11 @@ describe('a corpus', () => {
     expect(testSets.map(({ owner }) => owner)).toEqual(agents.map(({ name }) => name));
   });
 
-  it('has seven tasks: the four, two classifications more and several labels at once', async () => {
+  it('has seven tasks: the four, another classification, a number and several labels at once', async () => {
     const { agents, testSets } = await writeCorpus('seven-tasks', { sizes }, 1, await temporaryFolder());
     expect(agents.slice(4).map(({ name, task, labels }) => `${name}: ${task}, ${labels.length}`)).toEqual([
       'genre: text-classification, 6',
-      'preposition: text-classification, 6',
+      'density: regression, 0',
       'contents: multi-label-classification, 9',
     ]);
     for (const { train } of agents) expect(await rowsOf(train)).toHaveLength(sizes.train);
