@@ -46,7 +46,9 @@ describe.each(names)('the data set %s', (name) => {
     const { labels, domains } = datasetOf(name);
     const used = new Set(
       domains.flatMap(({ train }) =>
-        train.flatMap((row) => ('label' in row ? [String(row.label)] : 'tags' in row ? row.tags : row.labels)),
+        train.flatMap((row) =>
+          'label' in row ? [String(row.label)] : 'tags' in row ? row.tags : row.labels,
+        ),
       ),
     );
     expect([...used].filter((label) => !labels.includes(label))).toEqual([]);
