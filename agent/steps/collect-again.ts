@@ -17,7 +17,7 @@ import { collectHeadStatistics } from './head-statistics.ts';
 export interface CollectAgainOptions
   extends Pick<
     StatisticsOptions,
-    'task' | 'dataFiles' | 'columns' | 'out' | 'batches' | 'batchSize' | 'maxLength' | 'seed'
+    'task' | 'gramForm' | 'dataFiles' | 'columns' | 'out' | 'batches' | 'batchSize' | 'maxLength' | 'seed'
   > {
   /** The folder of the contribution that was sent. */
   readonly contribution: string;

@@ -63,7 +63,7 @@ export async function collect(
   const request = {
     ...(asks('grams') || asks('norms') ? { batches } : {}),
     // Dense ones under the key that they have always had.
-    ...(asks('grams') && form?.form !== 'dense' ? { form } : {}),
+    ...(asks('grams') && (form?.form !== 'dense' || form.tokenForm !== 'dense') ? { form } : {}),
     ...(asks('fisher') ? fisher : {}),
     ...(asks('outputGrams') ? { outputGrams } : {}),
     batchSize,
