@@ -4,7 +4,7 @@ import type { EncodedExample } from '../../shared/examples/example.ts';
 import { inputFeeds } from '../../shared/examples/feeds.ts';
 import { lengthsOf, planEvaluationBatches } from '../../shared/examples/plan-batches.ts';
 import type { Gemm } from '../../shared/linalg/gemm.ts';
-import { type Matrix, zeros } from '../../shared/linalg/matrix.ts';
+import { type Matrix, stackRows, zeros } from '../../shared/linalg/matrix.ts';
 import type { Model } from '../../shared/models/model-folder.ts';
 import { buildModelGraph } from '../../shared/models/model-graph.ts';
 import { findStackedLayers } from '../../shared/models/stacked-layers.ts';
@@ -91,17 +91,7 @@ async function activationsOf(model: Model, compute: Compute) {
 function onTopOfOneAnother(parts: readonly Matrix[]): Matrix {
   const [first, ...others] = parts;
   if (first !== undefined && others.length === 0) return first;
-  const columns = first?.columns ?? 1;
-  const whole = zeros(
-    parts.reduce((sum, { rows }) => sum + rows, 0),
-    columns,
-  );
-  let offset = 0;
-  for (const { data } of parts) {
-    whole.data.set(data, offset);
-    offset += data.length;
-  }
-  return whole;
+  return stackRows(parts, first?.columns ?? 1);
 }
 
 function rowsOf(data: Float32Array, columns: number, mask: Int32Array): Matrix {

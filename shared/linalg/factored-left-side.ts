@@ -10,7 +10,7 @@
 import { cholesky, solveWithFactor } from './cholesky.ts';
 import { denseGram } from './factored-gram.ts';
 import type { Gemm } from './gemm.ts';
-import { addScaled, copyOf, frobeniusNorm, type Matrix, scaleRows, zeros } from './matrix.ts';
+import { addScaled, copyOf, frobeniusNorm, type Matrix, scaleRows, stackRows, zeros } from './matrix.ts';
 import type { LeftSide } from './normal-equations.ts';
 import { type SymmetricSolution, solveSymmetric } from './solve-symmetric.ts';
 
@@ -50,7 +50,7 @@ export function factoredLeftSide(gemm: Gemm, dimension: number): LeftSide<LowRan
       await gemm.accumulate(factor, inner, right, { transA: true });
     },
     solve: (system, right, nearest) =>
-      solveFactored(gemm, system, { lambda, v: stackOf(factors, dimension) }, right, nearest),
+      solveFactored(gemm, system, { lambda, v: stackRows(factors, dimension) }, right, nearest),
   };
 }
 
@@ -154,19 +154,6 @@ function diagonalOf({ lambda, v }: FactoredSum): Float64Array {
     diagonal[i] = (diagonal[i] as number) + (v.data[at] as number) ** 2;
   }
   return diagonal;
-}
-
-function stackOf(factors: readonly Matrix[], columns: number): Matrix {
-  const stack = zeros(
-    factors.reduce((sum, { rows }) => sum + rows, 0),
-    columns,
-  );
-  let at = 0;
-  for (const { data } of factors) {
-    stack.data.set(data, at);
-    at += data.length;
-  }
-  return stack;
 }
 
 /** A copy with column i multiplied by `factors[i]`. */

@@ -8,7 +8,7 @@ import { RegmeanError } from '../errors.ts';
 import { Graph, type Op } from '../graph/graph.ts';
 import type { Compute } from '../runtime/compute.ts';
 import { createSession, type RunTensor, type Session } from '../runtime/session.ts';
-import type { AnyMatrix } from './matrix.ts';
+import { type AnyMatrix, type Matrix, zeros } from './matrix.ts';
 
 /** What is done with the operands of a product. */
 export interface ProductOptions {
@@ -32,6 +32,13 @@ export interface Gemm {
     options?: ProductOptions,
   ): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** A B */
+export async function matrixProduct(gemm: Gemm, a: Matrix, b: Matrix): Promise<Matrix> {
+  const result = zeros(a.rows, b.columns);
+  await gemm.accumulate(a, b, result);
+  return result;
 }
 
 type FloatType = 'float32' | 'float64';

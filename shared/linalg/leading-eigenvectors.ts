@@ -6,8 +6,8 @@
  *   eigenvectors would take d^3.
  */
 import { createRandom } from '../random.ts';
-import type { Gemm } from './gemm.ts';
-import { addScaled, copyOf, type Matrix, rowSlice, scaleRows, zeros } from './matrix.ts';
+import { type Gemm, matrixProduct } from './gemm.ts';
+import { addScaled, copyOf, type Matrix, rowSlice, scaleRows, stackRows, zeros } from './matrix.ts';
 import { type SymmetricEigen, symmetricEigen } from './symmetric-eigen.ts';
 
 /** Columns of a block beyond those that are wanted. */
@@ -44,13 +44,13 @@ export async function leadingEigenvectors(
   for (let step = 0; step < maxBlocks && block.rows > 0; step++) {
     const image = zeros(block.rows, size);
     await gemm.accumulate(block, a, image);
-    basis = stacked(basis, block);
-    images = stacked(images, image);
+    basis = stackRows([basis, block], size);
+    images = stackRows([images, image], size);
     const small = zeros(basis.rows, basis.rows);
     await gemm.accumulate(images, basis, small, { transB: true });
     const ritz = ofPositive(await symmetricEigen(gemm, matrix, small), count);
-    eigen = { values: ritz.values, vectors: await product(gemm, ritz.vectors, basis) };
-    if (await areEigenvectors(gemm, eigen, await product(gemm, ritz.vectors, images))) break;
+    eigen = { values: ritz.values, vectors: await matrixProduct(gemm, ritz.vectors, basis) };
+    if (await areEigenvectors(gemm, eigen, await matrixProduct(gemm, ritz.vectors, images))) break;
     block = await orthonormalRows(gemm, basis, image);
   }
   return eigen;
@@ -98,7 +98,7 @@ async function orthonormalRows(gemm: Gemm, basis: Matrix, rows: Matrix): Promise
     const limit = 1e-12 * (values[0] ?? 0);
     const below = values.findIndex((value) => value <= limit);
     const rank = below < 0 ? values.length : below;
-    block = await product(gemm, rowSlice(vectors, 0, rank), block);
+    block = await matrixProduct(gemm, rowSlice(vectors, 0, rank), block);
     scaleRows(
       block,
       values.slice(0, rank).map((value) => 1 / Math.sqrt(value)),
@@ -112,17 +112,4 @@ function randomRows(rows: number, columns: number): Matrix {
   const block = zeros(rows, columns);
   for (let i = 0; i < block.data.length; i++) block.data[i] = random() - 0.5;
   return block;
-}
-
-function stacked(top: Matrix, bottom: Matrix): Matrix {
-  const all = zeros(top.rows + bottom.rows, bottom.columns);
-  all.data.set(top.data);
-  all.data.set(bottom.data, top.data.length);
-  return all;
-}
-
-async function product(gemm: Gemm, a: Matrix, b: Matrix): Promise<Matrix> {
-  const result = zeros(a.rows, b.columns);
-  await gemm.accumulate(a, b, result);
-  return result;
 }

@@ -28,6 +28,24 @@ export function rowSlice<Data extends Float32Array | Float64Array>(
   return { rows: end - start, columns, data: data.subarray(start * columns, end * columns) as Data };
 }
 
+/**
+ * The rows of matrices on top of one another, a copy.
+ *
+ * @param columns of all of them, also where there is none
+ */
+export function stackRows(parts: readonly Matrix[], columns: number): Matrix {
+  const whole = zeros(
+    parts.reduce((sum, { rows }) => sum + rows, 0),
+    columns,
+  );
+  let offset = 0;
+  for (const { data } of parts) {
+    whole.data.set(data, offset);
+    offset += data.length;
+  }
+  return whole;
+}
+
 const tile = 16;
 
 /** The transpose, a copy. */

@@ -5,7 +5,7 @@
  *   taken apart in the same way. Directions that A does not reach have no singular vectors here:
  *   any would do, and none is part of A.
  */
-import type { Gemm } from './gemm.ts';
+import { type Gemm, matrixProduct } from './gemm.ts';
 import { copyOf, type Matrix, rowSlice, scaleRows, transpose, zeros } from './matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
@@ -67,8 +67,8 @@ async function ofTall(
     const gram = zeros(images.rows, images.rows);
     await gemm.accumulate(images, images, gram, { transB: true });
     const { vectors } = await symmetricEigen(gemm, matrix, gram);
-    directions = directions === undefined ? vectors : await product(gemm, vectors, directions);
-    images = await product(gemm, vectors, images);
+    directions = directions === undefined ? vectors : await matrixProduct(gemm, vectors, directions);
+    images = await matrixProduct(gemm, vectors, images);
     const norms = rowNorms(images);
     const largest = norms.reduce((most, value) => Math.max(most, value), 0);
     if (taken === 0) limit = Math.max(limit, n * machineEpsilon * largest);
@@ -115,12 +115,6 @@ async function removeRows(gemm: Gemm, a: Matrix, q: Matrix): Promise<void> {
   const shares = zeros(a.rows, q.rows);
   await gemm.accumulate(a, q, shares, { transB: true });
   await gemm.accumulate(shares, q, a, { alpha: -1 });
-}
-
-async function product(gemm: Gemm, a: Matrix, b: Matrix): Promise<Matrix> {
-  const result = zeros(a.rows, b.columns);
-  await gemm.accumulate(a, b, result);
-  return result;
 }
 
 function rowNorms({ rows, columns, data }: Matrix): Float64Array {
