@@ -1,5 +1,6 @@
 import { type ErrorCode, RegmeanError } from '../errors.ts';
 import type { FactoredGram } from '../linalg/factored-gram.ts';
+import { columnSquares } from '../linalg/matrix.ts';
 import type { Dtype } from '../safetensors/dtype.ts';
 
 /**
@@ -55,11 +56,7 @@ export function checkGramValues(
  * @throws RegmeanError `refused`, naming the feature and the rule
  */
 export function checkFactoredGram(where: string, { factor, diagonal }: FactoredGram): void {
-  const ofFactor = new Float64Array(diagonal.length);
-  for (let at = 0; at < factor.data.length; at++) {
-    const i = at % diagonal.length;
-    ofFactor[i] = (ofFactor[i] as number) + (factor.data[at] as number) ** 2;
-  }
+  const ofFactor = columnSquares(factor);
   for (const [i, value] of diagonal.entries()) {
     if (!(value >= 0 && Number.isFinite(value))) {
       throw refused(where, i, i, `must be finite and not negative, is ${value}`);

@@ -9,7 +9,7 @@
  */
 import type { Gemm } from './gemm.ts';
 import { leadingEigenvectors } from './leading-eigenvectors.ts';
-import { type Matrix, mirrorUpper, scaleRows, zeros } from './matrix.ts';
+import { columnSquares, type Matrix, mirrorUpper, scaleRows, zeros } from './matrix.ts';
 
 /** U^T U + diag(s), s being what U leaves of the diagonal. */
 export interface FactoredGram {
@@ -62,13 +62,7 @@ export async function factorGram(
  * nothing, which is nothing.
  */
 export function diagonalBeside({ factor, diagonal }: FactoredGram, alpha = 1): Float64Array {
-  const rest = diagonal.slice();
-  const size = diagonal.length;
-  for (let at = 0; at < factor.data.length; at++) {
-    const i = at % size;
-    rest[i] = (rest[i] as number) - alpha * (factor.data[at] as number) ** 2;
-  }
-  return rest.map((value) => Math.max(0, value));
+  return columnSquares(factor).map((square, i) => Math.max(0, (diagonal[i] as number) - alpha * square));
 }
 
 /**

@@ -10,7 +10,16 @@
 import { cholesky, solveWithFactor } from './cholesky.ts';
 import { denseGram } from './factored-gram.ts';
 import type { Gemm } from './gemm.ts';
-import { addScaled, copyOf, frobeniusNorm, type Matrix, scaleRows, stackRows, zeros } from './matrix.ts';
+import {
+  addScaled,
+  columnSquares,
+  copyOf,
+  frobeniusNorm,
+  type Matrix,
+  scaleRows,
+  stackRows,
+  zeros,
+} from './matrix.ts';
 import type { LeftSide } from './normal-equations.ts';
 import { type SymmetricSolution, solveSymmetric } from './solve-symmetric.ts';
 
@@ -148,12 +157,7 @@ async function residualOf(gemm: Gemm, { lambda, v }: FactoredSum, x: Matrix, b: 
 }
 
 function diagonalOf({ lambda, v }: FactoredSum): Float64Array {
-  const diagonal = lambda.slice();
-  for (let at = 0; at < v.data.length; at++) {
-    const i = at % v.columns;
-    diagonal[i] = (diagonal[i] as number) + (v.data[at] as number) ** 2;
-  }
-  return diagonal;
+  return columnSquares(v).map((square, i) => square + (lambda[i] as number));
 }
 
 /** A copy with column i multiplied by `factors[i]`. */

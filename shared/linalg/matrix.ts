@@ -121,6 +121,16 @@ export function frobeniusNorm({ rows, columns, data }: Matrix, weights?: Float64
   return Math.sqrt(sum);
 }
 
+/** The sum of squares of every column, [columns]: the diagonal of A^T A. */
+export function columnSquares({ columns, data }: Matrix): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let at = 0; at < data.length; at++) {
+    const i = at % columns;
+    sums[i] = (sums[i] as number) + (data[at] as number) ** 2;
+  }
+  return sums;
+}
+
 /** The sum of the diagonal of a square matrix. */
 export function traceOf({ columns, data }: AnyMatrix): number {
   let trace = 0;
